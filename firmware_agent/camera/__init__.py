@@ -1,0 +1,1 @@
+"""The camera: a process of its own that does not exist without consent."""

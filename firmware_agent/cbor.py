@@ -1,0 +1,180 @@
+"""One value, one encoding: the subset of CBOR that leaves this device.
+
+RFC 8949 core deterministic encoding (4.2.1), narrowed to integers of 64 bits, byte and text strings, arrays, maps
+with text keys, booleans and null. No floats (runtimes differ in their width), no tags, no indefinite lengths. The
+decoder accepts exactly what the encoder makes, so that nothing can hide in a second spelling of the same value.
+"""
+
+from firmware_agent.errors import FormatError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+MAX_DEPTH = 8
+
+
+def encode(value: "Any") -> bytes:
+    """Return the only encoding of `value`; FormatError if it has none."""
+    out = bytearray()
+    _put(out, value, 0)
+    return bytes(out)
+
+
+def decode(data: bytes) -> "Any":
+    """Return the value that `data` encodes; FormatError on anything `encode` would not have written."""
+    value, end = _take(data, 0, 0)
+    if end != len(data):
+        raise FormatError("cbor: %d bytes after the value" % (len(data) - end))
+    return value
+
+
+def is_int(value: "Any") -> bool:
+    """An integer and not a bool, the same answer on both runtimes."""
+    return isinstance(value, int) and value is not True and value is not False
+
+
+def _head(out: bytearray, major: int, number: int) -> None:
+    if number < 24:
+        out.append(major << 5 | number)
+        return
+    size, code = 1, 24
+    while number >> (8 * size):
+        size, code = size * 2, code + 1
+    if size > 8:
+        raise FormatError("cbor: an integer needs more than 64 bits")
+    out.append(major << 5 | code)
+    out.extend(number.to_bytes(size, "big"))
+
+
+def _put(out: bytearray, value: "Any", depth: int) -> None:
+    if depth > MAX_DEPTH:
+        raise FormatError("cbor: nested deeper than %d" % MAX_DEPTH)
+    if value is False or value is True:  # before int: the runtimes disagree on whether a bool is one
+        out.append(0xF5 if value else 0xF4)
+    elif value is None:
+        out.append(0xF6)
+    elif isinstance(value, int):
+        if value >= 0:
+            _head(out, 0, value)
+        else:
+            _head(out, 1, -1 - value)
+    elif isinstance(value, (bytes, bytearray, memoryview)):
+        _head(out, 2, len(value))
+        out.extend(value)
+    elif isinstance(value, str):
+        raw = value.encode()
+        if not _is_utf8(raw):
+            raise FormatError("cbor: text that is not Unicode")
+        _head(out, 3, len(raw))
+        out.extend(raw)
+    elif isinstance(value, (list, tuple)):
+        _head(out, 4, len(value))
+        for item in value:
+            _put(out, item, depth + 1)
+    elif isinstance(value, dict):
+        rows = []
+        for key in value:
+            if not isinstance(key, str):
+                raise FormatError("cbor: a map key is not text")
+            name = bytearray()
+            _put(name, key, depth + 1)
+            rows.append((bytes(name), key))
+        rows.sort()
+        _head(out, 5, len(rows))
+        for raw, key in rows:
+            out.extend(raw)
+            _put(out, value[key], depth + 1)
+    else:
+        raise FormatError("cbor: no encoding for a value of type %s" % type(value).__name__)
+
+
+def _take(data: bytes, at: int, depth: int) -> "tuple[Any, int]":
+    if depth > MAX_DEPTH:
+        raise FormatError("cbor: nested deeper than %d" % MAX_DEPTH)
+    if at >= len(data):
+        raise FormatError("cbor: ends too early")
+    first = data[at]
+    if first in (0xF4, 0xF5, 0xF6):
+        return (None if first == 0xF6 else first == 0xF5), at + 1
+    major = first >> 5
+    if major > 5:
+        raise FormatError("cbor: byte %d: a float, a tag or a simple value" % at)
+    number, at = _number(data, at)
+    if major == 0:
+        return number, at
+    if major == 1:
+        return -1 - number, at
+    if number > len(data) - at:  # each item of an array or map needs a byte, too
+        raise FormatError("cbor: byte %d: a length beyond the end" % at)
+    if major == 2:
+        return data[at : at + number], at + number
+    if major == 3:
+        raw = data[at : at + number]
+        if not _is_utf8(raw):
+            raise FormatError("cbor: byte %d: text that is not UTF-8" % at)
+        return raw.decode(), at + number
+    if major == 4:
+        items = []
+        for _ in range(number):
+            item, at = _take(data, at, depth + 1)
+            items.append(item)
+        return items, at
+    return _take_map(data, at, depth, number)
+
+
+def _take_map(data: bytes, at: int, depth: int, number: int) -> "tuple[dict[str, Any], int]":
+    rows = {}
+    before = b""
+    for _ in range(number):
+        if at < len(data) and data[at] >> 5 != 3:
+            raise FormatError("cbor: byte %d: a map key is not text" % at)
+        key, end = _take(data, at, depth + 1)
+        raw = data[at:end]
+        if raw <= before:
+            raise FormatError("cbor: byte %d: a map key is repeated or out of order" % at)
+        before = raw
+        rows[key], at = _take(data, end, depth + 1)
+    return rows, at
+
+
+def _number(data: bytes, at: int) -> "tuple[int, int]":
+    short = data[at] & 31
+    at += 1
+    if short < 24:
+        return short, at
+    if short > 27:
+        raise FormatError("cbor: byte %d: an indefinite length or a reserved form" % (at - 1))
+    size = 1 << (short - 24)
+    if at + size > len(data):
+        raise FormatError("cbor: ends too early")
+    number = int.from_bytes(data[at : at + size], "big")
+    if number < 24 or (size > 1 and not number >> (4 * size)):
+        raise FormatError("cbor: byte %d: a number not in its shortest form" % (at - 1))
+    return number, at + size
+
+
+def _is_utf8(raw: bytes) -> bool:
+    """RFC 3629: no overlong forms, no surrogates, nothing above U+10FFFF (MicroPython's own decoder lets these pass)."""
+    at, end = 0, len(raw)
+    while at < end:
+        first = raw[at]
+        at += 1
+        if first < 0x80:
+            continue
+        if 0xC2 <= first <= 0xDF:
+            more, low, high = 1, 0x80, 0xBF
+        elif 0xE0 <= first <= 0xEF:
+            more = 2
+            low, high = (0xA0 if first == 0xE0 else 0x80), (0x9F if first == 0xED else 0xBF)
+        elif 0xF0 <= first <= 0xF4:
+            more = 3
+            low, high = (0x90 if first == 0xF0 else 0x80), (0x8F if first == 0xF4 else 0xBF)
+        else:
+            return False
+        for _ in range(more):
+            if at >= end or not low <= raw[at] <= high:
+                return False
+            low, high = 0x80, 0xBF
+            at += 1
+    return True

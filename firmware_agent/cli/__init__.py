@@ -1,0 +1,1 @@
+"""The command line (Linux): one file a group of commands."""

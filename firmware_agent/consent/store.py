@@ -1,0 +1,120 @@
+"""The owner's decisions, one record per purpose and recipient.
+
+Records live in one pair of slots; the floor, the sequence below which a record no longer counts, in another. A
+narrower decision raises the floor before it is written, a grant is written before its floor is raised: so a power
+cut, one damaged or missing file, or an old copy of one file can only close the gate (attacks 2 and 5). An old copy
+of the whole storage cannot be noticed without a counter in hardware.
+"""
+
+from firmware_agent import cbor
+from firmware_agent.consent.slots import SlotPair
+from firmware_agent.errors import FormatError
+from firmware_agent.model import GIVEN, ConsentRecord, consent_record
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Callable, ContextManager, Protocol
+
+    Pair = tuple[str, str]
+    Records = dict[Pair, ConsentRecord]
+    Floors = dict[Pair, int]
+
+    class Storage(Protocol):
+        def read(self, name: str) -> "bytes | None": ...
+        def write(self, name: str, data: bytes) -> None: ...
+        def lock(self) -> "ContextManager[object]": ...
+
+
+KEY = "consent.key"
+
+
+def storage_key(storage: "Storage", entropy: "Callable[[int], bytes]") -> bytes:
+    """The device's key for the store, made at the first start."""
+    with storage.lock():
+        key = storage.read(KEY)
+        if key is None or len(key) != 32:
+            key = entropy(32)
+            storage.write(KEY, key)
+    return key
+
+
+class ConsentStore:
+    """`current` reads the flash anew at each call: a decision made by another process counts at once."""
+
+    def __init__(self, storage: "Storage", key: bytes) -> None:
+        self._storage = storage
+        self._slots = SlotPair(storage, "consent", key)
+        self._floor = SlotPair(storage, "floor", key)
+
+    def current(self, purpose: str, recipient: str) -> "tuple[ConsentRecord | None, int | None, str]":
+        """(record, floor, "") or, where a part cannot be trusted, (None, None, reason)."""
+        records, floors, _ = self._load()
+        if records is None or floors is None:
+            blank = self._slots.blank() and self._floor.blank()
+            return None, None, "consent_missing" if blank else "consent_unreadable"
+        return records.get((purpose, recipient)), floors.get((purpose, recipient)), ""
+
+    def put(
+        self,
+        purpose: str,
+        recipient: str,
+        state: str,
+        policy: bytes,
+        actor: str,
+        method: str,
+        time: "int | None",
+        until: "int | None" = None,
+    ) -> ConsentRecord:
+        """Store one decision and return its record. Who may decide is settled before, by the caller."""
+        with self._storage.lock():
+            records, floors, last = self._load()
+            floors = {} if floors is None else floors
+            kept = {}
+            for pair, record in (records or {}).items():  # what no longer holds must not be written anew
+                if pair in floors and record.sequence >= floors[pair]:
+                    kept[pair] = record
+            sequence = last + 1
+            record = ConsentRecord(purpose, recipient, state, policy, sequence, actor, method, time, until)
+            kept[purpose, recipient] = record
+            floors[purpose, recipient] = sequence
+            if state in GIVEN:
+                self._write_records(sequence, kept)
+                self._write_floors(sequence, floors)
+            else:
+                self._write_floors(sequence, floors)
+                self._write_records(sequence, kept)
+        return record
+
+    def records(self) -> "list[ConsentRecord]":
+        """Every stored record that its floor still lets count."""
+        records, floors, _ = self._load()
+        if records is None or floors is None:
+            return []
+        return [records[pair] for pair in sorted(records) if pair in floors and records[pair].sequence >= floors[pair]]
+
+    def trouble(self) -> "list[str]":
+        """One line for each part that is there and cannot be trusted."""
+        return self._slots.trouble() + self._floor.trouble()
+
+    def _load(self) -> "tuple[Records | None, Floors | None, int]":
+        at_slot, slot = self._slots.read()
+        at_floor, floor = self._floor.read()
+        records: "Records | None" = None
+        floors: "Floors | None" = None
+        last = max(at_slot, at_floor)
+        try:
+            if slot is not None:
+                found = [consent_record(row) for row in cbor.decode(slot)]
+                records = {(record.purpose, record.recipient): record for record in found}
+            if floor is not None:
+                floors = {(purpose, recipient): lowest for purpose, recipient, lowest in cbor.decode(floor)}
+        except (FormatError, TypeError, ValueError):
+            return None, None, last
+        return records, floors, last
+
+    def _write_records(self, sequence: int, records: "Records") -> None:
+        self._slots.write(sequence, cbor.encode([records[pair].row() for pair in sorted(records)]))
+
+    def _write_floors(self, sequence: int, floors: "Floors") -> None:
+        rows: "list[Any]" = [[pair[0], pair[1], floors[pair]] for pair in sorted(floors)]
+        self._floor.write(sequence, cbor.encode(rows))

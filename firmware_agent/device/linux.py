@@ -1,0 +1,98 @@
+"""Linux: files of one private directory, the kernel's entropy, the system clock."""
+
+import contextlib
+import fcntl
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+_BUILT = 1_760_000_000  # no device runs this agent before it was written: an earlier clock was never set
+
+
+class LinuxStorage:
+    """Named files in `directory` (mode 0700, files 0600). Every write is on the disk when it returns."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+    def read(self, name: str, offset: int = 0, size: int = -1) -> bytes | None:
+        """Bytes from `offset`, or None if there is no such file."""
+        try:
+            with open(self.directory / name, "rb") as file:
+                file.seek(offset)
+                return file.read(size)
+        except FileNotFoundError:
+            return None
+
+    def size(self, name: str) -> int:
+        """Length in bytes; 0 if there is no such file."""
+        try:
+            return (self.directory / name).stat().st_size
+        except FileNotFoundError:
+            return 0
+
+    def write(self, name: str, data: bytes) -> None:
+        """Overwrite in place: no second copy of the old bytes is left in a renamed file."""
+        self._put(name, data, os.O_RDWR, truncate=True)
+
+    def append(self, name: str, data: bytes) -> None:
+        """Add `data` to the end."""
+        self._put(name, data, os.O_RDWR | os.O_APPEND, truncate=False)
+
+    def truncate(self, name: str, size: int) -> None:
+        """Cut to `size` bytes."""
+        os.truncate(self.directory / name, size)
+
+    @contextlib.contextmanager
+    def lock(self) -> Iterator[None]:
+        """One writer at a time, across processes."""
+        fd = os.open(self.directory / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(fd)
+
+    def _put(self, name: str, data: bytes, flags: int, truncate: bool) -> None:
+        fresh = not (self.directory / name).exists()
+        fd = os.open(self.directory / name, flags | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            view = memoryview(data)
+            while view:
+                view = view[os.write(fd, view) :]
+            if truncate:
+                os.ftruncate(fd, len(data))
+            os.fsync(fd)
+        finally:
+            os.close(fd)
+        if fresh:
+            self._sync_directory()
+
+    def _sync_directory(self) -> None:
+        fd = os.open(self.directory, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(fd)
+        finally:
+            os.close(fd)
+
+
+class LinuxDevice:
+    """What the agent needs of the machine it runs on."""
+
+    def __init__(self, directory: Path) -> None:
+        self.storage = LinuxStorage(directory)
+
+    def entropy(self, count: int) -> bytes:
+        """Unpredictable bytes from the operating system."""
+        return os.urandom(count)
+
+    def now(self) -> int | None:
+        """Seconds since 1970 UTC; None if the clock was never set."""
+        seconds = int(time.time())
+        return seconds if seconds > _BUILT else None
+
+    def ticks(self) -> float:
+        """Seconds that only go forward, from any start."""
+        return time.monotonic()

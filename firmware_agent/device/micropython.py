@@ -1,0 +1,85 @@
+"""MicroPython: files of one directory on littlefs or FAT, the port's entropy, its clock."""
+
+import os
+import time
+
+_BUILT = 1760000000  # an earlier clock was never set
+
+
+class _NoLock:
+    """A board runs one program: there is nobody to lock out."""
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, *_: object) -> None:
+        return None
+
+
+class BoardStorage:
+    """Named files under `directory`. littlefs and FAT write through when a file is closed."""
+
+    def __init__(self, directory: str) -> None:
+        self.directory = directory
+        try:
+            os.mkdir(directory)
+        except OSError:
+            pass  # it is there, or the first write will say why not
+
+    def read(self, name: str, offset: int = 0, size: int = -1) -> "bytes | None":
+        """Bytes from `offset`, or None if there is no such file."""
+        try:
+            file = open(self._path(name), "rb")
+        except OSError:
+            return None
+        with file:
+            file.seek(offset)
+            return file.read(size)
+
+    def size(self, name: str) -> int:
+        """Length in bytes; 0 if there is no such file."""
+        try:
+            return os.stat(self._path(name))[6]
+        except OSError:
+            return 0
+
+    def write(self, name: str, data: bytes) -> None:
+        """Overwrite."""
+        with open(self._path(name), "wb") as file:
+            file.write(data)
+
+    def append(self, name: str, data: bytes) -> None:
+        """Add `data` to the end."""
+        with open(self._path(name), "ab") as file:
+            file.write(data)
+
+    def truncate(self, name: str, size: int) -> None:
+        """Cut to `size` bytes (boards cannot cut: the file is written anew)."""
+        self.write(name, self.read(name, 0, size) or b"")
+
+    def lock(self) -> _NoLock:
+        """A context in which nobody else writes."""
+        return _NoLock()
+
+    def _path(self, name: str) -> str:
+        return self.directory + "/" + name
+
+
+class BoardDevice:
+    """What the agent needs of the board it runs on."""
+
+    def __init__(self, directory: str) -> None:
+        self.storage = BoardStorage(directory)
+
+    def entropy(self, count: int) -> bytes:
+        """Unpredictable bytes from the port."""
+        return os.urandom(count)
+
+    def now(self) -> "int | None":
+        """Seconds since 1970 UTC; None if the clock was never set."""
+        seconds = int(time.time())
+        return seconds if seconds > _BUILT else None
+
+    def ticks(self) -> float:
+        """Seconds that only go forward, from any start."""
+        return time.ticks_ms() / 1000

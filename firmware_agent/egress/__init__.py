@@ -1,0 +1,1 @@
+"""The way out: outbox, door, ledger and the remote link."""

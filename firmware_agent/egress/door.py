@@ -1,0 +1,44 @@
+"""The door: the only way out for a payload (the first of the three exits)."""
+
+from firmware_agent.errors import Refused
+from firmware_agent.model import Release
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Protocol
+
+    from firmware_agent.egress.ledger import Ledger
+    from firmware_agent.gate import Gate
+
+    class Wire(Protocol):
+        """One remote link. It takes one release at a time and says `on_done(release, event)` when it is settled."""
+
+        recipient: str
+        ready: bool
+        on_done: "Callable[[Release, str], None]"
+        on_ready: "Callable[[], None]"
+
+        def open(self) -> None: ...
+        def write(self, release: Release) -> None: ...
+        def reset(self) -> None: ...
+
+    from typing import Callable
+
+
+class Door:
+    """Verifies again, records, then sends: in that order."""
+
+    def __init__(self, gate: "Gate", ledger: "Ledger", wires: "dict[str, Wire]") -> None:
+        self._gate = gate
+        self._ledger = ledger
+        self._wires = wires
+
+    def send(self, release: Release) -> None:
+        """Let `release` out; Refused or Unsealed if it may not, LedgerError if it cannot be recorded."""
+        try:
+            self._gate.verify(release)  # made here, unchanged, still permitted
+        except Refused as refusal:
+            self._ledger.refused(refusal)
+            raise
+        self._ledger.open(release)  # recorded before it leaves
+        self._wires[release.recipient].write(release)

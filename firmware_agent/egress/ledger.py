@@ -1,0 +1,198 @@
+"""The history of what left, what was refused and what was decided: append-only, each entry hashed with the one before.
+
+On flash: length (2), entry (CBOR), SHA-256(hash before, entry) (32). An entry is ENTRY below: names, sizes and hashes,
+never a payload or a value (L17, L22). An entry about a release is written before its first byte leaves.
+"""
+
+import hashlib
+
+from firmware_agent import cbor
+from firmware_agent.errors import FormatError, LedgerError, Refused
+from firmware_agent.model import ConsentRecord, Release
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Callable, ContextManager, Iterator, Protocol
+
+    class Storage(Protocol):
+        def read(self, name: str, offset: int = 0, size: int = -1) -> "bytes | None": ...
+        def size(self, name: str) -> int: ...
+        def append(self, name: str, data: bytes) -> None: ...
+        def truncate(self, name: str, size: int) -> None: ...
+        def lock(self) -> "ContextManager[object]": ...
+
+
+NAME = "ledger"
+ENTRY = (
+    "number",
+    "time",
+    "event",
+    "detail",
+    "purpose",
+    "recipient",
+    "categories",
+    "size",
+    "payload",  # SHA-256
+    "consent",  # SHA-256 of the consent record
+    "ident",
+    "count",
+)
+# attempted -> acknowledged | unknown for releases; dropped: never sent; recovered: a torn tail was cut off
+EVENTS = ("attempted", "acknowledged", "unknown", "refused", "dropped", "decided", "recovered")
+START = bytes(32)
+PERIOD = 3600  # seconds that equal refusals are counted for before they make an entry again
+
+
+class Broken(LedgerError):
+    """The ledger does not verify: `entry` is the first that fails, `offset` its place in the file."""
+
+    def __init__(self, entry: int, offset: int, why: str, torn: bool) -> None:
+        super().__init__("ledger: entry %d at byte %d: %s" % (entry, offset, why))
+        self.entry = entry
+        self.offset = offset
+        self.torn = torn
+
+
+def entries(
+    storage: "Storage", offset: int = 0, number: int = 1, head: bytes = START
+) -> "Iterator[tuple[dict[str, Any], int, bytes]]":
+    """Verify from `offset` on and yield (entry, offset after it, hash after it); Broken says what is wrong and where."""
+    end = storage.size(NAME)
+    while offset < end:
+        raw = storage.read(NAME, offset, 2) or b""
+        length = int.from_bytes(raw, "big")
+        frame = storage.read(NAME, offset + 2, length + 32) or b""
+        if len(raw) < 2 or len(frame) < length + 32:
+            raise Broken(number, offset, "the file ends inside it", True)
+        body = frame[:length]
+        head = hashlib.sha256(head + body).digest()
+        if head != frame[length:]:
+            raise Broken(number, offset, "it was changed, or one before it was removed", False)
+        try:
+            row = cbor.decode(body)
+        except FormatError as error:
+            raise Broken(number, offset, str(error), False)
+        if not isinstance(row, list) or len(row) != len(ENTRY) or row[0] != number:
+            raise Broken(number, offset, "it is not entry %d" % number, False)
+        offset += 2 + length + 32
+        yield dict(zip(ENTRY, row)), offset, head
+        number += 1
+
+
+class Ledger:
+    """Appends entries. Several processes may, in turn: each first reads what the others added."""
+
+    def __init__(self, storage: "Storage", now: "Callable[[], int | None]") -> None:
+        """Verify what is there, cut a torn tail, close what a crash left open; Broken if it was tampered with."""
+        self._storage = storage
+        self._now = now
+        self._offset = 0
+        self._number = 1
+        self._head = START
+        self._open: "dict[bytes, dict[str, Any]]" = {}
+        self._refused: "dict[tuple[str, str, str], int]" = {}
+        self._since: "int | None" = None
+        with storage.lock():
+            self._catch_up()
+
+    @property
+    def head(self) -> bytes:
+        """SHA-256 over everything so far: keep it elsewhere, and a cut tail shows."""
+        return self._head
+
+    def close_open(self) -> None:
+        """At the start of a run: what an earlier run attempted and never heard of is `unknown`."""
+        for entry in list(self._open.values()):
+            self._append("unknown", entry)
+
+    def open(self, release: Release) -> None:
+        """Record that `release` is about to leave. Doing so again while it is open changes nothing (QoS 1)."""
+        if release.ident in self._open:
+            return
+        self._append("attempted", _release_parts(release))
+
+    def close(self, release: Release, event: str) -> None:
+        """Record its end: `acknowledged`, or `unknown` if nobody can tell. Nothing if it was never opened."""
+        entry = self._open.get(release.ident)
+        if entry is not None:
+            self._append(event, entry)
+
+    def dropped(self, release: Release) -> None:
+        """Record that a waiting release was thrown away unsent."""
+        if release.ident not in self._open:
+            self._append("dropped", _release_parts(release))
+
+    def refused(self, refusal: Refused) -> None:
+        """Count a refusal by its names: the first makes an entry at once, its like are summed up each PERIOD."""
+        key = (refusal.reason, refusal.purpose, refusal.recipient)
+        if key in self._refused:
+            self._refused[key] += 1
+        else:
+            self._append_refusal(key, 1)
+            self._refused[key] = 0
+        now = self._now()
+        if self._since is None:
+            self._since = now
+        elif now is not None and not 0 <= now - self._since < PERIOD:
+            self.settle()
+            self._since = now
+
+    def settle(self) -> None:
+        """Write the counted refusals."""
+        for key, count in self._refused.items():
+            if count:
+                self._append_refusal(key, count)
+        self._refused = {}
+
+    def decided(self, record: ConsentRecord) -> None:
+        """Record a decision by its state."""
+        parts = {"detail": record.state, "purpose": record.purpose, "recipient": record.recipient}
+        self._append("decided", dict(parts, consent=record.digest()))
+
+    def _append_refusal(self, key: "tuple[str, str, str]", count: int) -> None:
+        self._append("refused", {"detail": key[0], "purpose": key[1], "recipient": key[2], "count": count})
+
+    def _append(self, event: str, parts: "dict[str, Any]") -> None:
+        with self._storage.lock():
+            self._catch_up()
+            self._write(event, parts)
+
+    def _write(self, event: str, parts: "dict[str, Any]") -> None:
+        empty: "dict[str, Any]" = {"categories": [], "size": 0, "payload": b"", "consent": b"", "ident": b"", "count": 1}
+        row = dict(empty, detail="", purpose="", recipient="")
+        row.update(parts)
+        row.update({"number": self._number, "time": self._now(), "event": event})
+        body = cbor.encode([row[name] for name in ENTRY])
+        head = hashlib.sha256(self._head + body).digest()
+        self._storage.append(NAME, len(body).to_bytes(2, "big") + body + head)
+        self._follow(row, self._offset + 2 + len(body) + 32, head)
+
+    def _catch_up(self) -> None:
+        try:
+            for entry, offset, head in entries(self._storage, self._offset, self._number, self._head):
+                self._follow(entry, offset, head)
+        except Broken as broken:
+            if not broken.torn:
+                raise
+            self._storage.truncate(NAME, broken.offset)
+            self._write("recovered", {})
+
+    def _follow(self, entry: "dict[str, Any]", offset: int, head: bytes) -> None:
+        self._offset, self._head = offset, head
+        self._number += 1
+        if entry["event"] == "attempted":
+            self._open[entry["ident"]] = entry
+        elif entry["event"] in ("acknowledged", "unknown"):
+            self._open.pop(entry["ident"], None)
+
+
+def _release_parts(release: Release) -> "dict[str, Any]":
+    return {
+        "purpose": release.purpose,
+        "recipient": release.recipient,
+        "categories": list(release.categories),
+        "size": len(release.payload),
+        "payload": hashlib.sha256(release.payload).digest(),
+        "consent": release.consent,
+        "ident": release.ident,
+    }

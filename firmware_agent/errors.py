@@ -1,0 +1,78 @@
+"""Errors, split by whose fault they are, and the named reasons of a refusal.
+
+A refusal is not a fault: it is the agent doing its work. Everything else is.
+"""
+
+# reason: (why, what to do). Names are recorded; values never are.
+REASONS = {
+    "unknown_purpose": ("the profile has no such purpose", "ask for a purpose that `consent show` lists"),
+    "unknown_recipient": ("the profile names no such recipient for this purpose", "see `consent show`"),
+    "consent_missing": ("nobody has decided yet", "decide with `consent grant` or `consent refuse`"),
+    "consent_unreadable": (
+        "the consent store is missing or damaged",
+        "run `doctor`, then decide again with `consent grant` or `consent refuse`",
+    ),
+    "consent_stale": ("the stored decision is older than the newest one made here", "decide again"),
+    "consent_undecided": ("the owner put off the decision", "decide with `consent grant` or `consent refuse`"),
+    "consent_refused": ("the owner refused", "nothing; `consent grant` changes it"),
+    "consent_withdrawn": ("the owner withdrew consent", "nothing; `consent grant` changes it"),
+    "consent_expired": ("the consent was given for a time that is over", "grant again if the owner still wants it"),
+    "consent_invalid": ("the consent is no longer valid", "grant again if the owner still wants it"),
+    "policy_changed": ("the policy changed since the owner was asked", "read `consent show`, then decide again"),
+    "clock_untrusted": ("a consent with an end needs a clock, and there is none", "set the clock"),
+    "nothing_declared": ("no field of this record is declared for the purpose", "see `show`"),
+    "not_a_release": ("only a release made by the gate can leave", "pass the record through the gate"),
+    "seal_broken": ("the release was not made by this gate, or was changed after", "pass the record through the gate"),
+    "release_closed": ("this release has already left or was thrown away", "make a new one"),
+    "consent_changed": ("consent was decided anew since the release was made", "make a new one"),
+}
+
+
+class AgentError(Exception):
+    """Anything the agent raises on purpose."""
+
+
+class Refused(AgentError):
+    """The gate said no. Carries names only: a reason of REASONS, a purpose, a recipient."""
+
+    def __init__(self, reason: str, purpose: str = "", recipient: str = "") -> None:
+        why, todo = REASONS[reason]
+        what = purpose or "something"
+        if recipient:
+            what += " to " + recipient
+        super().__init__("%s refused (%s): %s; %s" % (what, reason, why, todo))
+        self.reason = reason
+        self.purpose = purpose
+        self.recipient = recipient
+
+
+class Unsealed(Refused):
+    """Something that the gate did not make, or no longer stands behind, was offered to the door."""
+
+
+class FormatError(AgentError):
+    """Bytes that are not the one allowed encoding of anything."""
+
+
+class CatalogueError(AgentError):
+    """A compiled profile that cannot be used."""
+
+
+class LedgerError(AgentError):
+    """The ledger does not verify or cannot be written; nothing leaves without a ledger."""
+
+
+class SourceError(AgentError):
+    """A printer or camera that cannot be read just now."""
+
+
+class UplinkError(AgentError):
+    """The remote link failed. `code` names how; the message says where and what to do."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class ConfigError(AgentError):
+    """Configuration or profile that is refused: file, row, what is wrong, what is allowed."""

@@ -1,0 +1,1 @@
+"""What printers say about themselves, read-only and raw; the gate decides what of it leaves."""

@@ -1,0 +1,1 @@
+"""One file a printer family. Each offers the same few normalised fields; see docs/integrate.md."""

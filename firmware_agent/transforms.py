@@ -1,0 +1,97 @@
+"""What a declared field becomes before it may leave: one small total function a transform.
+
+Each takes the raw value and the field's parameters and returns an integer, a bool, a text of a closed list, or
+picture bytes; Unfit if the value is of the wrong type or out of bounds. There is no way to pass free text (attack
+13), and no floats come out, so that both runtimes write the same bytes.
+"""
+
+from firmware_agent import jpeg
+from firmware_agent.cbor import is_int
+from firmware_agent.errors import FormatError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Callable
+
+    Parameters = dict[str, Any]
+
+DAY = 86400
+
+
+class Unfit(Exception):
+    """A value that its field's declaration does not allow. Carries no value."""
+
+
+def keep(value: "Any", parameters: "Parameters") -> "Any":
+    """A bool, or an integer from min to max, as it is."""
+    if value is True or value is False:
+        if "max" in parameters:
+            raise Unfit
+        return value
+    if "max" not in parameters or not is_int(value):
+        raise Unfit
+    return _within(value, parameters)
+
+
+def enum(value: "Any", parameters: "Parameters") -> "Any":
+    """A text that is a member of `values`."""
+    if not isinstance(value, str) or value not in parameters["values"]:
+        raise Unfit
+    return value
+
+
+def round_to(value: "Any", parameters: "Parameters") -> "Any":
+    """A number from min to max, to the nearest multiple of the integer `step` (halves go up)."""
+    number = _within(_number(value), parameters)
+    step: int = parameters["step"]
+    return int((number + step / 2) // step) * step
+
+
+def bucket(value: "Any", parameters: "Parameters") -> "Any":
+    """How many of the rising `edges` a number from min to max has reached: 0 is below the first."""
+    number = _within(_number(value), parameters)
+    return len([edge for edge in parameters["edges"] if number >= edge])
+
+
+def day(value: "Any", parameters: "Parameters") -> "Any":
+    """A time in seconds since 1970 from min to max, as whole days since 1970."""
+    return int(_within(_number(value), parameters) // DAY)
+
+
+def picture(value: "Any", parameters: "Parameters") -> "Any":
+    """A JPEG of at most `max` bytes without any metadata segment."""
+    if not isinstance(value, (bytes, bytearray)) or len(value) > parameters["max"]:
+        raise Unfit
+    try:
+        return jpeg.strip(bytes(value))
+    except FormatError:
+        raise Unfit
+
+
+def drop(value: "Any", parameters: "Parameters") -> "Any":
+    """Never: declared so that the owner can be told why it stays."""
+    raise Unfit
+
+
+def _number(value: "Any") -> "Any":
+    if not is_int(value) and not isinstance(value, float):
+        raise Unfit
+    return value
+
+
+def _within(number: "Any", parameters: "Parameters") -> "Any":
+    if not parameters["min"] <= number <= parameters["max"]:  # NaN is never within
+        raise Unfit
+    return number
+
+
+# name: (function, parameters it needs, parameters it may have)
+TRANSFORMS: "dict[str, tuple[Callable[[Any, Parameters], Any], tuple[str, ...], tuple[str, ...]]]" = {
+    "keep": (keep, (), ("min", "max")),
+    "enum": (enum, ("values",), ()),
+    "round": (round_to, ("step", "min", "max"), ()),
+    "bucket": (bucket, ("edges", "min", "max"), ()),
+    "day": (day, ("min", "max"), ()),
+    "picture": (picture, ("max",), ()),
+    "drop": (drop, (), ()),
+}
