@@ -82,17 +82,28 @@ def entries(
 class Ledger:
     """Appends entries. Several processes may, in turn: each first reads what the others added."""
 
-    def __init__(self, storage: "Storage", now: "Callable[[], int | None]") -> None:
-        """Verify what is there, cut a torn tail, close what a crash left open; Broken if it was tampered with."""
+    def __init__(
+        self,
+        storage: "Storage",
+        now: "Callable[[], int | None]",
+        watch: "Callable[[dict[str, Any]], None] | None" = None,
+    ) -> None:
+        """Verify what is there and cut a torn tail; Broken if it was tampered with. `watch` sees each later entry."""
         self._storage = storage
         self._now = now
+        self._watch: "Callable[[dict[str, Any]], None] | None" = None
         self._offset = 0
         self._number = 1
         self._head = START
         self._open: "dict[bytes, dict[str, Any]]" = {}
         self._refused: "dict[tuple[str, str, str], int]" = {}
         self._since: "int | None" = None
-        with storage.lock():
+        self.refresh()
+        self._watch = watch
+
+    def refresh(self) -> None:
+        """Read what other processes added."""
+        with self._storage.lock():
             self._catch_up()
 
     @property
@@ -184,6 +195,8 @@ class Ledger:
             self._open[entry["ident"]] = entry
         elif entry["event"] in ("acknowledged", "unknown"):
             self._open.pop(entry["ident"], None)
+        if self._watch is not None:
+            self._watch(entry)
 
 
 def _release_parts(release: Release) -> "dict[str, Any]":

@@ -1,0 +1,182 @@
+"""Builds nothing by itself and decides nothing: it carries records from sources to the gate and releases to the door.
+
+Each tick asks the gate first. What is no longer permitted is forgotten before anything else happens, without waiting
+for anything (L12); what was never permitted is not even read (L6).
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine, Iterable
+
+from firmware_agent.egress.ledger import Ledger
+from firmware_agent.egress.uplink import Uplink
+from firmware_agent.errors import Refused, SourceError
+from firmware_agent.gate import Gate
+from firmware_agent.model import Permit
+from firmware_agent.telemetry.source import Source
+
+log = logging.getLogger(__name__)
+
+TICK = 0.25  # s between two looks at the consent store
+_NOTE_REFUSALS = 60.0  # s between two counts of the same refusal
+_RETRY_SOURCE = 5.0  # s before a source that failed is read again
+
+Pair = tuple[str, str]  # purpose, recipient
+
+
+class Agent:
+    """ticks: seconds that only go forward. `troubles` holds the last error of each source that has one."""
+
+    def __init__(
+        self,
+        gate: Gate,
+        ledger: Ledger,
+        uplinks: Iterable[Uplink],
+        sources: Iterable[Source],
+        ticks: Callable[[], float],
+    ) -> None:
+        self.gate = gate
+        self.ledger = ledger
+        self.uplinks = {uplink.recipient: uplink for uplink in uplinks}
+        self.troubles: dict[str, SourceError] = {}
+        self._sources = [_Reading(source, self._pairs_for(source)) for source in sources]
+        self._ticks = ticks
+        self._permits: dict[Pair, int] = {}
+        self._last: dict[Pair, float] = {}
+        self._noted: dict[tuple[Pair, str], float] = {}
+
+    async def run(self) -> None:
+        """Tick until cancelled, then leave nothing running."""
+        self.ledger.close_open()
+        try:
+            while True:
+                self.tick()
+                await asyncio.sleep(TICK)
+        finally:
+            await self.close()
+
+    def tick(self) -> None:
+        """Look at consent, forget, begin to read what is due, push the links."""
+        permits = self._look()
+        if permits != self._permits:
+            self._permits = permits
+            self._forget()
+        for reading in self._sources:
+            allowed = [pair for pair in reading.pairs if pair in permits]
+            if not allowed:
+                reading.rest()
+            elif not reading.busy and any(self._due(pair) for pair in allowed):
+                reading.begin(self._read(reading.source))
+        for uplink in self.uplinks.values():
+            uplink.pump()
+
+    async def settle(self) -> None:
+        """Wait for every reading that has begun."""
+        for reading in self._sources:
+            await reading.wait()
+
+    async def close(self) -> None:
+        """Cut the links, end the sources, write what was counted."""
+        for uplink in self.uplinks.values():
+            uplink.wire.reset()
+        for reading in self._sources:
+            reading.rest()
+            await reading.wait()
+        self.ledger.settle()
+
+    def _look(self) -> dict[Pair, int]:
+        permits = {}
+        for pair in self.gate.catalogue.pairs():
+            verdict = self.gate.decide(*pair)
+            if isinstance(verdict, Permit):
+                permits[pair] = verdict.generation
+            else:
+                self._note(pair, verdict.reason)
+        return permits
+
+    def _forget(self) -> None:
+        """Consent changed: what waits and is no longer covered goes, from the client's memory and the socket too."""
+        self.ledger.refresh()
+        for recipient, uplink in self.uplinks.items():
+            if any(pair[1] == recipient for pair in self._permits):
+                uplink.purge()
+            else:
+                uplink.rest()
+
+    async def _read(self, source: Source) -> None:
+        try:
+            records = await source.read()
+            self.troubles.pop(source.name, None)
+        except SourceError as error:
+            if source.name not in self.troubles:
+                log.warning("%s", error)
+            self.troubles[source.name] = error
+            await asyncio.sleep(_RETRY_SOURCE)
+            return
+        for pair in self._pairs_for(source):
+            if pair not in self._permits or not self._due(pair):
+                continue
+            names = {name for name, _ in self.gate.catalogue.fields_of(pair[0])}
+            for record in records:
+                if names.isdisjoint(record.fields):
+                    continue
+                try:
+                    self.uplinks[pair[1]].offer(self.gate.release(record, *pair))
+                    self._last[pair] = self._ticks()
+                except Refused as refusal:
+                    self.ledger.refused(refusal)
+        for uplink in self.uplinks.values():
+            uplink.pump()
+
+    def _pairs_for(self, source: Source) -> list[Pair]:
+        """What this source can serve: a link must exist, and a field that it offers must be declared."""
+        catalogue = self.gate.catalogue
+        return [
+            (purpose, recipient)
+            for purpose, recipient in catalogue.pairs()
+            if recipient in self.uplinks and any(name in source.offers for name, _ in catalogue.fields_of(purpose))
+        ]
+
+    def _due(self, pair: Pair) -> bool:
+        last = self._last.get(pair)
+        return last is None or self._ticks() - last >= self.gate.catalogue.purposes[pair[0]]["every"]
+
+    def _note(self, pair: Pair, reason: str) -> None:
+        last = self._noted.get((pair, reason))
+        if last is None or self._ticks() - last >= _NOTE_REFUSALS:
+            self._noted[pair, reason] = self._ticks()
+            self.ledger.refused(Refused(reason, *pair))
+
+
+class _Reading:
+    """One source and the task that reads it, if any."""
+
+    def __init__(self, source: Source, pairs: list[Pair]) -> None:
+        self.source = source
+        self.pairs = pairs
+        self._task: asyncio.Task[None] | None = None
+        self._awake = False
+
+    @property
+    def busy(self) -> bool:
+        return self._task is not None and not self._task.done()
+
+    def begin(self, reading: Coroutine[None, None, None]) -> None:
+        self._awake = True
+        self._task = asyncio.get_running_loop().create_task(reading)
+
+    def rest(self) -> None:
+        """Stop reading at once and let the source go to rest."""
+        if self._awake:
+            self._awake = False
+            self._task = asyncio.get_running_loop().create_task(self._go_to_rest(self._task))
+
+    async def wait(self) -> None:
+        if self._task is not None:
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    async def _go_to_rest(self, before: asyncio.Task[None] | None) -> None:
+        if before is not None:
+            before.cancel()
+            await asyncio.gather(before, return_exceptions=True)
+        await self.source.rest()

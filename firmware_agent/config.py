@@ -1,0 +1,178 @@
+"""The agent's configuration: one table of checks, one line for whatever is wrong, nothing starts until it is right."""
+
+import ipaddress
+import tomllib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from firmware_agent.errors import ConfigError
+
+PRESENCE = ("console", "terminal")
+SHIPPED = Path(__file__).parent / "profiles"
+
+
+@dataclass(frozen=True)
+class UplinkConfig:
+    """Where one recipient of the profile listens."""
+
+    host: str
+    port: int
+    tls: bool
+    authority: str | None
+    certificate: str | None
+    key: str | None
+    timeout: float
+
+
+@dataclass(frozen=True)
+class Config:
+    """file: where it was read from. sources: kind -> its settings."""
+
+    file: str
+    profile: Path
+    state: Path
+    presence: str
+    outbox: int
+    uplinks: dict[str, UplinkConfig] = field(default_factory=dict)
+    sources: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether `host` can only mean this machine."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _text(value: Any) -> bool:
+    return isinstance(value, str) and 0 < len(value) <= 400 and value.isprintable()
+
+
+def _flag(value: Any) -> bool:
+    return isinstance(value, bool)
+
+
+def _between(low: float, high: float) -> Callable[[Any], bool]:
+    return lambda value: isinstance(value, (int, float)) and not isinstance(value, bool) and low <= value <= high
+
+
+def _whole(low: int, high: int) -> Callable[[Any], bool]:
+    return lambda value: type(value) is int and low <= value <= high
+
+
+_REQUIRED = object()
+Check = tuple[Callable[[Any], bool], str, Any]  # test, what is allowed, default
+
+_TOP: dict[str, Check] = {
+    "profile": (_text, 'the name of a shipped profile ("lightmake") or the path of a compiled one (.cbor)', _REQUIRED),
+    "state": (_text, "a directory for consent, ledger and keys", _REQUIRED),
+    "presence": (
+        lambda value: value in PRESENCE,
+        '"console" (only the device\'s own console can grant) or "terminal" (any interactive terminal can)',
+        "console",
+    ),
+    "outbox": (_whole(1, 100_000), "how many releases may wait, 1 to 100000", 1000),
+}
+_UPLINK: dict[str, Check] = {
+    "host": (_text, "a host name or address", _REQUIRED),
+    "port": (_whole(1, 65535), "a port from 1 to 65535", 8883),
+    "tls": (_flag, "true, or false for a broker on this machine", True),
+    "authority": (_text, "the path of a PEM file; without it the system's authorities count", None),
+    "certificate": (_text, "the path of our PEM certificate", None),
+    "key": (_text, "the path of its PEM key", None),
+    "timeout": (_between(0.1, 120), "seconds from 0.1 to 120", 10),
+}
+_SOURCES: dict[str, dict[str, Check]] = {
+    "demo": {"speed": (_between(0.1, 10_000), "how many times faster than real, 0.1 to 10000", 1)},
+    "octoprint": {
+        "url": (_text, 'OctoPrint\'s address, such as "http://127.0.0.1:5000"', _REQUIRED),
+        "key_file": (_text, "the path of a file that holds an application key and nothing else", _REQUIRED),
+    },
+    "camera": {"kind": (lambda value: value == "pattern", '"pattern" (a test picture)', _REQUIRED)},
+}
+
+
+def load(path: Path) -> Config:
+    """Read and check `path`; ConfigError is one line: file, key, what is wrong, what is allowed."""
+    try:
+        raw = tomllib.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        raise ConfigError(f"{path}: no such file; write one (docs/integrate.md) or name it with --config") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: cannot be read ({type(error).__name__})") from None
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{path}: not TOML: {error}") from None
+    return _Reader(path).config(raw)
+
+
+class _Reader:
+    def __init__(self, path: Path) -> None:
+        self.file = str(path)
+        self.base = path.parent
+
+    def config(self, raw: dict[str, Any]) -> Config:
+        uplinks = self._table(raw.pop("uplink", {}), "uplink")
+        sources = self._table(raw.pop("source", {}), "source")
+        top = self._section("", raw, _TOP, hint="; sections are [uplink.RECIPIENT] and [source.KIND]")
+        for kind in sources:
+            if kind not in _SOURCES:
+                raise self._wrong(f"source.{kind}", "there is no such source", "one of " + ", ".join(sorted(_SOURCES)))
+        if not sources:
+            raise self._wrong("source", "there is none", "at least one [source.KIND]: " + ", ".join(sorted(_SOURCES)))
+        settings = {kind: self._section(f"source.{kind}.", row, _SOURCES[kind]) for kind, row in sources.items()}
+        if "octoprint" in settings:
+            settings["octoprint"]["key_file"] = str(self.base / settings["octoprint"]["key_file"])
+        return Config(
+            file=self.file,
+            profile=self._profile(top["profile"]),
+            state=self.base / top["state"],
+            presence=top["presence"],
+            outbox=top["outbox"],
+            uplinks={name: self._uplink(name, row) for name, row in uplinks.items()},
+            sources=settings,
+        )
+
+    def _profile(self, name: str) -> Path:
+        shipped = SHIPPED / f"{name}.cbor"
+        path = shipped if "/" not in name and shipped.exists() else self.base / name
+        if path.suffix != ".cbor" or not path.exists():
+            names = ", ".join(sorted(one.stem for one in SHIPPED.glob("*.cbor")))
+            raise self._wrong("profile", f'"{name}" is not there', f"one of {names}, or the path of a compiled .cbor")
+        return path
+
+    def _uplink(self, name: str, row: Any) -> UplinkConfig:
+        where = f"uplink.{name}."
+        values = self._section(where, row, _UPLINK)
+        if not values["tls"] and not is_loopback(values["host"]):
+            raise self._wrong(where + "tls", "false would send in the clear", "true, unless host is this machine itself")
+        if (values["certificate"] is None) != (values["key"] is None):
+            raise self._wrong(where + "key", "certificate and key go together", "both or neither")
+        for key in ("authority", "certificate", "key"):
+            if values[key] is not None:
+                values[key] = str(self.base / values[key])
+        return UplinkConfig(**values)
+
+    def _table(self, value: Any, name: str) -> dict[str, Any]:
+        if not isinstance(value, dict) or not all(isinstance(row, dict) for row in value.values()):
+            raise self._wrong(name, "is not a section", f"[{name}.NAME]")
+        return value
+
+    def _section(self, where: str, row: dict[str, Any], checks: dict[str, Check], hint: str = "") -> dict[str, Any]:
+        for key in row:
+            if key not in checks:
+                raise self._wrong(where + key, "is not a key", "one of " + ", ".join(checks) + hint)
+        values = {}
+        for key, (test, allowed, default) in checks.items():
+            value = row.get(key, default)
+            if value is _REQUIRED:
+                raise self._wrong(where + key, "is missing", allowed)
+            if key in row and not test(value):
+                raise self._wrong(where + key, "is wrong", allowed)
+            values[key] = value
+        return values
+
+    def _wrong(self, key: str, what: str, allowed: str) -> ConfigError:
+        return ConfigError(f"{self.file}: {key}: {what}; allowed: {allowed}")

@@ -1,0 +1,213 @@
+"""Profile (TOML, for people) -> catalogue (CBOR, for devices). Everything that could be inconsistent is refused here."""
+
+import re
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from firmware_agent import cbor
+from firmware_agent.catalogue import FORMAT
+from firmware_agent.errors import ConfigError
+from firmware_agent.transforms import TRANSFORMS
+
+SENSITIVITIES = ("low", "personal", "sensitive", "identifying")
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
+_TOPIC = re.compile(r"[a-z0-9_-]{1,40}(/[a-z0-9_-]{1,40}){0,5}")
+_CLAUSE = re.compile(r"[LPC][0-9]{1,2}")
+_SPAN = re.compile(r"([0-9]{1,6}) (s|min|h|d)")
+_SECONDS = {"s": 1, "min": 60, "h": 3600, "d": 86400}
+_MIN = -(2**53)
+_MAX = 2**53
+_FIELD = ("id", "category", "purposes", "transform", "sensitivity", "retention", "clause")
+
+
+def compile_profile(path: Path) -> bytes:
+    """The compiled form of the profile at `path`; ConfigError names file, row and reason."""
+    try:
+        rows = tomllib.loads(path.read_text("utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path.name}: cannot be read ({type(error).__name__})") from None
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{path.name}: not TOML: {error}") from None
+    return cbor.encode(_Compiler(path.name).profile(rows))
+
+
+class _Compiler:
+    def __init__(self, file: str) -> None:
+        self.file = file
+
+    def profile(self, rows: dict[str, Any]) -> dict[str, Any]:
+        self.known("profile", rows, ("profile", "version", "age", "recipient", "purpose", "field"), ())
+        recipients = {name: self.recipient(name, row) for name, row in self.table(rows, "recipient")}
+        purposes = {name: self.purpose(name, row, recipients) for name, row in self.table(rows, "purpose")}
+        fields = {name: self.field(name, row, purposes) for name, row in self.table(rows, "field")}
+        self.together(purposes, fields)
+        return {
+            "format": FORMAT,
+            "profile": self.name("profile", "profile", rows["profile"]),
+            "version": self.text("profile", "version", rows["version"], 40),
+            "age": self.age(rows["age"]),
+            "recipients": recipients,
+            "purposes": purposes,
+            "fields": fields,
+        }
+
+    def age(self, row: Any) -> dict[str, Any]:
+        self.known("age", row, ("threshold", "guardian"), ())
+        if type(row["threshold"]) is not int or not 0 <= row["threshold"] <= 99:
+            raise self.wrong("age", "threshold", "must be a whole number of years from 0 to 99")
+        return {"threshold": row["threshold"], "guardian": self.flag("age", "guardian", row["guardian"])}
+
+    def recipient(self, name: str, row: Any) -> dict[str, Any]:
+        where = f"recipient.{name}"
+        self.known(where, row, ("name", "topic"), ())
+        topic = row["topic"]
+        if not isinstance(topic, str) or not _TOPIC.fullmatch(topic):
+            raise self.wrong(where, "topic", "must be words of a-z 0-9 _ - joined by /, without wildcards")
+        return {"name": self.text(where, "name", row["name"], 80), "topic": topic}
+
+    def purpose(self, name: str, row: Any, recipients: dict[str, Any]) -> dict[str, Any]:
+        where = f"purpose.{name}"
+        self.known(where, row, ("title", "notice", "recipients", "every", "retention", "clauses"), ("media",))
+        chosen = self.names(where, "recipients", row["recipients"], recipients, "a [recipient.…] of this profile")
+        if not chosen:
+            raise self.wrong(where, "recipients", "must name at least one")
+        clauses = row["clauses"]
+        if not isinstance(clauses, list) or not clauses:
+            raise self.wrong(where, "clauses", "must be a list of at least one clause id")
+        return {
+            "title": self.text(where, "title", row["title"], 80),
+            "notice": self.text(where, "notice", row["notice"], 400),
+            "recipients": chosen,
+            "media": self.flag(where, "media", row.get("media", False)),
+            "every": self.span(where, "every", row["every"]),
+            "retention": self.span(where, "retention", row["retention"]),
+            "clauses": [self.clause(where, "clauses", one) for one in clauses],
+        }
+
+    def field(self, name: str, row: Any, purposes: dict[str, Any]) -> dict[str, Any]:
+        where = f"field.{name}"
+        if not isinstance(row, dict) or row.get("transform") not in TRANSFORMS:
+            raise self.wrong(where, "transform", "must be one of " + ", ".join(sorted(TRANSFORMS)))
+        transform = row["transform"]
+        _, needed, optional = TRANSFORMS[transform]
+        never = transform == "drop"
+        own = tuple(key for key in _FIELD if not (never and key in ("purposes", "retention")))
+        self.known(where, row, own + needed, optional)
+        if type(row["id"]) is not int or not 1 <= row["id"] <= 65535:
+            raise self.wrong(where, "id", "must be a whole number from 1 to 65535")
+        if row["sensitivity"] not in SENSITIVITIES:
+            raise self.wrong(where, "sensitivity", "must be one of " + ", ".join(SENSITIVITIES))
+        serves = [] if never else self.names(where, "purposes", row["purposes"], purposes, "a [purpose.…] of this profile")
+        if not never and not serves:
+            raise self.wrong(where, "purposes", 'must name at least one; for a field that never leaves, transform = "drop"')
+        if not never and row["sensitivity"] == "identifying":
+            raise self.wrong(where, "sensitivity", 'an identifying field can only have transform = "drop"')
+        return {
+            "id": row["id"],
+            "category": self.name(where, "category", row["category"]),
+            "purposes": serves,
+            "transform": transform,
+            "parameters": self.parameters(where, transform, row),
+            "sensitivity": row["sensitivity"],
+            "retention": 0 if never else self.span(where, "retention", row["retention"]),
+            "clause": self.clause(where, "clause", row["clause"]),
+        }
+
+    def parameters(self, where: str, transform: str, row: dict[str, Any]) -> dict[str, Any]:
+        _, needed, optional = TRANSFORMS[transform]
+        given = {key: row[key] for key in needed + optional if key in row}
+        for key in ("min", "max", "step"):
+            if key in given and (type(given[key]) is not int or not _MIN <= given[key] <= _MAX):
+                raise self.wrong(where, key, "must be a whole number")
+        if given.get("step", 1) < 1:
+            raise self.wrong(where, "step", "must be at least 1")
+        if ("min" in given) != ("max" in given) and transform != "picture":
+            raise self.wrong(where, "min", "min and max go together")
+        if "min" in given and given["min"] > given["max"]:
+            raise self.wrong(where, "max", "must not be less than min")
+        if "edges" in given:
+            edges = given["edges"]
+            if not isinstance(edges, list) or not edges or any(type(edge) is not int for edge in edges):
+                raise self.wrong(where, "edges", "must be a list of whole numbers")
+            if edges != sorted(set(edges)):
+                raise self.wrong(where, "edges", "must rise")
+        if "values" in given:
+            values = given["values"]
+            if not isinstance(values, list) or not values or len(set(map(str, values))) != len(values):
+                raise self.wrong(where, "values", "must be a list of different words")
+            given["values"] = [self.name(where, "values", value) for value in values]
+        return given
+
+    def together(self, purposes: dict[str, Any], fields: dict[str, Any]) -> None:
+        """What only shows when the rows are read side by side."""
+        seen: dict[int, str] = {}
+        for name, row in fields.items():
+            if row["id"] in seen:
+                raise self.wrong(f"field.{name}", "id", f"{row['id']} is already the id of field.{seen[row['id']]}")
+            seen[row["id"]] = name
+            for purpose in row["purposes"]:
+                if (row["transform"] == "picture") != purposes[purpose]["media"]:
+                    raise self.wrong(f"field.{name}", "purposes", f"pictures and records never share: purpose.{purpose}")
+                if row["retention"] > purposes[purpose]["retention"]:
+                    raise self.wrong(f"field.{name}", "retention", f"is longer than that of purpose.{purpose}")
+        for name in purposes:
+            if not any(name in row["purposes"] for row in fields.values()):
+                raise self.wrong(f"purpose.{name}", "notice", "no field is declared for it: asking would mean nothing")
+
+    # --- single values
+
+    def known(self, where: str, row: Any, needed: tuple[str, ...], optional: tuple[str, ...]) -> None:
+        if not isinstance(row, dict):
+            raise ConfigError(f"{self.file}: {where}: must be a table")
+        for key in needed:
+            if key not in row:
+                raise self.wrong(where, key, "is missing")
+        for key in row:
+            if key not in needed + optional:
+                raise self.wrong(where, key, "is not a key of this row; allowed: " + ", ".join(needed + optional))
+
+    def table(self, rows: dict[str, Any], key: str) -> list[tuple[str, Any]]:
+        table = rows[key]
+        if not isinstance(table, dict) or not table:
+            raise self.wrong("profile", key, f"needs at least one [{key}.…] row")
+        for name in table:
+            self.name(key, name, name)
+        return list(table.items())
+
+    def names(self, where: str, key: str, value: Any, known: dict[str, Any], what: str) -> list[str]:
+        if not isinstance(value, list) or len(set(map(str, value))) != len(value):
+            raise self.wrong(where, key, "must be a list of different names")
+        for one in value:
+            if one not in known:
+                raise self.wrong(where, key, f'"{one}" is not {what}')
+        return value
+
+    def name(self, where: str, key: str, value: Any) -> str:
+        if not isinstance(value, str) or not _NAME.fullmatch(value):
+            raise self.wrong(where, key, "must be a word of a-z 0-9 _, at most 40 long")
+        return value
+
+    def text(self, where: str, key: str, value: Any, most: int) -> str:
+        if not isinstance(value, str) or not 0 < len(value) <= most or not value.isprintable():
+            raise self.wrong(where, key, f"must be one line of 1 to {most} characters")
+        return value
+
+    def flag(self, where: str, key: str, value: Any) -> bool:
+        if not isinstance(value, bool):
+            raise self.wrong(where, key, "must be true or false")
+        return value
+
+    def span(self, where: str, key: str, value: Any) -> int:
+        found = _SPAN.fullmatch(value) if isinstance(value, str) else None
+        if found is None:
+            raise self.wrong(where, key, 'must be like "10 s", "5 min", "2 h" or "90 d"')
+        return int(found[1]) * _SECONDS[found[2]]
+
+    def clause(self, where: str, key: str, value: Any) -> str:
+        if not isinstance(value, str) or not _CLAUSE.fullmatch(value):
+            raise self.wrong(where, key, "must be a clause id like L6")
+        return value
+
+    def wrong(self, where: str, key: str, why: str) -> ConfigError:
+        return ConfigError(f"{self.file}: {where}: {key}: {why}")
