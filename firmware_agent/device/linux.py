@@ -7,6 +7,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from firmware_agent.errors import ConfigError
+
 _BUILT = 1_760_000_000  # no device runs this agent before it was written: an earlier clock was never set
 
 
@@ -51,6 +53,19 @@ class LinuxStorage:
         fd = os.open(self.directory / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(fd, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(fd)
+
+    @contextlib.contextmanager
+    def claim(self) -> Iterator[None]:
+        """Be the one running agent on this directory; ConfigError if there is one."""
+        fd = os.open(self.directory / "running", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            try:
+                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise ConfigError(f"{self.directory}: another agent runs on it; stop that one first") from None
             yield
         finally:
             os.close(fd)

@@ -25,7 +25,10 @@ BLURTED = {
 
 
 class DemoSource:
-    """Implements Source. ticks: seconds that only go forward. now: seconds since 1970 UTC or None."""
+    """Implements Source. ticks: seconds that only go forward, in every process alike, so that all see the same print.
+
+    now: seconds since 1970 UTC or None.
+    """
 
     name = "demo"
     offers = (
@@ -46,12 +49,11 @@ class DemoSource:
         self._ticks = ticks
         self._now = now
         self._speed = speed
-        self._start = ticks()
         self._seen: int | None = None
 
     async def read(self) -> list[Record]:
         """The moment of the print that it is now, and a job record when one has ended since the last reading."""
-        elapsed = (self._ticks() - self._start) * self._speed
+        elapsed = self._ticks() * self._speed
         prints, at = divmod(elapsed, LOOP)
         records = [Record(_moment(at))]
         if self._seen is not None and int(prints) > self._seen:

@@ -1,0 +1,97 @@
+"""From a checked configuration to the parts of an agent, each given only what it needs."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from firmware_agent.agent import Agent
+from firmware_agent.camera.supervisor import CameraSource
+from firmware_agent.catalogue import Catalogue
+from firmware_agent.config import Config, UplinkConfig
+from firmware_agent.consent.store import ConsentStore, storage_key
+from firmware_agent.device.linux import LinuxDevice
+from firmware_agent.egress.door import Door
+from firmware_agent.egress.ledger import Ledger
+from firmware_agent.egress.uplink import Uplink
+from firmware_agent.egress.wire_mqtt import Endpoint, MqttWire
+from firmware_agent.errors import ConfigError, SourceError
+from firmware_agent.gate import Gate
+from firmware_agent.telemetry.source import Source
+from firmware_agent.telemetry.sources.demo import DemoSource
+from firmware_agent.telemetry.sources.octoprint import OctoPrintSource
+
+
+@dataclass
+class Parts:
+    """What every command shares."""
+
+    config: Config
+    device: LinuxDevice
+    catalogue: Catalogue
+    consents: ConsentStore
+    gate: Gate
+
+    def ledger(self, watch: Callable[[dict[str, Any]], None] | None = None) -> Ledger:
+        return Ledger(self.device.storage, self.device.now, watch)
+
+
+def parts(config: Config) -> Parts:
+    """Storage, catalogue, consent store and gate."""
+    try:
+        device = LinuxDevice(config.state)
+        key = storage_key(device.storage, device.entropy)
+    except OSError as error:
+        raise ConfigError(
+            f"{config.file}: state: {config.state} cannot be used ({error.strerror}); "
+            "allowed: a directory that this user may write"
+        ) from None
+    catalogue = Catalogue(config.profile.read_bytes())
+    for name in config.uplinks:
+        if name not in catalogue.recipients:
+            known = ", ".join(sorted(catalogue.recipients))
+            raise ConfigError(f"{config.file}: uplink.{name}: the profile has no such recipient; allowed: {known}")
+    consents = ConsentStore(device.storage, key)
+    gate = Gate(catalogue, consents, device.entropy(32), device.entropy, device.now)
+    return Parts(config, device, catalogue, consents, gate)
+
+
+def agent(made: Parts, watch: Callable[[dict[str, Any]], None] | None = None) -> Agent:
+    """The whole agent; nothing is opened or connected yet."""
+    ledger = made.ledger(watch)
+    wires = {name: wire(made.catalogue, name, row) for name, row in made.config.uplinks.items()}
+    door = Door(made.gate, ledger, dict(wires))
+    uplinks = [Uplink(one, door, made.gate, ledger, made.config.outbox) for one in wires.values()]
+    return Agent(made.gate, ledger, uplinks, sources(made), made.device.ticks)
+
+
+def wire(catalogue: Catalogue, name: str, row: UplinkConfig) -> MqttWire:
+    """The link to one recipient; the topic comes from the policy, the rest from the configuration."""
+    endpoint = Endpoint(
+        host=row.host,
+        port=row.port,
+        topic=catalogue.recipients[name]["topic"],
+        tls=row.tls,
+        authority=row.authority,
+        certificate=row.certificate,
+        key=row.key,
+        timeout=row.timeout,
+    )
+    return MqttWire(name, endpoint)
+
+
+def sources(made: Parts) -> list[Source]:
+    """One object for each [source.KIND]: a new kind is one line here."""
+    kinds: dict[str, Callable[[dict[str, Any]], Source]] = {
+        "demo": lambda row: DemoSource(made.device.ticks, made.device.now, row["speed"]),
+        "octoprint": lambda row: OctoPrintSource(row["url"], _secret(Path(row["key_file"])), made.device.now),
+        "camera": lambda row: CameraSource(),
+    }
+    return [kinds[kind](row) for kind, row in made.config.sources.items()]
+
+
+def _secret(path: Path) -> str:
+    try:
+        return path.read_text("ascii").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise SourceError(f"{path}: the key cannot be read ({type(error).__name__}); put it there, mode 0600") from None

@@ -1,0 +1,114 @@
+"""firmware-agent consent grant|refuse|withdraw|show."""
+
+import re
+from argparse import Namespace
+
+from firmware_agent.cli import words
+from firmware_agent.cli.build import Parts
+from firmware_agent.errors import AgentError, ConfigError, LedgerError, Refused
+from firmware_agent.model import GIVEN, REFUSED, WITHDRAWN, ConsentRecord
+from firmware_agent.owner.presence import prove
+
+_SPAN = re.compile(r"([1-9][0-9]{0,4})(min|h|d)")
+_SECONDS = {"min": 60, "h": 3600, "d": 86400}
+
+
+def show(made: Parts, options: Namespace) -> int:
+    """Every decision that can be made, what it means, and how it stands."""
+    for purpose, recipient in made.catalogue.pairs():
+        row = made.catalogue.purposes[purpose]
+        found = made.gate.decide(purpose, recipient)
+        record, _, _ = made.consents.current(purpose, recipient)
+        print(f"{purpose} -> {recipient}\n  {words.verdict(found, record)}")
+        print(f"  {row['title']}: {row['notice']}\n")
+    return 0
+
+
+def grant(made: Parts, options: Namespace) -> int:
+    """Ask the person at the device, then store the consent."""
+    purpose, recipient = _pair(made, options)
+    ledger = made.ledger()
+    until = _until(made, options)
+    before, _, _ = made.consents.current(purpose, recipient)
+    _explain(made, purpose, recipient, until)
+    try:
+        prove(made.config.presence, purpose, recipient)
+    except Refused as refusal:
+        ledger.refused(refusal)
+        ledger.settle()
+        raise
+    state = GIVEN[1] if words.given(before) else GIVEN[0]
+    record = _put(made, purpose, recipient, state, until)
+    ledger.decided(record)
+    print(f"Allowed: {purpose} -> {recipient}. To stop it: firmware-agent consent withdraw {purpose}")
+    return 0
+
+
+def refuse(made: Parts, options: Namespace) -> int:
+    """Store a no."""
+    return _narrow(made, [_pair(made, options)], REFUSED, "Refused")
+
+
+def withdraw(made: Parts, options: Namespace) -> int:
+    """Store a withdrawal; a running agent stops before its next publish."""
+    if options.all:
+        return _narrow(made, made.catalogue.pairs(), WITHDRAWN, "Withdrawn")
+    return _narrow(made, [_pair(made, options)], WITHDRAWN, "Withdrawn")
+
+
+def _narrow(made: Parts, pairs: list[tuple[str, str]], state: str, word: str) -> int:
+    records = [_put(made, purpose, recipient, state, None) for purpose, recipient in pairs]  # before anything can fail
+    for purpose, recipient in pairs:
+        print(f"{word}: {purpose} -> {recipient}. Nothing of it leaves from now on.")
+    try:
+        ledger = made.ledger()
+        for record in records:
+            ledger.decided(record)
+    except LedgerError as error:
+        print(f"The decision holds, but it could not be recorded: {error}")
+        return 1
+    return 0
+
+
+def _put(made: Parts, purpose: str, recipient: str, state: str, until: int | None) -> ConsentRecord:
+    policy = made.catalogue.policy(purpose, recipient)
+    method = made.config.presence if state in GIVEN else "command_line"
+    return made.consents.put(purpose, recipient, state, policy, "owner", method, made.device.now(), until)
+
+
+def _pair(made: Parts, options: Namespace) -> tuple[str, str]:
+    purpose, recipient = options.purpose, options.recipient
+    known = ", ".join(sorted(made.catalogue.purposes))
+    if purpose is None:
+        raise AgentError(f"which purpose? one of: {known}")
+    if purpose not in made.catalogue.purposes:
+        raise AgentError(f"this policy has no such purpose; one of: {known}")
+    recipients = made.catalogue.purposes[purpose]["recipients"]
+    if recipient is None and len(recipients) == 1:
+        return purpose, recipients[0]
+    if recipient not in recipients:
+        raise AgentError(f"to whom? add --recipient with one of: {', '.join(recipients)}")
+    return purpose, recipient
+
+
+def _until(made: Parts, options: Namespace) -> int | None:
+    if options.time is None:
+        return None
+    found = _SPAN.fullmatch(options.time)
+    if found is None:
+        raise AgentError("--for takes a time like 30min, 12h or 7d")
+    now = made.device.now()
+    if now is None:
+        raise ConfigError("a consent with an end needs a clock: set the clock, or grant without --for")
+    return now + int(found[1]) * _SECONDS[found[2]]
+
+
+def _explain(made: Parts, purpose: str, recipient: str, until: int | None) -> None:
+    row = made.catalogue.purposes[purpose]
+    fields = ", ".join(name for name, _ in made.catalogue.fields_of(purpose))
+    kept = "not kept" if row["retention"] == 0 else f"at most {words.span(row['retention'])}"
+    print(f"{row['title']} -> {made.catalogue.recipients[recipient]['name']}")
+    print(f"  What happens:  {row['notice']}")
+    print(f"  What leaves:   {fields}")
+    print(f"  Kept there:    {kept}")
+    print(f"  Ends:          {'when you withdraw it' if until is None else words.moment(until)}")

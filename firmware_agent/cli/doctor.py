@@ -1,0 +1,137 @@
+"""firmware-agent doctor: what is wrong, where, and what to do."""
+
+import asyncio
+import datetime
+import stat
+from argparse import Namespace
+from collections.abc import Iterator
+from pathlib import Path
+
+from cryptography import x509
+
+from firmware_agent.cli.build import Parts, sources, wire
+from firmware_agent.config import UplinkConfig
+from firmware_agent.egress.ledger import Broken, entries
+from firmware_agent.egress.trouble import explain
+from firmware_agent.egress.wire_mqtt import MqttWire
+from firmware_agent.errors import AgentError, SourceError, UplinkError
+
+Finding = tuple[str, str]  # "ok" | "note" | "wrong", sentence
+
+
+def doctor(made: Parts, options: Namespace) -> int:
+    """Print every finding; 1 if anything is wrong."""
+    findings = asyncio.run(_all(made, options.connect))
+    for level, sentence in findings:
+        print(f"{level:<6} {sentence}")
+    return 1 if any(level == "wrong" for level, _ in findings) else 0
+
+
+async def _all(made: Parts, connect: bool) -> list[Finding]:
+    findings = [("ok", f"configuration {made.config.file}, profile {made.catalogue.profile} {made.catalogue.version}")]
+    findings += _state(made)
+    findings += _clock(made)
+    for name, row in made.config.uplinks.items():
+        findings += _certificates(name, row)
+    findings += await _sources(made)
+    findings += await _brokers(made, connect)
+    return findings
+
+
+def _state(made: Parts) -> Iterator[Finding]:
+    directory = made.config.state
+    open_to_others = [path for path in (directory, *directory.iterdir()) if path.stat().st_mode & 0o077]
+    for path in open_to_others:
+        yield "wrong", f"{path}: other users can get at it; chmod go= {path}"
+    if not open_to_others:
+        yield "ok", f"{directory}: only this user can get at it"
+    for line in made.consents.trouble():
+        yield "wrong", f"consent store, {line}; what it held counts as not allowed: decide again with `consent grant`"
+    try:
+        count = sum(1 for _ in entries(made.device.storage))
+        yield "ok", f"ledger: {count} entries verify"
+    except Broken as error:
+        todo = "nothing to do: the next start repairs it" if error.torn else "keep it for an audit, move it away, restart"
+        yield "wrong", f"{error}; {todo}"
+
+
+def _clock(made: Parts) -> Iterator[Finding]:
+    if made.device.now() is None:
+        yield "wrong", "clock: it was never set; certificates and consents with an end do not work: set it"
+
+
+def _certificates(name: str, row: UplinkConfig) -> Iterator[Finding]:
+    if not row.tls:
+        yield "note", f"uplink.{name}: no TLS, to a broker on this machine only"
+        return
+    if row.certificate is None or row.key is None:
+        yield "note", f"uplink.{name}: no client certificate; a broker that asks for one will refuse"
+    elif Path(row.key).exists() and stat.S_IMODE(Path(row.key).stat().st_mode) & 0o077:
+        yield "wrong", f"uplink.{name}.key: other users can read {row.key}; chmod go= {row.key}"
+    for key, path in (("authority", row.authority), ("certificate", row.certificate)):
+        if path is not None:
+            yield _certificate(f"uplink.{name}.{key}", Path(path))
+
+
+def _certificate(where: str, path: Path) -> Finding:
+    try:
+        end = x509.load_pem_x509_certificate(path.read_bytes()).not_valid_after_utc
+    except OSError as error:
+        return "wrong", f"{where}: {path}: {error.strerror}; put the PEM file there"
+    except ValueError:
+        return "wrong", f"{where}: {path}: not a PEM certificate"
+    days = (end - datetime.datetime.now(datetime.UTC)).days
+    if days < 0:
+        return "wrong", f"{where}: {path} expired on {end:%Y-%m-%d}; renew it"
+    return ("note" if days < 30 else "ok"), f"{where}: valid until {end:%Y-%m-%d}"
+
+
+async def _sources(made: Parts) -> list[Finding]:
+    findings: list[Finding] = []
+    try:
+        for source in sources(made):
+            if source.name == "camera":
+                findings.append(("ok", "camera: off while nothing asks for it; not tried here"))
+                continue
+            try:
+                records = await source.read()
+                findings.append(("ok", f"{source.name}: answers with {len(records[0].fields)} fields"))
+            except SourceError as error:
+                findings.append(("wrong", str(error)))
+            finally:
+                await source.rest()
+    except SourceError as error:
+        findings.append(("wrong", str(error)))
+    return findings
+
+
+async def _brokers(made: Parts, connect: bool) -> list[Finding]:
+    findings: list[Finding] = []
+    for name, row in made.config.uplinks.items():
+        allowed = any(made.gate.decide(*pair).allowed for pair in made.catalogue.pairs() if pair[1] == name)
+        if not (allowed or connect):
+            findings.append(("note", f"uplink.{name}: not tried, for nothing is allowed yet; --connect tries it all the same"))
+            continue
+        trouble = await _try(wire(made.catalogue, name, row))
+        if trouble is None:
+            findings.append(("ok", f"uplink.{name}: the broker at {row.host}:{row.port} accepts us"))
+        else:
+            findings.append(("wrong", f"uplink.{name}: {trouble}"))
+    if not made.config.uplinks:
+        findings.append(("note", "no [uplink.RECIPIENT] is configured: nothing can leave, whatever is allowed"))
+    return findings
+
+
+async def _try(link: MqttWire) -> AgentError | None:
+    """Connect as the agent would, send nothing, and go."""
+    link.open()
+    try:
+        async with asyncio.timeout(2 * link.endpoint.timeout + 1):
+            while not link.ready and link.trouble is None:
+                await asyncio.sleep(0.05)
+    except TimeoutError as error:
+        return explain(error, link.endpoint.where, True)
+    finally:
+        found: UplinkError | None = link.trouble
+        link.reset()
+    return found

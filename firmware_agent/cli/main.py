@@ -1,0 +1,84 @@
+"""Arguments in, exit code out. Errors are one line each; a refusal exits with 3, bad configuration with 2."""
+
+import argparse
+import logging
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from firmware_agent import __version__, config
+from firmware_agent.cli import consent, doctor, ledger, run, show
+from firmware_agent.cli.build import Parts, parts
+from firmware_agent.errors import AgentError, ConfigError, Refused
+
+PLACES = (Path("agent.toml"), Path(".demo/agent.toml"), Path("/etc/firmware-agent/agent.toml"))
+
+Command = Callable[[Parts, argparse.Namespace], int]
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The console script `firmware-agent`."""
+    options = _parser().parse_args(arguments)
+    logging.basicConfig(level=options.log.upper(), format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+    logging.getLogger("asyncio").setLevel(logging.WARNING)
+    try:
+        if options.command is None:  # the demonstration brings its own configuration
+            from firmware_agent.demo.demo import demo
+
+            return demo(options.directory, options.seconds)
+        command: Command = options.command
+        return command(parts(config.load(options.config or _find())), options)
+    except Refused as refusal:
+        print(refusal, file=sys.stderr)
+        return 3
+    except AgentError as error:
+        print(error, file=sys.stderr)
+        return 2 if isinstance(error, ConfigError) else 1
+
+
+def _find() -> Path:
+    for place in PLACES:
+        if place.exists():
+            return place
+    raise ConfigError(f"no configuration: none of {', '.join(map(str, PLACES))}; name one with --config")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="firmware-agent", description="Nothing leaves this printer without consent.")
+    parser.add_argument("--version", action="version", version=__version__)
+    shared = argparse.ArgumentParser(add_help=False)
+    shared.add_argument("--config", type=Path, help="default: the first of " + ", ".join(map(str, PLACES)))
+    shared.add_argument("--log", choices=("debug", "info", "warning", "error"), default="warning")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    def add(group: "argparse._SubParsersAction[argparse.ArgumentParser]", name: str, command: Command | None, text: str) -> argparse.ArgumentParser:
+        one = group.add_parser(name, help=text, description=text, parents=[shared])
+        one.set_defaults(command=command)
+        return one
+
+    add(commands, "run", run.run, "run the agent")
+    trial = add(commands, "demo", None, "try it: a demo printer, a test picture and a broker, all on this machine")
+    trial.add_argument("--directory", type=Path, default=Path(".demo"))
+    trial.add_argument("--seconds", type=float, help="end by itself after so many")
+    decisions = commands.add_parser("consent", help="decide what may leave").add_subparsers(required=True, metavar="WHAT")
+    for name, command, text in (
+        ("grant", consent.grant, "allow a purpose (at the device)"),
+        ("refuse", consent.refuse, "say no to a purpose"),
+        ("withdraw", consent.withdraw, "take a consent back; it counts before the next publish"),
+    ):
+        one = add(decisions, name, command, text)
+        one.add_argument("purpose", nargs=None if name != "withdraw" else "?")
+        one.add_argument("--recipient")
+        if name == "grant":
+            one.add_argument("--for", dest="time", metavar="TIME", help="30min, 12h or 7d; without it: until withdrawn")
+        if name == "withdraw":
+            one.add_argument("--all", action="store_true", help="stop everything")
+    add(decisions, "show", consent.show, "every purpose, what it means, and what was decided")
+    add(commands, "show", show.show, "the exact payload that would leave now, and why each other field stays")
+    books = commands.add_parser("ledger", help="what left, what was refused").add_subparsers(required=True, metavar="WHAT")
+    add(books, "show", ledger.show, "the last entries").add_argument("--last", type=int, default=40, metavar="N")
+    add(books, "verify", ledger.verify, "check the whole chain")
+    add(commands, "doctor", doctor.doctor, "what is wrong and what to do").add_argument(
+        "--connect", action="store_true", help="try the broker even if nothing is allowed (it sees this address)"
+    )
+    return parser

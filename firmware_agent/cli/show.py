@@ -1,0 +1,63 @@
+"""firmware-agent show: the exact payload that would leave now, and why each other field stays."""
+
+import asyncio
+from argparse import Namespace
+
+from firmware_agent import cbor
+from firmware_agent.cli import words
+from firmware_agent.cli.build import Parts, sources
+from firmware_agent.errors import REASONS, SourceError
+from firmware_agent.gate import compose
+from firmware_agent.model import Record
+from firmware_agent.telemetry.source import Source
+
+
+def show(made: Parts, options: Namespace) -> int:
+    """Read each source once, send nothing."""
+    return asyncio.run(_show(made))
+
+
+async def _show(made: Parts) -> int:
+    troubles = 0
+    for source in sources(made):
+        pairs = [pair for pair in made.catalogue.pairs() if _serves(made, source, pair[0])]
+        media = any(made.catalogue.purposes[purpose]["media"] for purpose, _ in pairs)
+        if media and not any(made.gate.decide(*pair).allowed for pair in pairs):
+            print(f"{source.name}: off. No picture is taken: {REASONS[made.gate.decide(*pairs[0]).reason][0]}.\n")
+            continue
+        try:
+            records = await source.read()
+        except SourceError as error:
+            print(f"{error}\n")
+            troubles += 1
+            continue
+        finally:
+            await source.rest()
+        for purpose, recipient in pairs:
+            _one(made, records, purpose, recipient)
+    print("Each message also carries 8 random bytes (shown as zeros), so that a second copy of it can be told.")
+    return 1 if troubles else 0
+
+
+def _serves(made: Parts, source: Source, purpose: str) -> bool:
+    return any(name in source.offers for name, _ in made.catalogue.fields_of(purpose))
+
+
+def _one(made: Parts, records: list[Record], purpose: str, recipient: str) -> None:
+    record = next((one for one in records if compose(made.catalogue, one, purpose)[0]), None)
+    found = made.gate.decide(purpose, recipient)
+    print(f"{purpose} -> {recipient}: {'allowed' if found.allowed else 'not allowed'}")
+    if record is None:
+        print("  Nothing for it just now.\n")
+        return
+    data, fates = made.gate.explain(record, purpose, recipient)
+    if data:
+        print(f"  Leaves now: {len(data)} bytes of CBOR: {words.notation(cbor.decode(data))}")
+        for line in words.payload(data, made.catalogue):
+            print(f"    {line}")
+    else:
+        print(f"  Leaves now: nothing ({REASONS[found.reason][0]}).")
+    for name, fate in fates:
+        if fate != "leaves":
+            print(f"  {name}: {fate}")
+    print()

@@ -1,0 +1,92 @@
+"""The agent's facts in plain words, one line each."""
+
+import time
+from typing import Any
+
+from firmware_agent import cbor
+from firmware_agent.catalogue import Catalogue
+from firmware_agent.errors import REASONS
+from firmware_agent.model import GIVEN, ConsentRecord, Denial, Permit
+
+_DECIDED = {
+    "ConsentGiven": "allowed",
+    "RenewedConsentGiven": "allowed again",
+    "ConsentRefused": "refused",
+    "ConsentWithdrawn": "withdrawn",
+}
+
+
+def clock(seconds: int | None) -> str:
+    """Local time of day, or dashes without a clock."""
+    return "--:--:--" if seconds is None else time.strftime("%H:%M:%S", time.localtime(seconds))
+
+
+def moment(seconds: int | None) -> str:
+    """Local date and time."""
+    return "at an unknown time" if seconds is None else time.strftime("%Y-%m-%d %H:%M", time.localtime(seconds))
+
+
+def span(seconds: int) -> str:
+    """A period as people say it."""
+    for size, word in ((86400, "day"), (3600, "hour"), (60, "minute")):
+        if seconds >= size and seconds % size == 0:
+            return f"{seconds // size} {word}{'s' if seconds > size else ''}"
+    return f"{seconds} seconds"
+
+
+def verdict(found: Permit | Denial, record: ConsentRecord | None) -> str:
+    """ALLOWED since when and by whom, or why not."""
+    if isinstance(found, Permit) and record is not None:
+        until = "" if record.until is None else f", until {moment(record.until)}"
+        return f"ALLOWED  {moment(record.time)} by {record.actor} ({record.method}){until}"
+    return f"no       {REASONS[found.reason][0]}"
+
+
+def entry(row: dict[str, Any]) -> str:
+    """A ledger entry as a line."""
+    pair = f"{row['purpose']} -> {row['recipient']}" if row["purpose"] else "something that the gate did not make"
+    about = f"{pair} ({', '.join(row['categories'])}, {row['size']} bytes)"
+    event = row["event"]
+    lines = {
+        "attempted": ("leaves", about),
+        "acknowledged": ("arrived", about),
+        "unknown": ("sent", f"{about}; nobody confirms this kind" if row["event"] == "unknown" else ""),
+        "dropped": ("dropped", f"{about}; never sent"),
+        "recovered": ("repaired", "the ledger's last entry was torn by a power cut and cut off"),
+    }
+    if event == "decided":
+        word = _DECIDED.get(row["detail"], row["detail"])
+        line = (word, pair)
+    elif event == "refused":
+        again = f" (x{row['count']})" if row["count"] > 1 else ""
+        line = ("stays", f"{pair}: {REASONS[row['detail']][0]}{again}")
+    else:
+        line = lines[event]
+    return f"{clock(row['time'])}  {line[0]:<13}  {line[1]}"
+
+
+def payload(data: bytes, catalogue: Catalogue) -> list[str]:
+    """What a payload says, field by field, by the names of the policy."""
+    names = {row["id"]: name for name, row in catalogue.fields.items()}
+    _, _, _, pairs = cbor.decode(data)
+    lines = []
+    for number, value in pairs:
+        shown = f"a picture of {len(value)} bytes" if isinstance(value, bytes) else value
+        lines.append(f"{names.get(number, number)} = {shown}")
+    return lines
+
+
+def notation(value: Any) -> str:
+    """CBOR diagnostic notation (RFC 8949, 8), long byte strings shortened."""
+    if isinstance(value, bytes):
+        return f"h'{value.hex()}'" if len(value) <= 16 else f"h'{value[:6].hex()}...' ({len(value)} bytes)"
+    if isinstance(value, str):
+        return f'"{value}"'
+    if isinstance(value, list):
+        return "[" + ", ".join(map(notation, value)) + "]"
+    return {True: "true", False: "false", None: "null"}.get(value, str(value)) if value in (True, False, None) else str(value)
+
+
+def given(record: ConsentRecord | None) -> bool:
+    """Whether the stored state is one of those that open a gate."""
+    return record is not None and record.state in GIVEN

@@ -1,0 +1,35 @@
+"""Plays the maker's end: prints every message that arrives, strictly decoded."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import paho.mqtt.client as mqtt
+from paho.mqtt.enums import CallbackAPIVersion
+
+from firmware_agent import cbor
+from firmware_agent.catalogue import Catalogue
+from firmware_agent.cli import words
+
+
+def listen(port: int, profile: Path) -> None:
+    """Until the broker goes away."""
+    catalogue = Catalogue(profile.read_bytes())
+    client = mqtt.Client(CallbackAPIVersion.VERSION2)
+
+    def subscribe(*_: Any) -> None:
+        for row in catalogue.recipients.values():
+            client.subscribe(row["topic"], qos=1)
+
+    def arrived(_: Any, __: Any, message: mqtt.MQTTMessage) -> None:
+        purpose = cbor.decode(message.payload)[2]
+        print(f"          at the maker   {purpose}: {', '.join(words.payload(message.payload, catalogue))}", flush=True)
+
+    client.on_connect = subscribe
+    client.on_message = arrived
+    client.connect("127.0.0.1", port)
+    client.loop_forever(retry_first_connection=False)
+
+
+if __name__ == "__main__":
+    listen(int(sys.argv[1]), Path(sys.argv[2]))

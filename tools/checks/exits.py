@@ -1,0 +1,98 @@
+"""Where this program can reach the outside: three exits for data, and the few other files that touch the machine.
+
+Whatever is not in the tables below may not open a socket, look up a name, start a process or load native code, under
+any spelling. What cannot be read from the source (eval, a computed attribute) counts as an opener as well.
+"""
+
+import ast
+
+from checks.core import PACKAGE, module
+from checks.openers import openers
+
+# The three ways out for data. Each is one file, opened only by an object that the gate made. There is no fourth.
+EXITS: dict[str, str | None] = {
+    "door": f"{PACKAGE}/egress/wire_mqtt.py",  # a Release leaves to a recipient
+    "viewer": None,  # an Admission opens a camera stream
+    "panel": None,  # a Session opens the owner's page
+}
+_EXIT = ("network", "lookup", "dynamic")
+# What else touches the machine, and what each file may do there: see openers.py for the kinds.
+READERS: dict[str, tuple[str, ...]] = {
+    f"{PACKAGE}/telemetry/http.py": ("network", "lookup"),  # reads the printer's own server
+}
+PROCESSES: dict[str, tuple[str, ...]] = {
+    f"{PACKAGE}/camera/supervisor.py": ("process", "pair"),  # starts the camera process, joined by a pair of sockets
+    f"{PACKAGE}/camera/worker.py": ("inherited",),  # is that process: takes its end of the pair, can open nothing
+}
+# Not part of the agent: brings a broker for the demonstration. Only the command line may import it.
+OUTSIDE = (f"{PACKAGE}/demo.py", f"{PACKAGE}/demo/")
+OUTSIDE_USERS = (f"{PACKAGE}/__main__.py", f"{PACKAGE}/cli/")
+
+NAMES = ("door", "viewer", "panel")
+
+
+def table() -> dict[str, tuple[str, ...]]:
+    """path -> the kinds of openers that it may hold."""
+    rows = {path: _EXIT for path in EXITS.values() if path is not None}
+    return {**rows, **READERS, **PROCESSES}
+
+
+def check(files: dict[str, str]) -> tuple[list[str], list[str]]:
+    """(findings, notes): openers outside the tables, rows that no longer hold, a fourth exit."""
+    findings: list[str] = []
+    notes: list[str] = []
+    if tuple(EXITS) != NAMES:
+        findings.append(f"tools/checks/exits.py:1: the exits must be {', '.join(NAMES)}; there is no other way out")
+    rows = table()
+    opening: set[str] = set()
+    for path, text in files.items():
+        tree = ast.parse(text)
+        findings += _outside(path, tree)
+        for line, kind, what in openers(tree):
+            if path.startswith(OUTSIDE):
+                opening.add(path)
+            elif kind in rows.get(path, ()):
+                if kind != "dynamic":
+                    opening.add(path)
+            else:
+                findings.append(f"{path}:{line}: {what} ({kind}); {_advice(path, rows)}")
+    for path in rows:
+        if path not in files:
+            notes.append(f"{path} is listed in tools/checks/exits.py and not written yet")
+        elif path not in opening:
+            findings.append(f"{path}:1: opens nothing any more; take its row out of tools/checks/exits.py")
+    outside = [path for path in files if path.startswith(OUTSIDE)]
+    if not outside:
+        notes.append(f"{module(OUTSIDE[0])} is listed in tools/checks/exits.py and not written yet")
+    elif not opening.intersection(outside):
+        findings.append(f"{outside[0]}:1: opens nothing any more; take OUTSIDE out of tools/checks/exits.py")
+    return findings, notes
+
+
+def summary() -> str:
+    """The exits, and what else touches the machine, in one line."""
+    exits = ", ".join(f"{name} ({path or 'none yet'})" for name, path in EXITS.items())
+    return f"{exits}; reads {', '.join(READERS)}; processes {', '.join(PROCESSES)}; not the agent: {module(OUTSIDE[0])}"
+
+
+def _advice(path: str, rows: dict[str, tuple[str, ...]]) -> str:
+    if path in rows:
+        return f"tools/checks/exits.py allows this file only {', '.join(rows[path])}"
+    return "this file has no row in tools/checks/exits.py: go through the door, a reader or the supervisor"
+
+
+def _outside(path: str, tree: ast.Module) -> list[str]:
+    """Imports of the demonstration from inside the agent."""
+    demo = module(OUTSIDE[0])
+    if path.startswith(OUTSIDE + OUTSIDE_USERS):
+        return []
+    lines = []
+    for node in ast.walk(tree):
+        names = []
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            names = [f"{node.module}.{alias.name}" for alias in node.names]
+        if any(name == demo or name.startswith(demo + ".") for name in names):
+            lines.append(node.lineno)
+    return [f"{path}:{line}: imports {demo}, which is not part of the agent; remove the import" for line in lines]
