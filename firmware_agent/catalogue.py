@@ -41,7 +41,7 @@ class Catalogue:
                 for row in table.values():
                     for part in parts:
                         row[part]
-        except (KeyError, TypeError, AttributeError) as error:
+        except (KeyError, TypeError, AttributeError):
             raise CatalogueError("compiled profile: incomplete; compile it again")
         self._fields_of = {purpose: self._sorted_fields(purpose) for purpose in self.purposes}
         self._hashes: "dict[tuple[str, str], bytes]" = {}
@@ -70,12 +70,10 @@ class Catalogue:
         return [(name, self.fields[name]) for _, name in sorted(found)]
 
     def _hash(self, purpose: str, recipient: str) -> bytes:
-        rows = [
-            self.profile,
-            purpose,
-            self.purposes[purpose],
-            recipient,
-            self.recipients[recipient],
-            [[name, row] for name, row in self._fields_of[purpose]],
-        ]
-        return hashlib.sha256(cbor.encode(rows)).digest()
+        digest = hashlib.sha256()
+        parts = [self.profile, purpose, self.purposes[purpose], recipient, self.recipients[recipient]]
+        for name, row in self._fields_of[purpose]:
+            parts += [name, row]
+        for part in parts:  # one by one: a small heap has no room for all of it in one piece
+            digest.update(cbor.encode(part))
+        return digest.digest()

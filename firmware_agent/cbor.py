@@ -23,9 +23,10 @@ def encode(value: "Any") -> bytes:
 
 def decode(data: bytes) -> "Any":
     """Return the value that `data` encodes; FormatError on anything `encode` would not have written."""
-    value, end = _take(data, 0, 0)
-    if end != len(data):
-        raise FormatError("cbor: %d bytes after the value" % (len(data) - end))
+    reader = _Reader(data)
+    value = reader.take(0)
+    if reader.at != len(data):
+        raise FormatError("cbor: %d bytes after the value" % (len(data) - reader.at))
     return value
 
 
@@ -63,7 +64,10 @@ def _put(out: bytearray, value: "Any", depth: int) -> None:
         _head(out, 2, len(value))
         out.extend(value)
     elif isinstance(value, str):
-        raw = value.encode()
+        try:
+            raw = value.encode()
+        except UnicodeError:
+            raw = b"\xff"
         if not _is_utf8(raw):
             raise FormatError("cbor: text that is not Unicode")
         _head(out, 3, len(raw))
@@ -89,69 +93,81 @@ def _put(out: bytearray, value: "Any", depth: int) -> None:
         raise FormatError("cbor: no encoding for a value of type %s" % type(value).__name__)
 
 
-def _take(data: bytes, at: int, depth: int) -> "tuple[Any, int]":
-    if depth > MAX_DEPTH:
-        raise FormatError("cbor: nested deeper than %d" % MAX_DEPTH)
-    if at >= len(data):
-        raise FormatError("cbor: ends too early")
-    first = data[at]
-    if first in (0xF4, 0xF5, 0xF6):
-        return (None if first == 0xF6 else first == 0xF5), at + 1
-    major = first >> 5
-    if major > 5:
-        raise FormatError("cbor: byte %d: a float, a tag or a simple value" % at)
-    number, at = _number(data, at)
-    if major == 0:
-        return number, at
-    if major == 1:
-        return -1 - number, at
-    if number > len(data) - at:  # each item of an array or map needs a byte, too
-        raise FormatError("cbor: byte %d: a length beyond the end" % at)
-    if major == 2:
-        return data[at : at + number], at + number
-    if major == 3:
-        raw = data[at : at + number]
+class _Reader:
+    """A place in `data`. Kept on an object and not in tuples: a small heap must not be littered while it fills."""
+
+    def __init__(self, data: bytes) -> None:
+        self.data = data
+        self.at = 0
+
+    def take(self, depth: int) -> "Any":
+        if depth > MAX_DEPTH:
+            raise FormatError("cbor: nested deeper than %d" % MAX_DEPTH)
+        if self.at >= len(self.data):
+            raise FormatError("cbor: ends too early")
+        first = self.data[self.at]
+        if 0xF4 <= first <= 0xF6:
+            self.at += 1
+            return None if first == 0xF6 else first == 0xF5
+        major = first >> 5
+        if major > 5:
+            raise FormatError("cbor: byte %d: a float, a tag or a simple value" % self.at)
+        number = self.number()
+        if major == 0:
+            return number
+        if major == 1:
+            return -1 - number
+        if number > len(self.data) - self.at:  # each item of an array or map needs a byte, too
+            raise FormatError("cbor: byte %d: a length beyond the end" % self.at)
+        if major == 4:
+            return [self.take(depth + 1) for _ in range(number)]
+        if major == 5:
+            return self.map(number, depth)
+        raw = self.raw(number)
+        return raw if major == 2 else self.text(raw)
+
+    def map(self, number: int, depth: int) -> "dict[str, Any]":
+        rows = {}
+        before = b""
+        for place in range(number):
+            if self.at < len(self.data) and self.data[self.at] >> 5 != 3:
+                raise FormatError("cbor: byte %d: a map key is not text" % self.at)
+            if depth + 1 > MAX_DEPTH or self.at >= len(self.data):
+                raise FormatError("cbor: byte %d: no key where one is due" % self.at)
+            length = self.number()
+            key = self.raw(length)
+            if place and (length < len(before) or (length == len(before) and key <= before)):
+                raise FormatError("cbor: byte %d: a map key is repeated or out of order" % self.at)
+            before = key
+            name = self.text(key)
+            rows[name] = self.take(depth + 1)
+        return rows
+
+    def number(self) -> int:
+        short = self.data[self.at] & 31
+        self.at += 1
+        if short < 24:
+            return short
+        if short > 27:
+            raise FormatError("cbor: byte %d: an indefinite length or a reserved form" % (self.at - 1))
+        size = 1 << (short - 24)
+        number = int.from_bytes(self.raw(size), "big")
+        if number < 24 or (size > 1 and not number >> (4 * size)):
+            raise FormatError("cbor: byte %d: a number not in its shortest form" % self.at)
+        return number
+
+    def raw(self, length: int) -> bytes:
+        end = self.at + length
+        if end > len(self.data):
+            raise FormatError("cbor: ends too early")
+        part = self.data[self.at : end]
+        self.at = end
+        return part
+
+    def text(self, raw: bytes) -> str:
         if not _is_utf8(raw):
-            raise FormatError("cbor: byte %d: text that is not UTF-8" % at)
-        return raw.decode(), at + number
-    if major == 4:
-        items = []
-        for _ in range(number):
-            item, at = _take(data, at, depth + 1)
-            items.append(item)
-        return items, at
-    return _take_map(data, at, depth, number)
-
-
-def _take_map(data: bytes, at: int, depth: int, number: int) -> "tuple[dict[str, Any], int]":
-    rows = {}
-    before = b""
-    for _ in range(number):
-        if at < len(data) and data[at] >> 5 != 3:
-            raise FormatError("cbor: byte %d: a map key is not text" % at)
-        key, end = _take(data, at, depth + 1)
-        raw = data[at:end]
-        if raw <= before:
-            raise FormatError("cbor: byte %d: a map key is repeated or out of order" % at)
-        before = raw
-        rows[key], at = _take(data, end, depth + 1)
-    return rows, at
-
-
-def _number(data: bytes, at: int) -> "tuple[int, int]":
-    short = data[at] & 31
-    at += 1
-    if short < 24:
-        return short, at
-    if short > 27:
-        raise FormatError("cbor: byte %d: an indefinite length or a reserved form" % (at - 1))
-    size = 1 << (short - 24)
-    if at + size > len(data):
-        raise FormatError("cbor: ends too early")
-    number = int.from_bytes(data[at : at + size], "big")
-    if number < 24 or (size > 1 and not number >> (4 * size)):
-        raise FormatError("cbor: byte %d: a number not in its shortest form" % (at - 1))
-    return number, at + size
+            raise FormatError("cbor: byte %d: text that is not UTF-8" % self.at)
+        return raw.decode()
 
 
 def _is_utf8(raw: bytes) -> bool:

@@ -7,18 +7,19 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from rigs.octoprint import OctoPrint, octoprint, program
 
 from firmware_agent.errors import SourceError
 from firmware_agent.model import Record
 from firmware_agent.telemetry.http import StatusError, allowed, get_json
 from firmware_agent.telemetry.sources.octoprint import OctoPrintSource, material, normalise
+from host_tests.rigs.octoprint import OctoPrint, octoprint, program
 
 CANARY = "canary-7f3a"
 FILE = CANARY + " Anns birthday.gcode"
 # Pauses in the middle by itself, so that a test waits for a state and never for a time. 20 mm of filament in all.
-PAUSING = b"M104 S200\nG92 E0\nG1 X10 E12\n@pause\nG1 X20 E20\n" + b"G1 X10\nG1 X20\n" * 20
-ENDLESS = b"G1 X10\nG1 X20\n" * 200_000
+# The feed rate keeps the virtual printer from taking its time over each move.
+PAUSING = b"M104 S200\nG92 E0\nG1 X10 E12 F600000\n@pause\nG1 X20 E20\n"
+ENDLESS = b"G1 X10 F600000\nG1 X20\n" * 200_000
 needs_octoprint = pytest.mark.skipif(not program().exists(), reason="no OctoPrint at %s" % program())
 
 
@@ -80,7 +81,8 @@ def paused(server: OctoPrint) -> Iterator[OctoPrint]:
 
 @needs_octoprint
 def test_ok__an_idle_printer_is_read_in_bounds(server: OctoPrint) -> None:
-    [status] = read(source_of(server))
+    # Right after it connects, OctoPrint knows no temperatures: its first report comes later.
+    [status] = until(server, source_of(server), lambda fields: "nozzle_temperature" in fields)
     assert status.fields["state"] == "idle"
     for name in ("nozzle_temperature", "nozzle_target", "bed_temperature", "bed_target"):
         assert 0 <= status.fields[name] <= 500
@@ -135,6 +137,42 @@ def test_ok__a_job_that_ended_yields_start_finish_and_material_once(server: Octo
     assert status.fields["progress"] == 100
     assert ended.fields == {"job_start": 1000, "job_finish": 2000, "job_material": 20}
     assert len(read(source)) == 1
+
+
+@needs_octoprint
+def test_ok__a_pause_is_not_taken_for_a_new_job(server: OctoPrint) -> None:
+    clock = Clock()
+    source = source_of(server, clock)
+    read(source)
+    server.upload_and_print("two pauses.gcode", PAUSING + b"@pause\nG1 X10\n")
+    [first] = until(server, source, state("paused"))
+    clock.time = 2000
+    server.resume()
+    until(server, source, lambda fields: fields["state"] == "paused" and fields["progress"] > first.fields["progress"])
+    server.resume()
+    _, ended = until(server, source, state("idle"))
+    assert ended.fields["job_start"] == 1000
+
+
+@needs_octoprint
+def test_ok__two_jobs_between_two_reads_are_not_taken_for_one(server: OctoPrint) -> None:
+    clock = Clock()
+    source = source_of(server, clock)
+    read(source)
+    server.upload_and_print("two pauses.gcode", PAUSING + b"@pause\nG1 X10\n")
+    [first] = until(server, source, state("paused"))
+    server.resume()
+    until(server, source, lambda fields: fields["state"] == "paused" and fields["progress"] > first.fields["progress"])
+    clock.time = 2000
+    server.call("job", {"command": "restart"})
+    other = source_of(server)  # the watched source reads nothing until the new job has come to its first pause
+    until(server, other, lambda fields: state("paused")(fields) and fields["progress"] == first.fields["progress"])
+    read(source)
+    server.resume()
+    until(server, source, lambda fields: fields["state"] == "paused" and fields["progress"] > first.fields["progress"])
+    server.resume()
+    _, ended = until(server, source, state("idle"))
+    assert ended.fields["job_start"] == 2000
 
 
 @needs_octoprint

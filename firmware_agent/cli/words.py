@@ -15,6 +15,13 @@ _DECIDED = {
     "ConsentWithdrawn": "withdrawn",
 }
 
+_ENDS = {
+    "attempted": ("leaves", ""),
+    "acknowledged": ("arrived", ""),
+    "unknown": ("sent", "; no confirmation"),
+    "recovered": ("repaired", "the last entry was torn by a power cut and was cut off"),
+}
+
 
 def clock(seconds: int | None) -> str:
     """Local time of day, or dashes without a clock."""
@@ -46,23 +53,18 @@ def entry(row: dict[str, Any]) -> str:
     """A ledger entry as a line."""
     pair = f"{row['purpose']} -> {row['recipient']}" if row["purpose"] else "something that the gate did not make"
     about = f"{pair} ({', '.join(row['categories'])}, {row['size']} bytes)"
-    event = row["event"]
-    lines = {
-        "attempted": ("leaves", about),
-        "acknowledged": ("arrived", about),
-        "unknown": ("sent", f"{about}; nobody confirms this kind" if row["event"] == "unknown" else ""),
-        "dropped": ("dropped", f"{about}; never sent"),
-        "recovered": ("repaired", "the ledger's last entry was torn by a power cut and cut off"),
-    }
+    event, detail = row["event"], row["detail"]
+    again = f" (x{row['count']})" if row["count"] > 1 else ""
     if event == "decided":
-        word = _DECIDED.get(row["detail"], row["detail"])
-        line = (word, pair)
+        word, what = _DECIDED.get(detail, detail), pair
     elif event == "refused":
-        again = f" (x{row['count']})" if row["count"] > 1 else ""
-        line = ("stays", f"{pair}: {REASONS[row['detail']][0]}{again}")
+        word, what = "stays", f"{pair}: {REASONS[detail][0]}{again}"
+    elif event == "dropped":
+        word, what = "dropped", f"{pair}: waited and never left{again}"
     else:
-        line = lines[event]
-    return f"{clock(row['time'])}  {line[0]:<13}  {line[1]}"
+        word, tail = _ENDS[event]
+        what = (about if row["size"] else "") + tail
+    return f"{clock(row['time'])}  {word:<13}  {what}"
 
 
 def payload(data: bytes, catalogue: Catalogue) -> list[str]:
@@ -84,7 +86,9 @@ def notation(value: Any) -> str:
         return f'"{value}"'
     if isinstance(value, list):
         return "[" + ", ".join(map(notation, value)) + "]"
-    return {True: "true", False: "false", None: "null"}.get(value, str(value)) if value in (True, False, None) else str(value)
+    if isinstance(value, bool) or value is None:
+        return str(value).lower().replace("none", "null")
+    return str(value)
 
 
 def given(record: ConsentRecord | None) -> bool:

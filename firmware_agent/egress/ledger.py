@@ -40,7 +40,7 @@ ENTRY = (
 # attempted -> acknowledged | unknown for releases; dropped: never sent; recovered: a torn tail was cut off
 EVENTS = ("attempted", "acknowledged", "unknown", "refused", "dropped", "decided", "recovered")
 START = bytes(32)
-PERIOD = 3600  # seconds that equal refusals are counted for before they make an entry again
+PERIOD = 3600  # seconds for which equal refusals and drops are counted before they make an entry again
 
 
 class Broken(LedgerError):
@@ -96,7 +96,7 @@ class Ledger:
         self._number = 1
         self._head = START
         self._open: "dict[bytes, dict[str, Any]]" = {}
-        self._refused: "dict[tuple[str, str, str], int]" = {}
+        self._counted: "dict[tuple[str, str, str, str], int]" = {}
         self._since: "int | None" = None
         self.refresh()
         self._watch = watch
@@ -128,19 +128,37 @@ class Ledger:
         if entry is not None:
             self._append(event, entry)
 
-    def dropped(self, release: Release) -> None:
-        """Record that a waiting release was thrown away unsent."""
-        if release.ident not in self._open:
-            self._append("dropped", _release_parts(release))
+    def forgotten(self, release: Release) -> None:
+        """Record that a release was thrown away: `unknown` if it was attempted, else counted as `dropped`."""
+        entry = self._open.get(release.ident)
+        if entry is None:
+            self._count(("dropped", "", release.purpose, release.recipient))
+        else:
+            self._append("unknown", entry)
 
     def refused(self, refusal: Refused) -> None:
-        """Count a refusal by its names: the first makes an entry at once, its like are summed up each PERIOD."""
-        key = (refusal.reason, refusal.purpose, refusal.recipient)
-        if key in self._refused:
-            self._refused[key] += 1
+        """Count a refusal by its names."""
+        self._count(("refused", refusal.reason, refusal.purpose, refusal.recipient))
+
+    def settle(self) -> None:
+        """Write what was counted."""
+        for key, count in self._counted.items():
+            if count:
+                self._append_count(key, count)
+        self._counted = {}
+
+    def decided(self, record: ConsentRecord) -> None:
+        """Record a decision by its state."""
+        parts = {"detail": record.state, "purpose": record.purpose, "recipient": record.recipient}
+        self._append("decided", dict(parts, consent=record.digest()))
+
+    def _count(self, key: "tuple[str, str, str, str]") -> None:
+        """The first of its kind makes an entry at once, its like are summed up each PERIOD."""
+        if key in self._counted:
+            self._counted[key] += 1
         else:
-            self._append_refusal(key, 1)
-            self._refused[key] = 0
+            self._append_count(key, 1)
+            self._counted[key] = 0
         now = self._now()
         if self._since is None:
             self._since = now
@@ -148,20 +166,9 @@ class Ledger:
             self.settle()
             self._since = now
 
-    def settle(self) -> None:
-        """Write the counted refusals."""
-        for key, count in self._refused.items():
-            if count:
-                self._append_refusal(key, count)
-        self._refused = {}
-
-    def decided(self, record: ConsentRecord) -> None:
-        """Record a decision by its state."""
-        parts = {"detail": record.state, "purpose": record.purpose, "recipient": record.recipient}
-        self._append("decided", dict(parts, consent=record.digest()))
-
-    def _append_refusal(self, key: "tuple[str, str, str]", count: int) -> None:
-        self._append("refused", {"detail": key[0], "purpose": key[1], "recipient": key[2], "count": count})
+    def _append_count(self, key: "tuple[str, str, str, str]", count: int) -> None:
+        event, detail, purpose, recipient = key
+        self._append(event, {"detail": detail, "purpose": purpose, "recipient": recipient, "count": count})
 
     def _append(self, event: str, parts: "dict[str, Any]") -> None:
         with self._storage.lock():

@@ -57,6 +57,8 @@ class Uplink:
             self._flying = None
         for release in gone:
             self._forget(release)
+        if gone:
+            self._ledger.settle()
         return len(gone)
 
     def rest(self) -> None:
@@ -73,8 +75,7 @@ class Uplink:
         return True
 
     def _forget(self, release: Release) -> None:
-        self._ledger.close(release, "unknown")  # only if it was already attempted
-        self._ledger.dropped(release)
+        self._ledger.forgotten(release)
         self._gate.close(release)
 
     def _done(self, release: Release, event: str) -> None:

@@ -149,11 +149,16 @@ def _config() -> dict[str, Any]:
         },
         "accessControl": {"salt": secrets.token_hex(16)},
         "plugins": {
-            # Its `throttle` has no reader in 1.11: without feed rates in the G-code it is as fast as it gets.
+            # Its `throttle` has no reader in 1.11: a high feed rate (F600000) in the G-code makes it fast.
             "virtual_printer": {"_config_version": 1, "enabled": True, "sendWait": False},
             "tracking": {"enabled": False},
             "_disabled": ["softwareupdate", "announcements", "errortracking", "discovery"],  # all speak to a network
         },
-        "serial": {"port": "VIRTUAL", "autoconnect": True},
+        "serial": {
+            "port": "VIRTUAL",
+            "autoconnect": True,
+            # The virtual printer loses an acknowledgement now and then: OctoPrint would wait half a minute for it.
+            "timeout": {"communication": 2, "communicationBusy": 2},
+        },
         "gcodeAnalysis": {"throttle_highprio": 0, "throttle_normalprio": 0},
     }

@@ -42,6 +42,48 @@ _ABSENT = (
     "isprintable",
     "isidentifier",
     "istitle",
+    "hexdigest",
+)
+# What the stubs promise all the same: members of the allowed modules and builtins that a board has not.
+_NO_MEMBER = {
+    "os": (
+        "fsync",
+        "fdatasync",
+        "replace",
+        "getpid",
+        "path",
+        "makedirs",
+        "scandir",
+        "truncate",
+        "sync",
+        "open",
+        "write",
+    ),
+    "hashlib": ("new", "md5", "sha1", "sha224", "sha384", "sha512", "blake2b", "blake2s", "pbkdf2_hmac", "scrypt"),
+}
+_NO_BUILTIN = (
+    "FileNotFoundError",
+    "FileExistsError",
+    "PermissionError",
+    "ConnectionError",
+    "ConnectionResetError",
+    "TimeoutError",
+    "InterruptedError",
+    "BlockingIOError",
+    "IsADirectoryError",
+    "NotADirectoryError",
+    "BrokenPipeError",
+    "ProcessLookupError",
+    "UnicodeDecodeError",
+    "UnicodeEncodeError",
+    "RecursionError",
+    "ExceptionGroup",
+    "Warning",
+    "ascii",
+    "format",
+    "vars",
+    "aiter",
+    "anext",
 )
 _F_EQUALS = re.compile(r"\{[^{}\"']*[^{}=!<>\"'\s]\s*=\s*(![rsa])?(:[^{}]*)?\}")
 
@@ -64,7 +106,7 @@ def lint(path: str, text: str) -> list[tuple[int, str]]:
         found += _patterns(tree)
     dicts = _dict_names(tree)
     for node in running(tree):
-        why = _statement(node) or _call(node) or _expression(node, dicts) or _f_string(node, text)
+        why = _statement(node) or _names_and_calls(node) or _expression(node, dicts) or _f_string(node, text)
         if why:
             found.append((getattr(node, "lineno", getattr(getattr(node, "args", None), "lineno", 1)), why))
     return found
@@ -102,9 +144,14 @@ def _statement(node: ast.AST) -> str:
     return ""
 
 
-def _call(node: ast.AST) -> str:
+def _names_and_calls(node: ast.AST) -> str:
     if isinstance(node, ast.Attribute) and node.attr in _ABSENT:
         return f".{node.attr} does not exist there; write it out, or test the bytes"
+    if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+        if node.attr in _NO_MEMBER.get(node.value.id, ()):
+            return f"{node.value.id}.{node.attr} does not exist on every port; do without it"
+    elif isinstance(node, ast.Name) and node.id in _NO_BUILTIN and isinstance(node.ctx, ast.Load):
+        return f"{node.id} does not exist there; for an error, catch OSError and look at its errno"
     if not isinstance(node, ast.Call):
         return ""
     keywords = [keyword.arg for keyword in node.keywords]
@@ -127,11 +174,9 @@ def _call(node: ast.AST) -> str:
 def _expression(node: ast.AST, dicts: set[str]) -> str:
     if isinstance(node, ast.Dict) and None in node.keys:
         return "`{**a}` does not exist there; use dict(a) and update()"
-    if isinstance(node, (ast.List, ast.Tuple, ast.Set)) and isinstance(
-        node.ctx if hasattr(node, "ctx") else None, ast.Load
-    ):
-        if any(isinstance(item, ast.Starred) for item in node.elts):
-            return "`[*a]` does not exist there; join with +"
+    literal = isinstance(node, ast.Set) or (isinstance(node, (ast.List, ast.Tuple)) and isinstance(node.ctx, ast.Load))
+    if literal and any(isinstance(item, ast.Starred) for item in ast.iter_child_nodes(node)):
+        return "`[*a]` does not exist there; join with +"
     sides: list[ast.expr] = []
     if isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitOr):
         sides = [node.left, node.right]

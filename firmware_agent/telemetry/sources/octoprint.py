@@ -91,7 +91,7 @@ class _Watch:
         self._turn(False, None)
 
     def _turn(self, running: bool, start: int | None) -> None:
-        self._running, self._start, self._done, self._elapsed = running, start, False, 0.0
+        self._running, self._start, self._done, self._progress = running, start, False, 0.0
         self._material: float | None = None
 
     def see(self, fields: dict[str, Any], length: float | None, now: int | None) -> dict[str, Any] | None:
@@ -102,11 +102,11 @@ class _Watch:
         self._seen = True
         complete = state == "finishing" or fields.get("progress") == 100
         if state in ("printing", "paused", "finishing"):
-            elapsed = fields.get("elapsed", self._elapsed)
-            # Time printed never falls within a job: if it did, the next one began between two reads.
-            if not self._running or elapsed < self._elapsed:
+            progress = fields.get("progress", self._progress)
+            # Progress never falls within a job: if it did, the next one began between two reads.
+            if not self._running or progress < self._progress:
                 self._turn(True, now if seen else None)
-            self._elapsed, self._done = elapsed, self._done or complete
+            self._progress, self._done = progress, self._done or complete
             self._material = self._material if length is None else length
             return None
         ended = self._running and state == "idle" and (self._done or complete)

@@ -1,0 +1,27 @@
+"""Shared fixtures, the clause report, and the count of core tests on both runtimes."""
+
+import pytest
+
+from host_tests import rigs  # noqa: F401 - the rigs are found from here
+
+pytest_plugins = ["host_tests.clause_report"]
+
+_COUNTS = {"CPython": 0, "MicroPython": 0}
+
+
+@pytest.fixture(scope="session")
+def core_counts():
+    """Where test_board.py puts how many core tests MicroPython passed."""
+    return _COUNTS
+
+
+def pytest_runtest_logreport(report):
+    if report.when == "call" and report.passed and "host_tests/core/" in report.nodeid:
+        _COUNTS["CPython"] += 1
+
+
+def pytest_terminal_summary(terminalreporter):
+    terminalreporter.write_line(
+        f"core tests: {_COUNTS['CPython']} passed on CPython, "
+        f"{_COUNTS['MicroPython']} passed on MicroPython (128 KiB heap)"
+    )

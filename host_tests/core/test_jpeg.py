@@ -1,0 +1,71 @@
+"""Pictures leave without metadata, or not at all (L4, attack 14)."""
+
+import pytest
+
+from firmware_agent import jpeg
+from firmware_agent.errors import FormatError
+
+CANARY = b"canary-48.8583N-2.2945E"
+
+
+def segment(kind, body):
+    return bytes((0xFF, kind)) + (len(body) + 2).to_bytes(2, "big") + body
+
+
+TABLES = segment(0xDB, b"\x00" + bytes(range(1, 65)))
+FRAME = segment(0xC0, b"\x08\x00\x08\x00\x08\x01\x01\x11\x00")
+HUFFMAN = segment(0xC4, b"\x00" + bytes([1] + [0] * 15) + b"\x00")
+SCAN = segment(0xDA, b"\x01\x01\x00\x00\x3f\x00") + b"\x3f\xff\x00\x12\xff\xd0\x34"
+PLAIN = b"\xff\xd8" + TABLES + FRAME + HUFFMAN + SCAN + b"\xff\xd9"
+
+
+def test_ok__a_plain_picture_is_untouched():
+    assert jpeg.strip(PLAIN) == PLAIN
+
+
+@pytest.mark.clause("L4")
+@pytest.mark.attack(14)
+def test_ok__every_metadata_segment_goes():
+    for kind in list(range(0xE0, 0xF0)) + [0xFE]:
+        for place in (2, 2 + len(TABLES), len(PLAIN) - 2 - len(SCAN)):
+            dirty = PLAIN[:place] + segment(kind, CANARY) + PLAIN[place:]
+            assert jpeg.strip(dirty) == PLAIN, kind
+
+
+def test_ok__the_colour_marker_stays_only_in_its_plain_form():
+    adobe = segment(0xEE, b"Adobe\x00\x64\x00\x00\x00\x00\x01")
+    assert jpeg.strip(PLAIN[:2] + adobe + PLAIN[2:]) == PLAIN[:2] + adobe + PLAIN[2:]
+    stuffed = segment(0xEE, b"Adobe\x00\x64\x00\x00\x00\x00\x01" + CANARY)
+    assert jpeg.strip(PLAIN[:2] + stuffed + PLAIN[2:]) == PLAIN
+
+
+def test_ok__what_follows_the_end_is_cut():
+    assert jpeg.strip(PLAIN + CANARY + PLAIN) == PLAIN
+
+
+def test_fail__odd_pictures():
+    odd = [b"", b"\xff", CANARY, PLAIN[:2], PLAIN[:2] + b"\xff\xd9", PLAIN[:-1], PLAIN[:-2]]
+    odd.append(PLAIN[:2] + b"\x00" + PLAIN[2:])
+    odd.append(PLAIN[:2] + segment(0xF5, CANARY) + PLAIN[2:])
+    odd.append(PLAIN[:2] + segment(0xC3, CANARY) + PLAIN[2:])
+    odd.append(b"\xff\xd8" + TABLES + SCAN + b"\xff\xd9")
+    odd.append(b"\xff\xd8" + FRAME + FRAME + SCAN + b"\xff\xd9")
+    odd.append(PLAIN[:2] + b"\xff\xe1\x00\x01" + PLAIN[2:])
+    odd.append(PLAIN[:2] + b"\xff\xe1\xff\xff" + PLAIN[2:])
+    for data in odd:
+        with pytest.raises(FormatError):
+            jpeg.strip(data)
+
+
+def test_ok__any_damage_is_refused_or_passes_no_metadata():
+    dirty = PLAIN[:2] + segment(0xE1, CANARY) + PLAIN[2:]
+    for place in range(len(dirty)):
+        for flip in (0x01, 0x10, 0xFF):
+            damaged = dirty[:place] + bytes([dirty[place] ^ flip]) + dirty[place + 1 :]
+            try:
+                out = jpeg.strip(damaged)
+            except FormatError:
+                continue
+            in_place = 6 <= place < 6 + len(CANARY)
+            # a flipped kind can turn metadata into a table; nothing but such a flip of the marker itself may do so
+            assert CANARY not in out or in_place or place == 3, place

@@ -1,0 +1,56 @@
+"""What a declared field becomes: closed, bounded, whole numbers or words of a list (attack 13)."""
+
+import pytest
+
+from firmware_agent.transforms import TRANSFORMS, Unfit
+from host_tests.fakes import catalogue
+
+CANARY = "canary 10.0.0.7"
+BOUNDS = {"min": 0, "max": 100}
+
+
+def apply(name, value, parameters):
+    return TRANSFORMS[name][0](value, parameters)
+
+
+def test_ok__each_transform():
+    assert apply("keep", True, {}) is True
+    assert apply("keep", 7, BOUNDS) == 7
+    assert apply("enum", "idle", {"values": ["idle", "printing"]}) == "idle"
+    for value, out in ((0, 0), (2.4, 0), (2.5, 5), (97.6, 100), (100, 100)):
+        assert apply("round", value, dict(BOUNDS, step=5)) == out
+    assert apply("round", -3, {"min": -50, "max": 50, "step": 5}) == -5
+    for value, out in ((0, 0), (9.9, 0), (10, 1), (99, 2)):
+        assert apply("bucket", value, dict(BOUNDS, edges=[10, 50])) == out
+    assert apply("day", 86400 * 3 + 5, {"min": 0, "max": 1000000}) == 3
+
+
+def test_ok__only_whole_numbers_come_out():
+    for name, value, extra in (("round", 3.3, {"step": 1}), ("bucket", 3.3, {"edges": [1]}), ("day", 3.3, {})):
+        assert type(apply(name, value, dict(BOUNDS, **extra))) is int
+
+
+@pytest.mark.attack(13)
+def test_fail__wrong_types_and_bounds_for_every_declared_field():
+    hostile = (None, CANARY, CANARY.encode(), [], [1], {}, {"a": 1}, (1,), 10**30, -(10**30), float("nan"), float("inf"))
+    hostile += (135440576 << 40, True, False, object())
+    for name, row in catalogue().fields.items():
+        for value in hostile:
+            with pytest.raises(Unfit):
+                out = apply(row["transform"], value, row["parameters"])
+                print(name, value, "became", out)
+
+
+@pytest.mark.attack(13)
+def test_fail__a_number_that_is_an_address():
+    for name, row in catalogue().fields.items():
+        if row["transform"] in ("round", "bucket") and row["parameters"]["max"] < 135440576:
+            with pytest.raises(Unfit):
+                apply(row["transform"], 135440576, row["parameters"])
+                print(name)
+
+
+def test_fail__a_field_declared_as_never_leaving():
+    for value in (1, "idle", True, b"x"):
+        with pytest.raises(Unfit):
+            apply("drop", value, {})

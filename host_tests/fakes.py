@@ -1,0 +1,184 @@
+"""Fakes that implement the agent's own interfaces. They run on both runtimes: no module beyond the board's own."""
+
+import firmware_agent
+from firmware_agent.catalogue import Catalogue
+from firmware_agent.consent.store import ConsentStore
+from firmware_agent.egress.door import Door
+from firmware_agent.egress.ledger import Ledger
+from firmware_agent.egress.uplink import Uplink
+from firmware_agent.gate import Gate
+from firmware_agent.model import GIVEN, REFUSED, WITHDRAWN
+
+_CATALOGUES = {}
+KEY = bytes(range(32))
+NOW = 1793318400
+PURPOSE, RECIPIENT = "improvement_program", "lightmake"
+
+
+class PowerCut(Exception):
+    """The storage lost power in the middle of a write."""
+
+
+class MemoryStorage:
+    """A device's storage in RAM. `history`, if a list, gets every version of every file; `cut_after` bytes power fails."""
+
+    def __init__(self, files=None):
+        self.files = {name: bytes(data) for name, data in (files or {}).items()}
+        self.history = None
+        self.cut_after = None
+
+    def read(self, name, offset=0, size=-1):
+        data = self.files.get(name)
+        if data is None:
+            return None
+        return bytes(data[offset:] if size < 0 else data[offset : offset + size])
+
+    def size(self, name):
+        return len(self.files.get(name, b""))
+
+    def write(self, name, data):
+        torn = self._torn(data)
+        if torn is not None:  # what was written lies over what was there
+            self.files[name] = torn + self.files.get(name, b"")[len(torn) :]
+            raise PowerCut
+        self.files[name] = bytes(data)
+        if self.history is not None:
+            self.history.append((name, self.files[name]))
+
+    def append(self, name, data):
+        torn = self._torn(data)
+        grown = self.files.get(name, b"")
+        if not isinstance(grown, bytearray):
+            grown = self.files[name] = bytearray(grown)
+        grown.extend(data if torn is None else torn)
+        if torn is not None:
+            raise PowerCut
+
+    def truncate(self, name, size):
+        self.files[name] = self.files[name][:size]
+
+    def lock(self):
+        return self
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        return None
+
+    def _torn(self, data):
+        if self.cut_after is None:
+            return None
+        if len(data) > self.cut_after:
+            return bytes(data[: self.cut_after])
+        self.cut_after -= len(data)
+        return None
+
+
+class FakeWire:
+    """Implements Wire: `arrived` holds what left, in order; `online` says whether `open` succeeds."""
+
+    def __init__(self, recipient=RECIPIENT, online=True, answers=True):
+        self.recipient = recipient
+        self.online = online
+        self.answers = answers
+        self.opened = 0
+        self.arrived = []
+        self.flying = None
+        self.connected = False
+        self.on_done = None
+        self.on_ready = None
+
+    @property
+    def ready(self):
+        return self.connected and self.flying is None
+
+    def open(self):
+        self.opened += 1
+        if self.online and not self.connected:
+            self.connected = True
+            self.on_ready()
+
+    def write(self, release):
+        self.arrived.append(release)
+        self.flying = release
+        if self.answers:
+            self.answer()
+
+    def answer(self):
+        release, self.flying = self.flying, None
+        self.on_done(release, "unknown" if release.media else "acknowledged")
+
+    def reset(self):
+        self.connected = False
+        self.flying = None
+
+
+class World:
+    """A whole core around fakes: catalogue, consents, gate, ledger, one uplink."""
+
+    def __init__(self, online=True, answers=True, limit=1000, storage=None):
+        self.time = NOW
+        self.drawn = 0
+        self.storage = MemoryStorage() if storage is None else storage
+        self.catalogue = catalogue()
+        self.consents = ConsentStore(self.storage, KEY)
+        self.gate = Gate(self.catalogue, self.consents, KEY, self.entropy, self.now)
+        self.ledger = Ledger(self.storage, self.now)
+        self.wire = FakeWire(RECIPIENT, online, answers)
+        self.door = Door(self.gate, self.ledger, {RECIPIENT: self.wire})
+        self.uplink = Uplink(self.wire, self.door, self.gate, self.ledger, limit)
+
+    def now(self):
+        return self.time
+
+    def entropy(self, count):
+        self.drawn += 1
+        return self.drawn.to_bytes(count, "big")
+
+    def decide(self, purpose, state, until=None, recipient=RECIPIENT):
+        policy = self.catalogue.policy(purpose, recipient)
+        return self.consents.put(purpose, recipient, state, policy, "owner", "test", self.time, until)
+
+    def grant(self, purpose=PURPOSE, until=None):
+        return self.decide(purpose, GIVEN[0], until)
+
+    def refuse(self, purpose=PURPOSE):
+        return self.decide(purpose, REFUSED)
+
+    def withdraw(self, purpose=PURPOSE):
+        return self.decide(purpose, WITHDRAWN)
+
+    def pump(self):
+        """Let the uplink run until nothing moves, as the event loop would."""
+        while True:
+            before = len(self.wire.arrived), len(self.uplink.outbox)
+            self.uplink.pump()
+            if before == (len(self.wire.arrived), len(self.uplink.outbox)):
+                return
+
+    def allowed(self):
+        """Every purpose that is permitted now."""
+        return {pair[0] for pair in self.catalogue.pairs() if self.gate.decide(*pair).allowed}
+
+
+def catalogue(profile="lightmake"):
+    """A shipped profile, as a device loads it; one object for all, for a small heap has room for one."""
+    if profile not in _CATALOGUES:
+        with open(firmware_agent.__file__.rsplit("/", 1)[0] + "/profiles/" + profile + ".cbor", "rb") as file:
+            _CATALOGUES[profile] = Catalogue(file.read())
+    return _CATALOGUES[profile]
+
+
+class Dice:
+    """A small repeatable generator (Lehmer's), the same numbers on both runtimes. For variety, never for secrets."""
+
+    def __init__(self, seed):
+        self._state = seed * 2 + 1
+
+    def below(self, limit):
+        self._state = self._state * 48271 % 2147483647
+        return self._state % limit
+
+    def pick(self, items):
+        return items[self.below(len(items))]
