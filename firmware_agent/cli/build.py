@@ -36,10 +36,10 @@ class Parts:
         return Ledger(self.device.storage, self.device.now, watch)
 
 
-def parts(config: Config) -> Parts:
-    """Storage, catalogue, consent store and gate."""
+def parts(config: Config, device: LinuxDevice | None = None) -> Parts:
+    """Storage, catalogue, consent store and gate; on this machine, or on a device that is handed in."""
     try:
-        device = LinuxDevice(config.state)
+        device = device or LinuxDevice(config.state)
         key = storage_key(device.storage, device.entropy)
     except OSError as error:
         raise ConfigError(
