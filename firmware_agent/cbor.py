@@ -171,7 +171,7 @@ class _Reader:
 
 
 def _is_utf8(raw: bytes) -> bool:
-    """RFC 3629: no overlong forms, no surrogates, nothing above U+10FFFF (MicroPython's own decoder lets these pass)."""
+    """RFC 3629: no overlong forms, no surrogates, nothing above U+10FFFF: MicroPython's decoder lets these pass."""
     at, end = 0, len(raw)
     while at < end:
         first = raw[at]

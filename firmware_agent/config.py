@@ -147,7 +147,9 @@ class _Reader:
         where = f"uplink.{name}."
         values = self._section(where, row, _UPLINK)
         if not values["tls"] and not is_loopback(values["host"]):
-            raise self._wrong(where + "tls", "false would send in the clear", "true, unless host is this machine itself")
+            raise self._wrong(
+                where + "tls", "false would send in the clear", "true, unless host is this machine itself"
+            )
         if (values["certificate"] is None) != (values["key"] is None):
             raise self._wrong(where + "key", "certificate and key go together", "both or neither")
         for key in ("authority", "certificate", "key"):

@@ -20,7 +20,7 @@ class PowerCut(Exception):
 
 
 class MemoryStorage:
-    """A device's storage in RAM. `history`, if a list, gets every version of every file; `cut_after` bytes power fails."""
+    """A device's storage in RAM. `history`, if a list, gets every version; after `cut_after` bytes power fails."""
 
     def __init__(self, files=None):
         self.files = {name: bytes(data) for name, data in (files or {}).items()}

@@ -375,12 +375,12 @@ def test_ok__clauses_prints_each_clause_its_tests_and_their_result(tmp_path: Pat
     (tmp_path / "clause_report.py").write_text((ROOT / "host_tests/clause_report.py").read_text("utf-8"))
     (tmp_path / "pytest.ini").write_text("[pytest]\nmarkers =\n  clause(*ids): x\n  attack(*numbers): x\n")
     pytest_ = [sys.executable, "-m", "pytest", "-q", "--rootdir", str(tmp_path), str(tmp_path)]
-    subprocess.run(pytest_, cwd=tmp_path, capture_output=True, check=False)  # noqa: S603 - our own interpreter
+    subprocess.run(pytest_, cwd=tmp_path, capture_output=True, check=False)
     results = tmp_path / ".pytest_cache/clauses.json"
     printed = {}
     for option in ("", "--markdown"):
         command = [sys.executable, str(ROOT / "tools/clauses"), str(results), *option.split()]
-        printed[option] = subprocess.run(command, capture_output=True, text=True, check=True).stdout  # noqa: S603
+        printed[option] = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     words = [" ".join(line.split()[:2]) for line in printed[""].splitlines()]
     for line in ("L1 failed", "L2 failed", "P3 skipped", "P4 open", "21 passed", "22 open"):
         assert line in words

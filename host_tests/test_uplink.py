@@ -12,7 +12,15 @@ from firmware_agent.telemetry.sources.demo import BLURTED, LOOP
 from host_tests.rigs.agent import Rig, forward, plain, until
 from host_tests.rigs.broker import Broker, Subscriber, free_port, wait_for
 
-OPENERS = ("socket.connect", "socket.getaddrinfo", "socket.sendto", "subprocess.Popen", "os.fork", "os.exec", "os.system")
+OPENERS = (
+    "socket.connect",
+    "socket.getaddrinfo",
+    "socket.sendto",
+    "subprocess.Popen",
+    "os.fork",
+    "os.exec",
+    "os.system",
+)
 _heard: "list[str] | None" = None
 
 
@@ -199,7 +207,9 @@ class Tap:
         taken = bytearray()
         self.taken.append(taken)
         there_reader, there_writer = await asyncio.open_connection("127.0.0.1", self.target)
-        await asyncio.gather(_pass(reader, there_writer, taken), _pass(there_reader, writer, None), return_exceptions=True)
+        await asyncio.gather(
+            _pass(reader, there_writer, taken), _pass(there_reader, writer, None), return_exceptions=True
+        )
 
 
 async def _pass(reader, writer, taken):

@@ -23,7 +23,13 @@ def jpeg(number: int) -> bytes:
             _segment(0xE1, b"Exif\x00\x00" + METADATA),
             _segment(0xFE, METADATA),
             _segment(0xDB, b"\x00" + bytes([_STEP]) * 64),
-            _segment(0xC0, b"\x08" + HEIGHT.to_bytes(2, "big") + WIDTH.to_bytes(2, "big") + b"\x03\x01\x11\x00\x02\x11\x00\x03\x11\x00"),
+            _segment(
+                0xC0,
+                b"\x08"
+                + HEIGHT.to_bytes(2, "big")
+                + WIDTH.to_bytes(2, "big")
+                + b"\x03\x01\x11\x00\x02\x11\x00\x03\x11\x00",
+            ),
             _segment(0xC4, b"\x00" + bytes([0, 0, 0, 12] + [0] * 12) + _DC_SIZES),
             _segment(0xC4, b"\x10" + bytes([1] + [0] * 15) + _AC_END),
             _segment(0xDA, b"\x03\x01\x00\x02\x00\x03\x00\x00\x3f\x00"),

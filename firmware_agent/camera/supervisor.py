@@ -21,7 +21,7 @@ class CameraSource:
     """Implements Source: one picture a reading. The agent reads only while consent holds, and rests when it ends."""
 
     name = "camera"
-    offers = ("picture",)
+    offers: tuple[str, ...] = ("picture",)
 
     def __init__(self) -> None:
         self._process: asyncio.subprocess.Process | None = None
@@ -39,7 +39,9 @@ class CameraSource:
                 return [Record({"picture": await self._picture()})]
         except (OSError, EOFError) as error:
             await self.rest()
-            raise SourceError(f"camera: its process gave no picture ({type(error).__name__}); it is started anew") from None
+            raise SourceError(
+                f"camera: its process gave no picture ({type(error).__name__}); it is started anew"
+            ) from None
 
     async def rest(self) -> None:
         """End the process and wait until it is gone."""

@@ -51,7 +51,9 @@ def _state(made: Parts) -> Iterator[Finding]:
         count = sum(1 for _ in entries(made.device.storage))
         yield "ok", f"ledger: {count} entries verify"
     except Broken as error:
-        todo = "nothing to do: the next start repairs it" if error.torn else "keep it for an audit, move it away, restart"
+        todo = (
+            "nothing to do: the next start repairs it" if error.torn else "keep it for an audit, move it away, restart"
+        )
         yield "wrong", f"{error}; {todo}"
 
 
@@ -110,7 +112,9 @@ async def _brokers(made: Parts, connect: bool) -> list[Finding]:
     for name, row in made.config.uplinks.items():
         allowed = any(made.gate.decide(*pair).allowed for pair in made.catalogue.pairs() if pair[1] == name)
         if not (allowed or connect):
-            findings.append(("note", f"uplink.{name}: not tried, for nothing is allowed yet; --connect tries it all the same"))
+            findings.append(
+                ("note", f"uplink.{name}: not tried, for nothing is allowed yet; --connect tries it all the same")
+            )
             continue
         trouble = await _try(wire(made.catalogue, name, row))
         if trouble is None:
@@ -127,7 +131,7 @@ async def _try(link: MqttWire) -> AgentError | None:
     link.open()
     try:
         async with asyncio.timeout(2 * link.endpoint.timeout + 1):
-            while not link.ready and link.trouble is None:
+            while not link.ready and link.trouble is None:  # noqa: ASYNC110 - the wire has no event to wait for
                 await asyncio.sleep(0.05)
     except TimeoutError as error:
         return explain(error, link.endpoint.where, True)

@@ -29,8 +29,8 @@ def verify(made: Parts, options: Namespace) -> int:
     """Walk the whole chain."""
     count, head = 0, START
     try:
-        for _, _, head in entries(made.device.storage):
-            count += 1
+        for row, _, reached in entries(made.device.storage):
+            count, head = row["number"], reached
     except Broken as error:
         print(f"wrong: {error}. The {count} entries before it verify.")
         return 1

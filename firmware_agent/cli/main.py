@@ -51,7 +51,9 @@ def _parser() -> argparse.ArgumentParser:
     shared.add_argument("--log", choices=("debug", "info", "warning", "error"), default="warning")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    def add(group: "argparse._SubParsersAction[argparse.ArgumentParser]", name: str, command: Command | None, text: str) -> argparse.ArgumentParser:
+    def add(
+        group: "argparse._SubParsersAction[argparse.ArgumentParser]", name: str, command: Command | None, text: str
+    ) -> argparse.ArgumentParser:
         one = group.add_parser(name, help=text, description=text, parents=[shared])
         one.set_defaults(command=command)
         return one
@@ -60,7 +62,9 @@ def _parser() -> argparse.ArgumentParser:
     trial = add(commands, "demo", None, "try it: a demo printer, a test picture and a broker, all on this machine")
     trial.add_argument("--directory", type=Path, default=Path(".demo"))
     trial.add_argument("--seconds", type=float, help="end by itself after so many")
-    decisions = commands.add_parser("consent", help="decide what may leave").add_subparsers(required=True, metavar="WHAT")
+    decisions = commands.add_parser("consent", help="decide what may leave").add_subparsers(
+        required=True, metavar="WHAT"
+    )
     for name, command, text in (
         ("grant", consent.grant, "allow a purpose (at the device)"),
         ("refuse", consent.refuse, "say no to a purpose"),
@@ -75,7 +79,9 @@ def _parser() -> argparse.ArgumentParser:
             one.add_argument("--all", action="store_true", help="stop everything")
     add(decisions, "show", consent.show, "every purpose, what it means, and what was decided")
     add(commands, "show", show.show, "the exact payload that would leave now, and why each other field stays")
-    books = commands.add_parser("ledger", help="what left, what was refused").add_subparsers(required=True, metavar="WHAT")
+    books = commands.add_parser("ledger", help="what left, what was refused").add_subparsers(
+        required=True, metavar="WHAT"
+    )
     add(books, "show", ledger.show, "the last entries").add_argument("--last", type=int, default=40, metavar="N")
     add(books, "verify", ledger.verify, "check the whole chain")
     add(commands, "doctor", doctor.doctor, "what is wrong and what to do").add_argument(

@@ -1,1 +1,1 @@
-"""A demonstration that needs nothing else: it plays the printer, the broker and the maker. The agent never imports it."""
+"""A demonstration that needs nothing else: it plays printer, broker and maker. The agent never imports it."""

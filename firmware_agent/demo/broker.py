@@ -1,4 +1,4 @@
-"""A broker for the demonstration, on this machine only: mosquitto where it is installed, else amqtt, which pip brought."""
+"""A broker for the demonstration, on this machine only: mosquitto where it is installed, else amqtt."""
 
 import asyncio
 import contextlib
@@ -27,7 +27,7 @@ def broker(directory: Path) -> Iterator[tuple[str, int]]:
     else:
         command, which = [sys.executable, "-m", "firmware_agent.demo.broker", str(port)], "amqtt"
     with open(directory / "broker.log", "wb") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
+        process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)  # noqa: S603 - both ours
     try:
         _wait(port, process, directory)
         yield which, port
@@ -52,7 +52,7 @@ def _wait(port: int, process: "subprocess.Popen[bytes]", directory: Path) -> Non
 
 
 async def _amqtt(port: int) -> None:
-    from amqtt.broker import Broker
+    from amqtt.broker import Broker  # type: ignore[import-untyped]
 
     plugin = {"amqtt.plugins.authentication.AnonymousAuthPlugin": {"allow_anonymous": True}}
     settings = {"listeners": {"default": {"type": "tcp", "bind": f"127.0.0.1:{port}"}}, "plugins": plugin}

@@ -48,7 +48,7 @@ def demo(directory: Path, seconds: float | None) -> int:
         file.write_text(_CONFIG.format(speed=_SPEED, port=port))
         made = parts(config.load(file))
         receiver = [sys.executable, "-m", "firmware_agent.demo.receiver", str(port), str(made.config.profile)]
-        with made.device.storage.claim(), subprocess.Popen(receiver, start_new_session=True) as maker:
+        with made.device.storage.claim(), subprocess.Popen(receiver, start_new_session=True) as maker:  # noqa: S603
             print(f"A demo printer, a test picture instead of a camera, and a broker ({which}), all on this machine.\n")
             run.print_standing(made)
             print("\n" + _HOW.format(program=_program()), flush=True)

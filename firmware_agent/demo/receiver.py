@@ -22,8 +22,9 @@ def listen(port: int, profile: Path) -> None:
             client.subscribe(row["topic"], qos=1)
 
     def arrived(_: Any, __: Any, message: mqtt.MQTTMessage) -> None:
-        purpose = cbor.decode(message.payload)[2]
-        print(f"          at the maker   {purpose}: {', '.join(words.payload(message.payload, catalogue))}", flush=True)
+        data = bytes(message.payload)
+        lines = ", ".join(words.payload(data, catalogue))
+        print(f"          at the maker   {cbor.decode(data)[2]}: {lines}", flush=True)
 
     client.on_connect = subscribe
     client.on_message = arrived

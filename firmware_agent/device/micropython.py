@@ -29,12 +29,11 @@ class BoardStorage:
     def read(self, name: str, offset: int = 0, size: int = -1) -> "bytes | None":
         """Bytes from `offset`, or None if there is no such file."""
         try:
-            file = open(self._path(name), "rb")
+            with open(self._path(name), "rb") as file:
+                file.seek(offset)
+                return file.read(size)
         except OSError:
             return None
-        with file:
-            file.seek(offset)
-            return file.read(size)
 
     def size(self, name: str) -> int:
         """Length in bytes; 0 if there is no such file."""
@@ -54,8 +53,14 @@ class BoardStorage:
             file.write(data)
 
     def truncate(self, name: str, size: int) -> None:
-        """Cut to `size` bytes (boards cannot cut: the file is written anew)."""
-        self.write(name, self.read(name, 0, size) or b"")
+        """Cut to `size` bytes. Boards cannot cut: a copy is written beside it, then takes its place."""
+        at = 0
+        with open(self._path(name), "rb") as old, open(self._path(name) + ".cut", "wb") as new:
+            while at < size:
+                part = old.read(min(512, size - at))
+                new.write(part)
+                at += len(part)
+        os.rename(self._path(name) + ".cut", self._path(name))
 
     def lock(self) -> _NoLock:
         """A context in which nobody else writes."""
@@ -70,6 +75,8 @@ class BoardDevice:
 
     def __init__(self, directory: str) -> None:
         self.storage = BoardStorage(directory)
+        self._before = time.ticks_ms()
+        self._passed = 0
 
     def entropy(self, count: int) -> bytes:
         """Unpredictable bytes from the port."""
@@ -81,5 +88,8 @@ class BoardDevice:
         return seconds if seconds > _BUILT else None
 
     def ticks(self) -> float:
-        """Seconds that only go forward, from any start."""
-        return time.ticks_ms() / 1000
+        """Seconds that only go forward. Ask at least every six days: the port's counter turns over."""
+        now = time.ticks_ms()
+        self._passed += time.ticks_diff(now, self._before)
+        self._before = now
+        return self._passed / 1000

@@ -5,7 +5,7 @@ from firmware_agent.model import Release
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Protocol
+    from typing import Callable, Protocol
 
     from firmware_agent.egress.ledger import Ledger
     from firmware_agent.gate import Gate
@@ -14,15 +14,14 @@ if TYPE_CHECKING:
         """One remote link. It takes one release at a time and says `on_done(release, event)` when it is settled."""
 
         recipient: str
-        ready: bool
         on_done: "Callable[[Release, str], None]"
         on_ready: "Callable[[], None]"
 
+        @property
+        def ready(self) -> bool: ...
         def open(self) -> None: ...
         def write(self, release: Release) -> None: ...
         def reset(self) -> None: ...
-
-    from typing import Callable
 
 
 class Door:

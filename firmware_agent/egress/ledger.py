@@ -56,7 +56,7 @@ class Broken(LedgerError):
 def entries(
     storage: "Storage", offset: int = 0, number: int = 1, head: bytes = START
 ) -> "Iterator[tuple[dict[str, Any], int, bytes]]":
-    """Verify from `offset` on and yield (entry, offset after it, hash after it); Broken says what is wrong and where."""
+    """Verify from `offset` on; yield (entry, offset after it, hash after it). Broken says what is wrong and where."""
     end = storage.size(NAME)
     while offset < end:
         raw = storage.read(NAME, offset, 2) or b""
@@ -176,7 +176,14 @@ class Ledger:
             self._write(event, parts)
 
     def _write(self, event: str, parts: "dict[str, Any]") -> None:
-        empty: "dict[str, Any]" = {"categories": [], "size": 0, "payload": b"", "consent": b"", "ident": b"", "count": 1}
+        empty: "dict[str, Any]" = {
+            "categories": [],
+            "size": 0,
+            "payload": b"",
+            "consent": b"",
+            "ident": b"",
+            "count": 1,
+        }
         row = dict(empty, detail="", purpose="", recipient="")
         row.update(parts)
         row.update({"number": self._number, "time": self._now(), "event": event})

@@ -8,9 +8,21 @@ from firmware_agent.errors import UplinkError
 # X.509 verification results (RFC 5280 path validation, numbered by OpenSSL)
 _VERIFY = {
     9: ("broker_certificate_not_yet_valid", "the broker's certificate is not valid yet", "check this device's clock"),
-    10: ("broker_certificate_expired", "the broker's certificate has expired", "renew it, or check this device's clock"),
-    62: ("broker_name_wrong", "the broker's certificate is for another name", "set `host` to a name in that certificate"),
-    64: ("broker_name_wrong", "the broker's certificate is for another name", "set `host` to a name in that certificate"),
+    10: (
+        "broker_certificate_expired",
+        "the broker's certificate has expired",
+        "renew it, or check this device's clock",
+    ),
+    62: (
+        "broker_name_wrong",
+        "the broker's certificate is for another name",
+        "set `host` to a name in that certificate",
+    ),
+    64: (
+        "broker_name_wrong",
+        "the broker's certificate is for another name",
+        "set `host` to a name in that certificate",
+    ),
 }
 _AUTHORITY = (
     "broker_authority_unknown",
@@ -55,9 +67,17 @@ def _name(error: BaseException, with_certificate: bool) -> tuple[str, str, str]:
             return _MISSING
         if any(alert in reason for alert in _ALERTS_REFUSED):
             return _REFUSED if with_certificate else _MISSING
-        return "tls_failed", "the other side does not speak TLS as we do", "check `port`, and that the broker has TLS on"
+        return (
+            "tls_failed",
+            "the other side does not speak TLS as we do",
+            "check `port`, and that the broker has TLS on",
+        )
     if isinstance(error, TimeoutError):
-        return "broker_silent", "the broker does not answer", "check `host` and `port`, the network and the broker's log"
+        return (
+            "broker_silent",
+            "the broker does not answer",
+            "check `host` and `port`, the network and the broker's log",
+        )
     if isinstance(error, socket.gaierror):
         return "host_unknown", "the name cannot be looked up", "check `host` and the network's name service"
     if isinstance(error, ConnectionRefusedError):
@@ -73,4 +93,6 @@ def _name(error: BaseException, with_certificate: bool) -> tuple[str, str, str]:
 
 def not_authorised(where: str, why: str) -> UplinkError:
     """The broker answered the MQTT hand-shake with a refusal."""
-    return UplinkError("broker_refuses", f"{where}: the broker refuses the connection ({why}); allow this certificate there")
+    return UplinkError(
+        "broker_refuses", f"{where}: the broker refuses the connection ({why}); allow this certificate there"
+    )

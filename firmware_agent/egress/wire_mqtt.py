@@ -127,7 +127,7 @@ class MqttWire:
         self._task = None  # _lost runs inside it, or after it
         self.reset()
         self.trouble = error
-        pause = min(_LONGEST_PAUSE, 2.0**self._failures) * random.uniform(0.5, 1.0)
+        pause = min(_LONGEST_PAUSE, 2.0 ** min(self._failures, 6)) * random.uniform(0.5, 1.0)  # noqa: S311 - jitter
         self._failures += 1
         self._not_before = asyncio.get_running_loop().time() + pause
         log.warning("link to %s: %s", self.recipient, error)
@@ -167,8 +167,9 @@ class _Link:
         client.on_connect = self._on_connect
         client.on_disconnect = self._on_disconnect
         client.on_publish = self._on_publish
+        client.on_socket_close = lambda *_: self._unhook()  # paho closes by itself when it loses the connection
         client.on_socket_register_write = lambda *_: self._loop.add_writer(sock, self._write)
-        client.on_socket_unregister_write = lambda *_: self._loop.remove_writer(sock)
+        client.on_socket_unregister_write = lambda *_: self._unhook_writer()
         self._client = client
         self._loop.add_reader(sock, self._read)
         self._timer = self._loop.call_later(1, self._misc)
@@ -182,13 +183,21 @@ class _Link:
     def cut(self) -> None:
         """TCP reset; nothing of this client is used again."""
         self._wire = None
-        self._timer.cancel()
-        self._loop.remove_reader(self._sock)
-        self._loop.remove_writer(self._sock)
+        self._unhook()
         with contextlib.suppress(OSError):
             self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
         self._sock.close()
         self.accepted.cancel()
+
+    def _unhook(self) -> None:
+        self._timer.cancel()
+        if self._sock.fileno() >= 0:
+            self._loop.remove_reader(self._sock)
+            self._loop.remove_writer(self._sock)
+
+    def _unhook_writer(self) -> None:
+        if self._sock.fileno() >= 0:
+            self._loop.remove_writer(self._sock)
 
     def _read(self) -> None:
         self._client.loop_read()
@@ -244,7 +253,9 @@ def tls_context(endpoint: Endpoint) -> ssl.SSLContext:
     try:
         context = ssl.create_default_context(cafile=endpoint.authority)
     except (OSError, ssl.SSLError):
-        raise UplinkError("authority_unusable", f"authority {endpoint.authority}: not a readable PEM certificate") from None
+        raise UplinkError(
+            "authority_unusable", f"authority {endpoint.authority}: not a readable PEM certificate"
+        ) from None
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.sslsocket_class = _TlsSocket
     if endpoint.certificate is not None:
@@ -258,7 +269,7 @@ def tls_context(endpoint: Endpoint) -> ssl.SSLContext:
         except (OSError, ssl.SSLError):
             raise UplinkError(
                 "our_certificate_unusable",
-                f"certificate {endpoint.certificate} and key {endpoint.key}: unreadable, or they do not belong together",
+                f"certificate {endpoint.certificate} and key {endpoint.key}: unreadable, or not a pair",
             ) from None
     return context
 
@@ -268,7 +279,9 @@ async def dial(endpoint: Endpoint) -> socket.socket:
     context = tls_context(endpoint) if endpoint.tls else None
     loop = asyncio.get_running_loop()
     failure: OSError = OSError("no address")
-    for family, kind, proto, _, address in await loop.getaddrinfo(endpoint.host, endpoint.port, type=socket.SOCK_STREAM):
+    for family, kind, proto, _, address in await loop.getaddrinfo(
+        endpoint.host, endpoint.port, type=socket.SOCK_STREAM
+    ):
         sock = socket.socket(family, kind, proto)
         sock.setblocking(False)
         try:
@@ -299,11 +312,16 @@ async def _shake_hands(context: ssl.SSLContext, sock: socket.socket, host: str) 
         raise
 
 
+def _settle(happened: "asyncio.Future[None]") -> None:
+    if not happened.done():
+        happened.set_result(None)
+
+
 async def _until(sock: socket.socket, which: str) -> None:
     loop = asyncio.get_running_loop()
     happened: asyncio.Future[None] = loop.create_future()
     add, remove = getattr(loop, "add_" + which), getattr(loop, "remove_" + which)
-    add(sock, lambda: happened.done() or happened.set_result(None))
+    add(sock, _settle, happened)
     try:
         await happened
     finally:

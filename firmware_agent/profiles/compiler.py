@@ -1,4 +1,4 @@
-"""Profile (TOML, for people) -> catalogue (CBOR, for devices). Everything that could be inconsistent is refused here."""
+"""Profile (TOML, for people) -> catalogue (CBOR, for devices). What is inconsistent is refused here."""
 
 import re
 import tomllib
@@ -98,9 +98,13 @@ class _Compiler:
             raise self.wrong(where, "id", "must be a whole number from 1 to 65535")
         if row["sensitivity"] not in SENSITIVITIES:
             raise self.wrong(where, "sensitivity", "must be one of " + ", ".join(SENSITIVITIES))
-        serves = [] if never else self.names(where, "purposes", row["purposes"], purposes, "a [purpose.…] of this profile")
+        serves = (
+            [] if never else self.names(where, "purposes", row["purposes"], purposes, "a [purpose.…] of this profile")
+        )
         if not never and not serves:
-            raise self.wrong(where, "purposes", 'must name at least one; for a field that never leaves, transform = "drop"')
+            raise self.wrong(
+                where, "purposes", 'must name at least one; for a field that never leaves, transform = "drop"'
+            )
         if not never and row["sensitivity"] == "identifying":
             raise self.wrong(where, "sensitivity", 'an identifying field can only have transform = "drop"')
         return {
@@ -148,7 +152,9 @@ class _Compiler:
             seen[row["id"]] = name
             for purpose in row["purposes"]:
                 if (row["transform"] == "picture") != purposes[purpose]["media"]:
-                    raise self.wrong(f"field.{name}", "purposes", f"pictures and records never share: purpose.{purpose}")
+                    raise self.wrong(
+                        f"field.{name}", "purposes", f"pictures and records never share: purpose.{purpose}"
+                    )
                 if row["retention"] > purposes[purpose]["retention"]:
                     raise self.wrong(f"field.{name}", "retention", f"is longer than that of purpose.{purpose}")
         for name in purposes:

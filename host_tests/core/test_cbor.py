@@ -91,7 +91,12 @@ def test_ok__whatever_decodes_encodes_to_the_same_bytes():
     dice = Dice(1)
     accepted = 0
     for _ in range(4000):
-        data = bytes([dice.below(256) if dice.below(3) else dice.pick((0x80, 0x81, 0x82, 0xA1, 0x61)) for _ in range(1 + dice.below(6))])
+        data = bytes(
+            [
+                dice.below(256) if dice.below(3) else dice.pick((0x80, 0x81, 0x82, 0xA1, 0x61))
+                for _ in range(1 + dice.below(6))
+            ]
+        )
         try:
             value = cbor.decode(data)
         except FormatError:

@@ -9,7 +9,9 @@ from host_tests.fakes import NOW, PURPOSE, RECIPIENT, World, catalogue
 BOOK = catalogue()
 
 
-def verdict(purpose=PURPOSE, recipient=RECIPIENT, state=GIVEN[0], policy=None, until=None, floor=5, now=NOW, record=True):
+def verdict(
+    purpose=PURPOSE, recipient=RECIPIENT, state=GIVEN[0], policy=None, until=None, floor=5, now=NOW, record=True
+):
     policy = BOOK.policy(PURPOSE, RECIPIENT) if policy is None else policy
     made = ConsentRecord(PURPOSE, RECIPIENT, state, policy, 5, "owner", "test", NOW, until) if record else None
     return decide(BOOK, purpose, recipient, made, floor, now)

@@ -62,7 +62,10 @@ def test_fail__an_entry_removed_or_moved():
     starts = [0] + [offset for _, offset, _ in entries(world.storage)]
     for at in range(1, len(starts) - 2):
         first, second = data[starts[at - 1] : starts[at]], data[starts[at] : starts[at + 1]]
-        for changed in (data[: starts[at - 1]] + data[starts[at] :], data[: starts[at - 1]] + second + first + data[starts[at + 1] :]):
+        for changed in (
+            data[: starts[at - 1]] + data[starts[at] :],
+            data[: starts[at - 1]] + second + first + data[starts[at + 1] :],
+        ):
             with pytest.raises(Broken):
                 rows(MemoryStorage({NAME: changed}))
 

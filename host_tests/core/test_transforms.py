@@ -32,7 +32,20 @@ def test_ok__only_whole_numbers_come_out():
 
 @pytest.mark.attack(13)
 def test_fail__wrong_types_and_bounds_for_every_declared_field():
-    hostile = (None, CANARY, CANARY.encode(), [], [1], {}, {"a": 1}, (1,), 10**30, -(10**30), float("nan"), float("inf"))
+    hostile = (
+        None,
+        CANARY,
+        CANARY.encode(),
+        [],
+        [1],
+        {},
+        {"a": 1},
+        (1,),
+        10**30,
+        -(10**30),
+        float("nan"),
+        float("inf"),
+    )
     hostile += (135440576 << 40, True, False, object())
     for name, row in catalogue().fields.items():
         for value in hostile:

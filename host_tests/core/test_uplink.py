@@ -162,7 +162,9 @@ def test_ok__pictures_are_media_and_records_are_not():
     offer(world, 1)
     world.pump()
     assert world.wire.arrived[0].media is False
-    assert all(world.catalogue.purposes[purpose]["media"] == (purpose == "snapshot") for purpose in world.catalogue.purposes)
+    assert all(
+        world.catalogue.purposes[purpose]["media"] == (purpose == "snapshot") for purpose in world.catalogue.purposes
+    )
 
 
 def test_fail__refusals_carry_no_values():

@@ -17,7 +17,11 @@ def build(directory: Path) -> Path:
     names = [name for name in CORE if not name.startswith("firmware_agent/device/board/")]
     for name in names:
         compile_to(ROOT / name, directory / name)
-    shutil.copytree(ROOT / "firmware_agent/profiles", directory / "firmware_agent/profiles", ignore=shutil.ignore_patterns("*.py", "__pycache__"))
+    shutil.copytree(
+        ROOT / "firmware_agent/profiles",
+        directory / "firmware_agent/profiles",
+        ignore=shutil.ignore_patterns("*.py", "__pycache__"),
+    )
     compile_to(ROOT / "firmware_agent/device/board/hmac.py", directory / "lib/hmac.py")
     for path in (ROOT / "host_tests/board").glob("*.py"):
         compile_to(path, directory / "lib" / path.name)

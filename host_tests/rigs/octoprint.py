@@ -43,7 +43,7 @@ class OctoPrint:
         (base / "users.yaml").write_text(json.dumps({"_version": 2, self.user: _user(self.key)}))
         command = [str(program()), "serve", "--iknowwhatimdoing", "--host", "127.0.0.1", "--port", str(port)]
         with self._log.open("wb") as log:
-            self._process = subprocess.Popen(  # noqa: S603  its own arguments, no shell
+            self._process = subprocess.Popen(
                 [*command, "--basedir", str(base)],
                 stdin=subprocess.DEVNULL,
                 stdout=log,

@@ -31,7 +31,7 @@ class DemoSource:
     """
 
     name = "demo"
-    offers = (
+    offers: tuple[str, ...] = (
         "state",
         "progress",
         "elapsed",
