@@ -1,0 +1,214 @@
+"""The command line as a person meets it."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pexpect
+import pytest
+
+from firmware_agent.egress.ledger import entries
+from host_tests.rigs.agent import Rig, plain
+from host_tests.rigs.broker import free_port
+from host_tests.rigs.certificates import Authority
+
+PROGRAM = str(Path(sys.executable).parent / "firmware-agent")
+
+
+@pytest.fixture
+def rig(tmp_path):
+    return Rig(tmp_path, plain(free_port()), sources='[source.demo]\n[source.camera]\nkind = "pattern"')
+
+
+def call(rig, *arguments, typed=""):
+    """(exit code, output, errors) without a terminal."""
+    command = [PROGRAM, *arguments, "--config", str(rig.file)]
+    done = subprocess.run(command, input=typed, capture_output=True, text=True, timeout=60)
+    return done.returncode, done.stdout, done.stderr
+
+
+def at_the_terminal(rig, *arguments, answer=None):
+    """(exit code, everything shown) on a pseudo-terminal; answer None types the code that is shown."""
+    child = pexpect.spawn(PROGRAM, [*arguments, "--config", str(rig.file)], encoding="utf-8", timeout=30)
+    child.expect(r"type ([0-9]{4}) and press Enter")
+    shown = child.before + child.after
+    child.sendline(child.match[1] if answer is None else answer)
+    child.expect(pexpect.EOF)
+    child.close()
+    return child.exitstatus, shown + child.before
+
+
+def events(rig):
+    return [(row["event"], row["detail"]) for row, _, _ in entries(rig.device.storage)]
+
+
+@pytest.mark.clause("L1", "L12")
+def test_ok__grant_show_withdraw(rig):
+    code, shown = at_the_terminal(rig, "consent", "grant", "improvement_program")
+    assert code == 0 and "rounded. No names" in shown and "Allowed: improvement_program -> lightmake" in shown
+    code, shown, _ = call(rig, "consent", "show")
+    assert code == 0 and re.search(r"improvement_program -> lightmake\n  ALLOWED  .* by owner \(terminal\)", shown)
+    code, shown, _ = call(rig, "show")
+    assert code == 0 and "Leaves now:" in shown and "state = " in shown
+    assert "job_file: stays: declared as never leaving (L9)" in shown
+    assert "wifi.ssid: stays: the policy does not declare it" in shown
+    assert "camera: off. No picture is taken" in shown
+    code, shown, _ = call(rig, "consent", "withdraw", "improvement_program")
+    assert code == 0 and "Nothing of it leaves from now on" in shown
+    assert "no       the owner withdrew consent" in call(rig, "consent", "show")[1]
+    assert events(rig) == [("decided", "ConsentGiven"), ("decided", "ConsentWithdrawn")]
+    assert call(rig, "ledger", "verify")[1].startswith("ok: 2 entries, head ")
+
+
+@pytest.mark.attack(1)
+def test_fail__a_grant_without_a_person(rig):
+    for typed in ("", "yes\n", "1234\n" * 100):
+        code, _, errors = call(rig, "consent", "grant", "snapshot", typed=typed)
+        assert code == 3 and "no_presence" in errors and "at this device" in errors
+    code, _ = at_the_terminal(rig, "consent", "grant", "snapshot", answer="yes")
+    assert code == 3
+    assert events(rig) == [("refused", "no_presence")] * 4
+    assert "ALLOWED" not in call(rig, "consent", "show")[1]
+
+
+@pytest.mark.attack(1)
+def test_fail__a_remote_terminal_where_only_the_console_counts(rig):
+    rig.file.write_text(rig.file.read_text().replace('presence = "terminal"', 'presence = "console"'))
+    child = pexpect.spawn(PROGRAM, ["consent", "grant", "snapshot", "--config", str(rig.file)], encoding="utf-8")
+    child.expect(pexpect.EOF)
+    child.close()
+    assert child.exitstatus == 3 and "no_presence" in child.before
+
+
+def test_ok__refuse_withdraw_all_and_a_grant_with_an_end(rig):
+    assert at_the_terminal(rig, "consent", "grant", "snapshot", "--for", "12h")[0] == 0
+    assert ", until " in call(rig, "consent", "show")[1]
+    assert call(rig, "consent", "refuse", "print_history")[0] == 0
+    assert "the owner refused" in call(rig, "consent", "show")[1]
+    assert call(rig, "consent", "withdraw", "--all")[1].count("Withdrawn:") == 3
+    assert "ALLOWED" not in call(rig, "consent", "show")[1]
+
+
+def test_fail__wrong_names_say_what_is_allowed(rig):
+    for arguments in (("grant", "advertising"), ("refuse", "x"), ("withdraw",)):
+        code, _, errors = call(rig, "consent", *arguments)
+        assert code == 1 and "improvement_program, print_history, snapshot" in errors
+    code, _, errors = call(rig, "consent", "grant", "snapshot", "--for", "ever")
+    assert code == 1 and "30min" in errors
+    code, _, errors = call(rig, "consent", "grant", "snapshot", "--recipient", "partner")
+    assert code == 1 and "lightmake" in errors
+
+
+WRONG = (
+    ("", "source: there is none; allowed: at least one [source.KIND]"),
+    ("[source.demo]\nspeed = 'fast'", "source.demo.speed: is wrong; allowed: how many times"),
+    ("[source.demo]\nspeed = true", "source.demo.speed: is wrong"),
+    ("[source.demo]\nspeedy = 1", "source.demo.speedy: is not a key; allowed: one of speed"),
+    ("[source.klipper]", "source.klipper: there is no such source; allowed: one of camera, demo, octoprint"),
+    ("[source]\ndemo = 1", "source: is not a section"),
+    ("[source.octoprint]", "source.octoprint.url: is missing"),
+    ("outbox = 0\n[source.demo]", "outbox: is wrong; allowed: how many releases may wait, 1 to 100000"),
+    ("consent = true\n[source.demo]", "consent: is not a key; allowed: one of profile"),
+    ("[source.demo]\n[uplink.partner]\nhost = 'x'", "uplink.partner: the profile has no such recipient; allowed: lightmake"),
+    ("[source.demo]\n[uplink.lightmake]", "uplink.lightmake.host: is missing"),
+    ("[source.demo]\n[uplink.lightmake]\nhost='broker.example'\ntls=false", "uplink.lightmake.tls: false would send in the"),
+    ("[source.demo]\n[uplink.lightmake]\nhost='x'\nport=99999", "uplink.lightmake.port: is wrong; allowed: a port from 1"),
+    ("[source.demo]\n[uplink.lightmake]\nhost='x'\ncertificate='c'", "uplink.lightmake.key: certificate and key go together"),
+    ("[source.demo\n", "not TOML"),
+)
+
+
+@pytest.mark.parametrize("text,expected", WRONG)
+def test_fail__wrong_configuration_is_one_line_and_nothing_starts(tmp_path, text, expected):
+    file = tmp_path / "agent.toml"
+    file.write_text(f'profile = "lightmake"\nstate = "state"\n{text}\n')
+    done = subprocess.run([PROGRAM, "run", "--config", str(file)], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 2 and done.stdout == ""
+    assert done.stderr.count("\n") == 1 and done.stderr.startswith(f"{file}: {expected}"), done.stderr
+
+
+def test_fail__no_configuration_no_profile(tmp_path):
+    done = subprocess.run([PROGRAM, "run"], capture_output=True, text=True, cwd=tmp_path, timeout=60)
+    assert done.returncode == 2 and "name one with --config" in done.stderr
+    file = tmp_path / "agent.toml"
+    file.write_text('profile = "maker"\nstate = "state"\n[source.demo]\n')
+    done = subprocess.run([PROGRAM, "run"], capture_output=True, text=True, cwd=tmp_path, timeout=60)
+    assert done.returncode == 2 and 'profile: "maker" is not there; allowed: one of lightmake' in done.stderr
+
+
+def test_fail__a_second_agent_on_the_same_state(rig):
+    with rig.device.storage.claim():
+        code, _, errors = call(rig, "run")
+    assert code == 2 and "another agent runs on it" in errors
+
+
+@pytest.mark.clause("L17")
+def test_fail__a_changed_ledger_is_found(rig):
+    call(rig, "consent", "refuse", "snapshot")
+    call(rig, "consent", "refuse", "print_history")
+    file = rig.device.directory if hasattr(rig.device, "directory") else rig.device.storage.directory
+    data = bytearray((file / "ledger").read_bytes())
+    data[50] ^= 1
+    (file / "ledger").write_bytes(bytes(data))
+    code, shown, _ = call(rig, "ledger", "verify")
+    assert code == 1 and "wrong: ledger: entry 1 at byte 0" in shown
+    code, shown, _ = call(rig, "doctor")
+    assert code == 1 and "entry 1 at byte 0" in shown and "move it away" in shown
+    code, shown, errors = call(rig, "consent", "withdraw", "snapshot")  # a withdrawal holds all the same
+    assert code == 1 and "Withdrawn: snapshot" in shown and "could not be recorded" in shown
+
+
+class Doctor:
+    """Runs `doctor` on a TLS configuration and returns its lines."""
+
+    def __init__(self, directory):
+        self.directory = directory
+        self.authority = Authority(directory, "ours")
+        self.port = free_port()
+
+    def lines(self, certificate, *arguments):
+        endpoint = f'host = "127.0.0.1"\nport = {self.port}\ntimeout = 2\nauthority = "{self.authority.path}"\n'
+        endpoint += f'certificate = "{certificate[0]}"\nkey = "{certificate[1]}"'
+        rig = Rig(self.directory, endpoint)
+        code, shown, _ = call(rig, "doctor", *arguments)
+        return code, shown
+
+
+def test_ok__doctor_finds_what_is_wrong_and_says_what_to_do(tmp_path):
+    doctor = Doctor(tmp_path)
+    code, shown = doctor.lines(doctor.authority.issue("device", end=300))
+    assert code == 0 and "wrong" not in shown and "not tried, for nothing is allowed yet" in shown
+    code, shown = doctor.lines(doctor.authority.issue("device", end=300), "--connect")
+    assert code == 1 and "nothing listens there" in shown and "start the broker" in shown
+    code, shown = doctor.lines(doctor.authority.issue("old", start=-9, end=-2))
+    assert code == 1 and "expired on" in shown and "renew it" in shown
+    code, shown = doctor.lines((tmp_path / "none.pem", tmp_path / "none.key"))
+    assert code == 1 and "put the PEM file there" in shown
+    certificate = doctor.authority.issue("loose", end=300)
+    os.chmod(certificate[1], 0o644)
+    code, shown = doctor.lines(certificate)
+    assert code == 1 and "other users can read" in shown and "chmod go=" in shown
+    os.chmod(certificate[1], 0o600)
+    os.chmod(tmp_path / "state", 0o755)
+    code, shown = doctor.lines(certificate)
+    assert code == 1 and "other users can get at it" in shown
+
+
+@pytest.mark.attack(16)
+@pytest.mark.clause("L22")
+def test_ok__no_value_is_logged_at_any_level(rig):
+    from firmware_agent.telemetry.sources.demo import BLURTED
+
+    assert at_the_terminal(rig, "consent", "grant", "improvement_program")[0] == 0
+    command = [PROGRAM, "run", "--log", "debug", "--config", str(rig.file)]
+    running = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    try:
+        running.wait(4)
+    except subprocess.TimeoutExpired:
+        running.terminate()
+    shown, _ = running.communicate(timeout=30)
+    assert running.returncode == 0 and "link to lightmake" in shown  # the control: it did log
+    for value in BLURTED.values():
+        assert str(value) not in shown
