@@ -159,7 +159,13 @@ class _Reading:
 
     @property
     def busy(self) -> bool:
-        return self._task is not None and not self._task.done()
+        """Whether a reading is under way. What ended one for other reasons than the source's ends the agent here."""
+        if self._task is None or not self._task.done():
+            return self._task is not None
+        task, self._task = self._task, None
+        if not task.cancelled():
+            task.result()
+        return False
 
     def begin(self, reading: Coroutine[None, None, None]) -> None:
         self._awake = True

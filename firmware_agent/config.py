@@ -1,12 +1,12 @@
 """The agent's configuration: one table of checks, one line for whatever is wrong, nothing starts until it is right."""
 
-import ipaddress
 import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from firmware_agent.addresses import is_loopback, readable
 from firmware_agent.errors import ConfigError
 
 PRESENCE = ("console", "terminal")
@@ -37,14 +37,6 @@ class Config:
     outbox: int
     uplinks: dict[str, UplinkConfig] = field(default_factory=dict)
     sources: dict[str, dict[str, Any]] = field(default_factory=dict)
-
-
-def is_loopback(host: str) -> bool:
-    """Whether `host` can only mean this machine."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _text(value: Any) -> bool:
@@ -88,7 +80,7 @@ _UPLINK: dict[str, Check] = {
 _SOURCES: dict[str, dict[str, Check]] = {
     "demo": {"speed": (_between(0.1, 10_000), "how many times faster than real, 0.1 to 10000", 1)},
     "octoprint": {
-        "url": (_text, 'OctoPrint\'s address, such as "http://127.0.0.1:5000"', _REQUIRED),
+        "url": (readable, '"http://127.0.0.1:5000" for an OctoPrint on this machine, https for any other', _REQUIRED),
         "key_file": (_text, "the path of a file that holds an application key and nothing else", _REQUIRED),
     },
     "camera": {"kind": (lambda value: value == "pattern", '"pattern" (a test picture)', _REQUIRED)},

@@ -66,6 +66,10 @@ class LedgerError(AgentError):
     """The ledger does not verify or cannot be written; nothing leaves without a ledger."""
 
 
+class StorageError(AgentError):
+    """The device's storage cannot be read or written; without it nothing is permitted and nothing leaves."""
+
+
 class SourceError(AgentError):
     """A printer or camera that cannot be read just now."""
 

@@ -41,6 +41,12 @@ def workers():
     return found
 
 
+def write_bytes(worker):
+    """What a process has sent to disks so far."""
+    lines = dict(line.split(": ") for line in Path(f"/proc/{worker}/io").read_text().splitlines())
+    return int(lines["write_bytes"])
+
+
 @pytest.mark.clause("L1", "L2")
 def test_fail__no_process_without_consent_or_with_another_purpose(tmp_path):
     rig = Rig(tmp_path, plain(free_port()), sources=f"[source.demo]\n{CAMERA}")
@@ -93,8 +99,7 @@ def test_ok__pictures_pass_through_no_file(tmp_path):
                 rig.device.passed += 10
                 await until(agent, lambda count=count: len(maker.messages) >= count)
                 (worker,) = workers()
-                io = dict(line.split(": ") for line in Path(f"/proc/{worker}/io").read_text().splitlines())
-                written.append(int(io["write_bytes"]))
+                written.append(write_bytes(worker))
             await agent.close()
 
         _opened = []

@@ -109,13 +109,29 @@ WRONG = (
     ("[source.klipper]", "source.klipper: there is no such source; allowed: one of camera, demo, octoprint"),
     ("[source]\ndemo = 1", "source: is not a section"),
     ("[source.octoprint]", "source.octoprint.url: is missing"),
+    (
+        "[source.octoprint]\nkey_file='k'\nurl='http://192.168.1.5'",
+        'source.octoprint.url: is wrong; allowed: "http://127',
+    ),
     ("outbox = 0\n[source.demo]", "outbox: is wrong; allowed: how many releases may wait, 1 to 100000"),
     ("consent = true\n[source.demo]", "consent: is not a key; allowed: one of profile"),
-    ("[source.demo]\n[uplink.partner]\nhost = 'x'", "uplink.partner: the profile has no such recipient; allowed: lightmake"),
+    (
+        "[source.demo]\n[uplink.partner]\nhost = 'x'",
+        "uplink.partner: the profile has no such recipient; allowed: lightmake",
+    ),
     ("[source.demo]\n[uplink.lightmake]", "uplink.lightmake.host: is missing"),
-    ("[source.demo]\n[uplink.lightmake]\nhost='broker.example'\ntls=false", "uplink.lightmake.tls: false would send in the"),
-    ("[source.demo]\n[uplink.lightmake]\nhost='x'\nport=99999", "uplink.lightmake.port: is wrong; allowed: a port from 1"),
-    ("[source.demo]\n[uplink.lightmake]\nhost='x'\ncertificate='c'", "uplink.lightmake.key: certificate and key go together"),
+    (
+        "[source.demo]\n[uplink.lightmake]\nhost='broker.example'\ntls=false",
+        "uplink.lightmake.tls: false would send in the",
+    ),
+    (
+        "[source.demo]\n[uplink.lightmake]\nhost='x'\nport=99999",
+        "uplink.lightmake.port: is wrong; allowed: a port from 1",
+    ),
+    (
+        "[source.demo]\n[uplink.lightmake]\nhost='x'\ncertificate='c'",
+        "uplink.lightmake.key: certificate and key go together",
+    ),
     ("[source.demo\n", "not TOML"),
 )
 
@@ -148,15 +164,15 @@ def test_fail__a_second_agent_on_the_same_state(rig):
 def test_fail__a_changed_ledger_is_found(rig):
     call(rig, "consent", "refuse", "snapshot")
     call(rig, "consent", "refuse", "print_history")
-    file = rig.device.directory if hasattr(rig.device, "directory") else rig.device.storage.directory
-    data = bytearray((file / "ledger").read_bytes())
+    file = rig.device.storage.directory / "ledger"
+    data = bytearray(file.read_bytes())
     data[50] ^= 1
-    (file / "ledger").write_bytes(bytes(data))
+    file.write_bytes(bytes(data))
     code, shown, _ = call(rig, "ledger", "verify")
     assert code == 1 and "wrong: ledger: entry 1 at byte 0" in shown
     code, shown, _ = call(rig, "doctor")
     assert code == 1 and "entry 1 at byte 0" in shown and "move it away" in shown
-    code, shown, errors = call(rig, "consent", "withdraw", "snapshot")  # a withdrawal holds all the same
+    code, shown, _ = call(rig, "consent", "withdraw", "snapshot")  # a withdrawal holds all the same
     assert code == 1 and "Withdrawn: snapshot" in shown and "could not be recorded" in shown
 
 
@@ -191,7 +207,7 @@ def test_ok__doctor_finds_what_is_wrong_and_says_what_to_do(tmp_path):
     code, shown = doctor.lines(certificate)
     assert code == 1 and "other users can read" in shown and "chmod go=" in shown
     os.chmod(certificate[1], 0o600)
-    os.chmod(tmp_path / "state", 0o755)
+    os.chmod(tmp_path / "state", 0o755)  # noqa: S103 - that is the point
     code, shown = doctor.lines(certificate)
     assert code == 1 and "other users can get at it" in shown
 

@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
+from firmware_agent.addresses import readable
 from firmware_agent.errors import SourceError
 from firmware_agent.model import Record
-from firmware_agent.telemetry.http import StatusError, allowed, get_json
+from firmware_agent.telemetry.http import StatusError, get_json
 from firmware_agent.telemetry.sources.octoprint import OctoPrintSource, material, normalise
 from host_tests.rigs.octoprint import OctoPrint, octoprint, program
 
@@ -355,12 +356,12 @@ ODD = [
 
 @pytest.mark.parametrize("url", LOCAL)
 def test_ok__https_or_this_machine(url: str) -> None:
-    assert allowed(url)
+    assert readable(url)
 
 
 @pytest.mark.parametrize("url", ELSEWHERE + ODD)
 def test_fail__any_other_address(url: str) -> None:
-    assert not allowed(url)
+    assert not readable(url)
 
 
 def nested(depth: int) -> dict[str, Any]:

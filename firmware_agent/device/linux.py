@@ -7,13 +7,16 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from firmware_agent.errors import ConfigError
+from firmware_agent.errors import ConfigError, StorageError
 
 _BUILT = 1_760_000_000  # no device runs this agent before it was written: an earlier clock was never set
 
 
 class LinuxStorage:
-    """Named files in `directory` (mode 0700, files 0600). Every write is on the disk when it returns."""
+    """Named files in `directory` (mode 0700, files 0600). Every write is on the disk when it returns.
+
+    StorageError, naming the file and the system's reason, if one cannot be read or written.
+    """
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
@@ -22,7 +25,7 @@ class LinuxStorage:
     def read(self, name: str, offset: int = 0, size: int = -1) -> bytes | None:
         """Bytes from `offset`, or None if there is no such file."""
         try:
-            with open(self.directory / name, "rb") as file:
+            with self._told(name), open(self.directory / name, "rb") as file:
                 file.seek(offset)
                 return file.read(size)
         except FileNotFoundError:
@@ -37,15 +40,18 @@ class LinuxStorage:
 
     def write(self, name: str, data: bytes) -> None:
         """Overwrite in place: no second copy of the old bytes is left in a renamed file."""
-        self._put(name, data, os.O_RDWR, truncate=True)
+        with self._told(name):
+            self._put(name, data, os.O_RDWR, truncate=True)
 
     def append(self, name: str, data: bytes) -> None:
         """Add `data` to the end."""
-        self._put(name, data, os.O_RDWR | os.O_APPEND, truncate=False)
+        with self._told(name):
+            self._put(name, data, os.O_RDWR | os.O_APPEND, truncate=False)
 
     def truncate(self, name: str, size: int) -> None:
         """Cut to `size` bytes."""
-        os.truncate(self.directory / name, size)
+        with self._told(name):
+            os.truncate(self.directory / name, size)
 
     @contextlib.contextmanager
     def lock(self) -> Iterator[None]:
@@ -69,6 +75,17 @@ class LinuxStorage:
             yield
         finally:
             os.close(fd)
+
+    @contextlib.contextmanager
+    def _told(self, name: str) -> Iterator[None]:
+        try:
+            yield
+        except FileNotFoundError:
+            raise
+        except OSError as error:
+            raise StorageError(
+                f"{self.directory / name}: {error.strerror}; make room, or give this user the directory back"
+            ) from None
 
     def _put(self, name: str, data: bytes, flags: int, truncate: bool) -> None:
         fresh = not (self.directory / name).exists()

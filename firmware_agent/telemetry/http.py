@@ -1,7 +1,6 @@
 """One bounded, read-only HTTP/1.1 GET of a JSON object: what a source needs of a printer's web API, and no more."""
 
 import asyncio
-import ipaddress
 import json
 import ssl
 from collections.abc import Mapping
@@ -10,6 +9,7 @@ from urllib.parse import SplitResult, urlsplit
 
 import h11
 
+from firmware_agent.addresses import readable
 from firmware_agent.errors import SourceError
 
 _TODO = {
@@ -34,29 +34,6 @@ class _TooLarge(Exception):
     pass
 
 
-def allowed(url: str) -> bool:
-    """Whether a source may be read at `url`: https, or http to this machine itself; no user name or password in it."""
-    if not isinstance(url, str) or not url.isascii() or not url.isprintable() or " " in url:
-        return False
-    try:
-        parts = urlsplit(url)
-        host, _ = parts.hostname, parts.port  # both raise ValueError when they are malformed
-    except ValueError:
-        return False
-    if not host or "@" in parts.netloc or parts.fragment:
-        return False
-    return parts.scheme == "https" or (parts.scheme == "http" and _loopback(host))
-
-
-def _loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
 async def get_json(
     url: str,
     headers: Mapping[str, str],
@@ -68,7 +45,7 @@ async def get_json(
     timeout: seconds for the whole request. limit: bytes of body. StatusError for any answer but 200, SourceError for
     everything else; no message holds a header's value, the query or anything the server sent.
     """
-    if not allowed(url):
+    if not readable(url):
         raise SourceError("an address is refused: use https, or http to this machine itself, without a user name in it")
     parts = urlsplit(url)
     where = "%s://%s%s" % (parts.scheme, parts.netloc, parts.path)

@@ -15,7 +15,7 @@ LAYERS = (
     ("catalogue",),
     ("model", "jpeg"),
     ("cbor", "config"),
-    ("errors",),
+    ("errors", "addresses"),
 )
 # Beside the layers: who may import the unit, and what the unit may import.
 ASIDE = {
