@@ -12,9 +12,10 @@ from firmware_agent.config import Config, UplinkConfig
 from firmware_agent.consent.store import ConsentStore, storage_key
 from firmware_agent.device.linux import LinuxDevice
 from firmware_agent.egress.door import Door
+from firmware_agent.egress.endpoint import Endpoint
 from firmware_agent.egress.ledger import Ledger
 from firmware_agent.egress.uplink import Uplink
-from firmware_agent.egress.wire_mqtt import Endpoint, MqttWire
+from firmware_agent.egress.wire_mqtt import MqttWire
 from firmware_agent.errors import ConfigError, SourceError
 from firmware_agent.gate import Gate
 from firmware_agent.telemetry.source import Source

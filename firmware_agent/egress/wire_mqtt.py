@@ -15,12 +15,12 @@ import socket
 import ssl
 import struct
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
 
+from firmware_agent.egress.endpoint import Endpoint, tls_context
 from firmware_agent.egress.trouble import explain, not_authorised
 from firmware_agent.errors import UplinkError
 from firmware_agent.model import Release
@@ -30,24 +30,6 @@ log = logging.getLogger(__name__)
 _KEEPALIVE = 60  # s
 _LONGEST_PAUSE = 60.0  # s between two tries
 _NO_LINGER = struct.pack("ii", 1, 0)
-
-
-@dataclass(frozen=True)
-class Endpoint:
-    """Where a recipient listens. Paths are of PEM files; timeout in seconds for each step of connecting."""
-
-    host: str
-    port: int
-    topic: str
-    tls: bool = True
-    authority: str | None = None
-    certificate: str | None = None
-    key: str | None = None
-    timeout: float = 10.0
-
-    @property
-    def where(self) -> str:
-        return f"{self.host}:{self.port}"
 
 
 class MqttWire:
@@ -231,47 +213,6 @@ class _Link:
             self.accepted.set_exception(why)
         else:
             self._loop.call_soon(self._wire.lost, self, why)
-
-
-class _TlsSocket(ssl.SSLSocket):
-    """Remembers why reading failed: with TLS 1.3 a broker refuses our certificate only after the hand-shake."""
-
-    trouble: OSError | None = None
-
-    def recv(self, buflen: int = 1024, flags: int = 0) -> bytes:
-        try:
-            return super().recv(buflen, flags)
-        except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
-            raise
-        except OSError as error:
-            self.trouble = error
-            raise
-
-
-def tls_context(endpoint: Endpoint) -> ssl.SSLContext:
-    """TLS 1.2 or later, server name and authority always checked; UplinkError if a file cannot be used."""
-    try:
-        context = ssl.create_default_context(cafile=endpoint.authority)
-    except (OSError, ssl.SSLError):
-        raise UplinkError(
-            "authority_unusable", f"authority {endpoint.authority}: not a readable PEM certificate"
-        ) from None
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.sslsocket_class = _TlsSocket
-    if endpoint.certificate is not None:
-        try:
-            context.load_cert_chain(endpoint.certificate, endpoint.key)
-        except FileNotFoundError:
-            raise UplinkError(
-                "our_certificate_missing",
-                f"certificate {endpoint.certificate} or key {endpoint.key}: no such file; put it there",
-            ) from None
-        except (OSError, ssl.SSLError):
-            raise UplinkError(
-                "our_certificate_unusable",
-                f"certificate {endpoint.certificate} and key {endpoint.key}: unreadable, or not a pair",
-            ) from None
-    return context
 
 
 async def dial(endpoint: Endpoint) -> socket.socket:

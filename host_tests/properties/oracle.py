@@ -1,0 +1,112 @@
+"""What must become of a case, from the words of the rules alone. Nothing here calls the code under test."""
+
+from fractions import Fraction
+from math import isfinite
+from typing import Any
+
+import cbor2
+
+from host_tests.board.replay import value
+from host_tests.properties.generate import CANARY, Case, Tree
+
+
+def complaints(case: Case, outcome: str) -> list[str]:
+    """What is wrong with `outcome`, the line that a runtime gave for `case`; no line if nothing is."""
+    wanted = pairs(case) if consent_holds(case) else []
+    words = outcome.split(" ")
+    if words[0] == "refused":
+        return [f"refused ({words[1]}) although consent holds"] if wanted else []
+    if words[0] != "release":
+        return [f"neither released nor refused: {outcome}"]
+    payload = bytes.fromhex(words[1])
+    out = [] if wanted else ["released although it may not be"]
+    if CANARY.encode() in payload:
+        out.append("the canary is in the payload")
+    message = cbor2.loads(payload)
+    if cbor2.dumps(message, canonical=True) != payload:
+        out.append("the payload is not in its canonical form")
+    declared = {
+        row["id"] for row in case.now.tree["field"].values() if case.vector["purpose"] in row.get("purposes", ())
+    }
+    if [number for number, _ in message[3] if number not in declared]:
+        out.append("a field that is not declared for this purpose")
+    if message[:3] != [1, bytes.fromhex(case.vector["ident"]), case.vector["purpose"]] or len(message) != 4:
+        out.append("the payload's head is not the message's")
+    if [number for number, _ in message[3]] != [number for number, _ in wanted]:
+        out.append("not the fields that fit, each once, by rising id")
+    else:
+        for (number, sent), (_, allowed) in zip(message[3], wanted, strict=True):
+            if not [one for one in allowed if one == sent and type(one) is type(sent)]:
+                out.append(f"field {number}: not the declared form of its value")
+    return out
+
+
+def consent_holds(case: Case) -> bool:
+    """The owner's latest decision about this purpose and recipient says yes, to these rows, and still counts."""
+    vector = case.vector
+    purpose, recipient, clock = vector["purpose"], vector["recipient"], vector["now"]
+    if purpose not in case.now.tree["purpose"] or recipient not in case.now.tree["purpose"][purpose]["recipients"]:
+        return False
+    latest = None
+    if "decisions" in vector:
+        for row, rows_read in zip(vector["decisions"], case.shown, strict=True):
+            if row[:2] == [purpose, recipient]:
+                latest = (row[2], rows_read, row[5])
+    else:
+        row, floor, trouble = vector["current"]
+        if trouble or floor is None or row is None or row[:2] != [purpose, recipient] or row[4] < floor:
+            return False
+        latest = (row[2], case.shown[0], row[7])
+    if latest is None:
+        return False
+    state, rows_read, until = latest
+    if state not in ("ConsentGiven", "RenewedConsentGiven"):
+        return False
+    if rows_read is None or meaning(rows_read, purpose, recipient) != meaning(case.now.tree, purpose, recipient):
+        return False
+    return until is None or (clock is not None and clock < until)
+
+
+def meaning(tree: Tree, purpose: str, recipient: str) -> list[Any]:
+    """Every row that says what a consent for `purpose` and `recipient` would mean."""
+    fields = {name: row for name, row in tree["field"].items() if purpose in row.get("purposes", ())}
+    return [tree["profile"], tree["purpose"][purpose], tree["recipient"][recipient], fields]
+
+
+def pairs(case: Case) -> list[tuple[int, list[Any]]]:
+    """(field id, the forms its value may take) of each declared field whose value fits, by rising id."""
+    out = []
+    for name, spec in case.vector["fields"]:
+        row = case.now.tree["field"].get(name)
+        if row is None or case.vector["purpose"] not in row.get("purposes", ()):
+            continue
+        forms = _forms(row, value(spec), case.clean.get(name))
+        if forms:
+            out.append((row["id"], forms))
+    return sorted(out)
+
+
+def _forms(row: Tree, raw: Any, clean: "bytes | None") -> list[Any]:
+    transform = row["transform"]
+    if transform == "picture":
+        return [clean] if isinstance(raw, (bytes, bytearray)) and clean is not None and len(raw) <= row["max"] else []
+    if transform == "enum":
+        return [raw] if isinstance(raw, str) and raw in row["values"] else []
+    if transform == "keep" and "max" not in row:
+        return [raw] if isinstance(raw, bool) else []
+    if type(raw) not in (int, float) or not isfinite(raw) or not row["min"] <= raw <= row["max"]:
+        return []
+    if transform == "keep":
+        return [raw] if type(raw) is int else []
+    exact = Fraction(raw)
+    if transform == "bucket":
+        return [sum(exact >= edge for edge in row["edges"])]
+    if transform == "day":
+        return [exact // 86400]
+    step = row["step"]
+    nearest = (exact + Fraction(step, 2)) // step * step
+    if type(raw) is int:
+        return [nearest]
+    # a float that is a hair away from a half may go either way
+    hair = Fraction(1, 10**12) * max(1, abs(exact), step)
+    return sorted({(exact + Fraction(step, 2) + off) // step * step for off in (-hair, hair)} | {nearest})

@@ -1,0 +1,124 @@
+"""The agent's own promises: off means not read, and what fails is not silent."""
+
+import asyncio
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from firmware_agent.agent import Agent
+from firmware_agent.errors import SourceError
+from firmware_agent.model import Record
+from host_tests.fakes import World
+
+PROGRAM = Path(sys.executable).parent / "firmware-agent"
+
+
+class FakeSource:
+    """Implements Source: counts readings, raises `fault` if there is one."""
+
+    name = "fake"
+    offers = ("progress",)
+
+    def __init__(self, fault=None):
+        self.fault = fault
+        self.readings = 0
+        self.rests = 0
+
+    async def read(self):
+        self.readings += 1
+        if self.fault is not None:
+            raise self.fault
+        return [Record({"progress": 50})]
+
+    async def rest(self):
+        self.rests += 1
+
+
+def play(source, story):
+    """Run `story(agent, world, step)` on a world of fakes; step(seconds) moves the clock and ticks."""
+    world = World()
+
+    async def main():
+        passed = [0.0]
+        agent = Agent(world.gate, world.ledger, [world.uplink], [source], lambda: passed[0])
+
+        async def step(seconds=1.0):
+            passed[0] += seconds
+            agent.tick()
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+
+        await story(agent, world, step)
+
+    asyncio.run(main())
+    return world
+
+
+@pytest.mark.clause("L6")
+def test_ok__off_means_not_collected_and_nothing_from_before_is_sent_later():
+    source = FakeSource()
+
+    async def story(agent, world, step):
+        for _ in range(24):
+            await step(3600)
+        assert source.readings == 0
+        world.grant()
+        await step()
+        await step()
+        assert source.readings == 1 and len(world.wire.arrived) == 1
+        world.withdraw()
+        await step()
+        await step(3600)
+        assert source.readings == 1 and source.rests == 1
+
+    play(source, story)
+
+
+def test_ok__never_more_often_than_the_policy_says():
+    source = FakeSource()
+
+    async def story(agent, world, step):
+        world.grant()
+        for _ in range(100):
+            await step(1.0)
+        assert len(world.wire.arrived) in (10, 11)
+
+    play(source, story)
+
+
+def test_ok__a_source_that_fails_is_said_once_and_stops_nothing():
+    source = FakeSource(SourceError("fake: gone; plug it in"))
+
+    async def story(agent, world, step):
+        world.grant()
+        for _ in range(5):
+            await step(20)
+        assert str(agent.troubles["fake"]) == "fake: gone; plug it in"
+        assert world.wire.arrived == []
+        await agent.close()
+
+    play(source, story)
+
+
+def test_fail__a_defect_in_a_source_is_not_swallowed():
+    source = FakeSource(RuntimeError("a defect"))
+
+    async def story(agent, world, step):
+        world.grant()
+        await step()
+        with pytest.raises(RuntimeError):
+            await step()
+
+    play(source, story)
+
+
+def test_fail__a_state_that_cannot_be_used_is_one_line(tmp_path):
+    file = tmp_path / "agent.toml"
+    file.write_text('profile = "lightmake"\nstate = "state"\n[source.demo]\n')
+    (tmp_path / "state/ledger").mkdir(parents=True)
+    (tmp_path / "state").chmod(0o700)
+    done = subprocess.run([PROGRAM, "run", "--config", file], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1 and done.stderr.count("\n") == 1
+    assert "state/ledger: " in done.stderr and "Traceback" not in done.stderr
