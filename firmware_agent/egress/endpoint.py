@@ -24,21 +24,6 @@ class Endpoint:
         return f"{self.host}:{self.port}"
 
 
-class _TlsSocket(ssl.SSLSocket):
-    """Remembers why reading failed: with TLS 1.3 a broker refuses our certificate only after the hand-shake."""
-
-    trouble: OSError | None = None
-
-    def recv(self, buflen: int = 1024, flags: int = 0) -> bytes:
-        try:
-            return super().recv(buflen, flags)
-        except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
-            raise
-        except OSError as error:
-            self.trouble = error
-            raise
-
-
 def tls_context(endpoint: Endpoint) -> ssl.SSLContext:
     """TLS 1.2 or later, server name and authority always checked; UplinkError if a file cannot be used."""
     try:
@@ -48,7 +33,6 @@ def tls_context(endpoint: Endpoint) -> ssl.SSLContext:
             "authority_unusable", f"authority {endpoint.authority}: not a readable PEM certificate"
         ) from None
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.sslsocket_class = _TlsSocket
     if endpoint.certificate is not None:
         try:
             context.load_cert_chain(endpoint.certificate, endpoint.key)

@@ -215,6 +215,21 @@ class _Link:
             self._loop.call_soon(self._wire.lost, self, why)
 
 
+class _TlsSocket(ssl.SSLSocket):
+    """Remembers why reading failed: with TLS 1.3 a broker refuses our certificate only after the hand-shake."""
+
+    trouble: OSError | None = None
+
+    def recv(self, buflen: int = 1024, flags: int = 0) -> bytes:
+        try:
+            return super().recv(buflen, flags)
+        except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            raise
+        except OSError as error:
+            self.trouble = error
+            raise
+
+
 async def dial(endpoint: Endpoint) -> socket.socket:
     """A connected socket, TLS included; OSError or UplinkError."""
     context = tls_context(endpoint) if endpoint.tls else None
@@ -238,6 +253,7 @@ async def dial(endpoint: Endpoint) -> socket.socket:
 
 
 async def _shake_hands(context: ssl.SSLContext, sock: socket.socket, host: str) -> ssl.SSLSocket:
+    context.sslsocket_class = _TlsSocket
     tls = context.wrap_socket(sock, server_hostname=host, do_handshake_on_connect=False)
     try:
         while True:
