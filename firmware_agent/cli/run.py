@@ -39,9 +39,10 @@ async def until_stopped(made: Parts, seconds: float | None = None) -> None:
 def print_standing(made: Parts) -> None:
     """What is allowed at this moment."""
     print(f"Policy: {made.catalogue.profile} {made.catalogue.version}. What may leave this device:")
-    for pair in made.catalogue.pairs():
+    names = [f"{purpose} -> {recipient}" for purpose, recipient in made.catalogue.pairs()]
+    for name, pair in zip(names, made.catalogue.pairs(), strict=True):
         record, _, _ = made.consents.current(*pair)
-        print(f"  {pair[0]} -> {pair[1]:<12}  {words.verdict(made.gate.decide(*pair), record)}")
+        print(f"  {name:<{max(map(len, names))}}  {words.verdict(made.gate.decide(*pair), record)}")
     if not any(made.gate.decide(*pair).allowed for pair in made.catalogue.pairs()):
         print("Nothing is allowed: no connection is opened.")
     sys.stdout.flush()

@@ -69,12 +69,16 @@ def entry(row: dict[str, Any]) -> str:
 
 def payload(data: bytes, catalogue: Catalogue) -> list[str]:
     """What a payload says, field by field, by the names of the policy."""
-    names = {row["id"]: name for name, row in catalogue.fields.items()}
+    fields = {row["id"]: (name, row) for name, row in catalogue.fields.items()}
     _, _, _, pairs = cbor.decode(data)
     lines = []
     for number, value in pairs:
-        shown = f"a picture of {len(value)} bytes" if isinstance(value, bytes) else value
-        lines.append(f"{names.get(number, number)} = {shown}")
+        name, row = fields[number]
+        shown = f"a picture of {len(value)} bytes" if isinstance(value, bytes) else str(value)
+        if row["transform"] == "bucket":
+            edges = row["parameters"]["edges"]
+            shown += f" (below {edges[value]})" if value < len(edges) else f" ({edges[-1]} or more)"
+        lines.append(f"{name} = {shown}")
     return lines
 
 
