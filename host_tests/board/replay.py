@@ -94,6 +94,7 @@ def main():
     catalogue = None
     with open(sys.argv[1]) as file:
         for line in file:
+            gc.collect()  # one case must not find the crumbs of another: JSON is not the agent's own work
             case = json.loads(line)
             if "profile" not in case:
                 print(outcome(catalogue, case))

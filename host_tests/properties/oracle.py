@@ -56,7 +56,7 @@ def consent_holds(case: Case) -> bool:
         row, floor, trouble = vector["current"]
         if trouble or floor is None or row is None or row[:2] != [purpose, recipient] or row[4] < floor:
             return False
-        latest = (row[2], case.shown[0], row[7])
+        latest = (row[2], case.shown[0], row[8])
     if latest is None:
         return False
     state, rows_read, until = latest
