@@ -7,7 +7,7 @@ from firmware_agent import cbor
 from firmware_agent.cli import words
 from firmware_agent.cli.build import Parts, sources
 from firmware_agent.errors import REASONS, SourceError
-from firmware_agent.gate import compose
+from firmware_agent.gate import compose, message
 from firmware_agent.model import Record
 from firmware_agent.telemetry.source import Source
 
@@ -57,6 +57,8 @@ def _one(made: Parts, records: list[Record], purpose: str, recipient: str) -> No
             print(f"    {line}")
     else:
         print(f"  Leaves now: nothing ({REASONS[found.reason][0]}).")
+        preview = message(bytes(8), purpose, compose(made.catalogue, record, purpose)[0])
+        print(f"  If you allowed it: {', '.join(words.payload(preview, made.catalogue))}")
     for name, fate in fates:
         if fate != "leaves":
             print(f"  {name}: {fate}")
