@@ -10,8 +10,43 @@ if TYPE_CHECKING:
     from typing import Any
 
 FORMAT = 1
-PURPOSE_PARTS = ("title", "notice", "recipients", "media", "every", "retention", "clauses")
-FIELD_PARTS = ("id", "category", "purposes", "transform", "parameters", "sensitivity", "retention", "clause")
+AGE_PARTS: "dict[str, type]" = {"threshold": int, "guardian": bool}
+RECIPIENT_PARTS: "dict[str, type]" = {"name": str, "topic": str}
+PURPOSE_PARTS: "dict[str, type]" = {
+    "title": str,
+    "notice": str,
+    "recipients": list,
+    "media": bool,
+    "every": int,
+    "retention": int,
+    "clauses": list,
+}
+FIELD_PARTS: "dict[str, type]" = {
+    "id": int,
+    "category": str,
+    "purposes": list,
+    "transform": str,
+    "parameters": dict,
+    "sensitivity": str,
+    "retention": int,
+    "clause": str,
+}
+# transform: (parameters it needs, parameters it may have)
+PARAMETERS: "dict[str, tuple[tuple[str, ...], tuple[str, ...]]]" = {
+    "keep": ((), ("min", "max")),
+    "enum": (("values",), ()),
+    "round": (("step", "min", "max"), ()),
+    "bucket": (("edges", "min", "max"), ()),
+    "day": (("min", "max"), ()),
+    "picture": (("max",), ()),
+    "drop": ((), ()),
+}
+
+
+def pack(rows: "dict[str, Any]") -> bytes:
+    """The compiled form of a profile: SHA-256 of the rest, then the rows as CBOR."""
+    body = cbor.encode(rows)
+    return hashlib.sha256(body).digest() + body
 
 
 class Catalogue:
@@ -23,26 +58,22 @@ class Catalogue:
     """
 
     def __init__(self, compiled: bytes) -> None:
-        """Read what the profile compiler wrote; CatalogueError if it did not write this."""
+        """Read what the profile compiler wrote; CatalogueError if it is damaged or did not come from there."""
+        if hashlib.sha256(compiled[32:]).digest() != compiled[:32]:
+            raise CatalogueError("compiled profile: damaged; compile it again")
         try:
-            rows = cbor.decode(compiled)
+            rows = cbor.decode(compiled[32:])
         except FormatError as error:
             raise CatalogueError("compiled profile: %s; compile it again" % error)
-        if not isinstance(rows, dict) or rows.get("format") != FORMAT:
+        if not isinstance(rows, dict) or type(rows.get("format")) is not int or rows["format"] != FORMAT:
             raise CatalogueError("compiled profile: not of format %d; compile it again" % FORMAT)
-        try:
-            self.profile: str = rows["profile"]
-            self.version: str = rows["version"]
-            self.age: "dict[str, Any]" = rows["age"]
-            self.recipients: "dict[str, dict[str, Any]]" = rows["recipients"]
-            self.purposes: "dict[str, dict[str, Any]]" = rows["purposes"]
-            self.fields: "dict[str, dict[str, Any]]" = rows["fields"]
-            for table, parts in ((self.purposes, PURPOSE_PARTS), (self.fields, FIELD_PARTS)):
-                for row in table.values():
-                    for part in parts:
-                        row[part]
-        except (KeyError, TypeError, AttributeError):
-            raise CatalogueError("compiled profile: incomplete; compile it again")
+        _check(rows)
+        self.profile: str = rows["profile"]
+        self.version: str = rows["version"]
+        self.age: "dict[str, Any]" = rows["age"]
+        self.recipients: "dict[str, dict[str, Any]]" = rows["recipients"]
+        self.purposes: "dict[str, dict[str, Any]]" = rows["purposes"]
+        self.fields: "dict[str, dict[str, Any]]" = rows["fields"]
         self._fields_of = {purpose: self._sorted_fields(purpose) for purpose in self.purposes}
         self._hashes: "dict[tuple[str, str], bytes]" = {}
         for purpose, row in self.purposes.items():
@@ -77,3 +108,43 @@ class Catalogue:
         for part in parts:  # one by one: a small heap has no room for all of it in one piece
             digest.update(cbor.encode(part))
         return digest.digest()
+
+
+def _check(rows: "dict[str, Any]") -> None:
+    """Raise unless every part has its shape: the rest of the agent relies on it without asking again."""
+    _shape(rows, {"profile": str, "version": str, "age": dict, "recipients": dict, "purposes": dict, "fields": dict})
+    _shape(rows["age"], AGE_PARTS)
+    for table, parts in (("recipients", RECIPIENT_PARTS), ("purposes", PURPOSE_PARTS), ("fields", FIELD_PARTS)):
+        for row in rows[table].values():
+            _shape(row, parts)
+    for row in rows["purposes"].values():
+        _need(_names(row["recipients"], rows["recipients"]))
+    for row in rows["fields"].values():
+        _need(_names(row["purposes"], rows["purposes"]) and row["transform"] in PARAMETERS)
+        _parameters(row["parameters"], PARAMETERS[row["transform"]])
+
+
+def _parameters(given: "dict[str, Any]", allowed: "tuple[tuple[str, ...], tuple[str, ...]]") -> None:
+    needed, optional = allowed
+    _need(all([name in given for name in needed]) and all([name in needed + optional for name in given]))
+    for name, value in given.items():
+        if name in ("min", "max", "step"):
+            _need(cbor.is_int(value))
+        else:
+            _need(isinstance(value, list) and all([cbor.is_int(one) or isinstance(one, str) for one in value]))
+    _need(given.get("step", 1) >= 1 and ("min" not in given or "max" in given))
+    _need(all([cbor.is_int(edge) for edge in given.get("edges", [])]))
+    _need(not optional or ("min" in given) == ("max" in given))
+
+
+def _names(value: "list[Any]", known: "dict[str, Any]") -> bool:
+    return all([isinstance(one, str) and one in known for one in value])
+
+
+def _shape(row: "Any", parts: "dict[str, type]") -> None:
+    _need(isinstance(row, dict) and all([type(row.get(part)) is kind for part, kind in parts.items()]))
+
+
+def _need(holds: bool) -> None:
+    if not holds:
+        raise CatalogueError("compiled profile: a part is missing or of another shape; compile it again")

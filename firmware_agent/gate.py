@@ -35,7 +35,7 @@ def compose(catalogue: "Catalogue", record: Record, purpose: str) -> "tuple[list
         if name not in record.fields:
             continue
         try:
-            out.append([row["id"], TRANSFORMS[row["transform"]][0](record.fields[name], row["parameters"])])
+            out.append([row["id"], TRANSFORMS[row["transform"]](record.fields[name], row["parameters"])])
         except Unfit:
             unfit.append(name)
     return out, unfit

@@ -6,8 +6,8 @@ unusual raises: an odd picture is dropped, never passed (L4, attack 14).
 
 from firmware_agent.errors import FormatError
 
-_KEEP = (0xC0, 0xC1, 0xC2, 0xC4, 0xDB, 0xDD)  # SOF0-2, DHT, DQT, DRI
-_ADOBE = b"Adobe"
+_FRAMES = (0xC0, 0xC1, 0xC2)  # SOF0 to SOF2: baseline, extended, progressive
+_TABLES = (0xC4, 0xDB, 0xDD)  # DHT, DQT, DRI
 
 
 def strip(data: bytes) -> bytes:
@@ -25,16 +25,17 @@ def strip(data: bytes) -> bytes:
                 raise FormatError("jpeg: ends without a picture")
             return bytes(out) + b"\xff\xd9"
         end = _segment_end(data, at)
-        if kind in (0xC0, 0xC1, 0xC2):
-            frames += 1
-        if kind in _KEEP:
+        if kind in _FRAMES or kind in _TABLES:
+            frames += kind in _FRAMES
+            _check(kind, data, at + 4, end)
             out.extend(data[at:end])
-        elif kind == 0xEE:  # says how the colours are coded; its twelve bytes hold nothing else
-            if data[at + 4 : at + 9] == _ADOBE and end - at == 16:
-                out.extend(data[at:end])
+        elif kind == 0xEE and data[at + 4 : at + 9] == b"Adobe" and end - at == 16:
+            # How the colours are coded is its last byte; the rest is written as Adobe's own programs write it.
+            out.extend(b"\xff\xee\x00\x0eAdobe\x00\x64\x00\x00\x00\x00" + data[end - 1 : end])
         elif kind == 0xDA:
             if frames != 1:
                 raise FormatError("jpeg: a scan without exactly one frame header")
+            _check(kind, data, at + 4, end)
             out.extend(data[at:end])
             body = end
             end = _scan_end(data, end)
@@ -52,6 +53,25 @@ def _segment_end(data: bytes, at: int) -> int:
     if length < 2 or at + 2 + length > len(data):
         raise FormatError("jpeg: a segment is longer than the picture")
     return at + 2 + length
+
+
+def _check(kind: int, data: bytes, at: int, end: int) -> None:
+    """Raise if a segment that is kept has room for anything but its own tables (T.81, B.2)."""
+    if kind == 0xDD:
+        fits = end - at == 2
+    elif kind == 0xDA:
+        fits = at < end and end - at == 4 + 2 * data[at]
+    elif kind in _FRAMES:
+        fits = end - at > 5 and end - at == 6 + 3 * data[at + 5]
+    else:
+        while at < end:
+            if kind == 0xDB:
+                at += 1 + 64 * (1 + (data[at] >> 4))
+            else:
+                at += 17 + sum(data[at + 1 : at + 17])
+        fits = at == end
+    if not fits:
+        raise FormatError("jpeg: segment %02x has a length that does not fit what it holds" % kind)
 
 
 def _scan_end(data: bytes, at: int) -> int:

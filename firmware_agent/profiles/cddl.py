@@ -23,12 +23,12 @@ def cddl(catalogue: Catalogue) -> str:
         rule = _rule(purpose)
         fields = catalogue.fields_of(purpose)
         lines.append(f'{rule}-message = [{MESSAGE}, ident, "{purpose}", [1*{len(fields)} {rule}-field]]')
-        lines.append(f"{rule}-field = " + " / ".join(_rule(name) for name, _ in fields))
+        lines.append(f"{rule}-field = " + " / ".join(_rule(name) + "-value" for name, _ in fields))
         lines.append("")
     lines.append("ident = bytes .size 8")
     for name, row in sorted(catalogue.fields.items(), key=lambda item: item[1]["id"]):
         if row["purposes"]:
-            lines.append(f"{_rule(name)} = [{row['id']}, {_kind(row)}] ; {row['category']}, {row['clause']}")
+            lines.append(f"{_rule(name)}-value = [{row['id']}, {_kind(row)}] ; {row['category']}, {row['clause']}")
     return "\n".join(lines) + "\n"
 
 

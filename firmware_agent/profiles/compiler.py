@@ -5,10 +5,8 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-from firmware_agent import cbor
-from firmware_agent.catalogue import FORMAT
+from firmware_agent.catalogue import FORMAT, PARAMETERS, pack
 from firmware_agent.errors import ConfigError
-from firmware_agent.transforms import TRANSFORMS
 
 SENSITIVITIES = ("low", "personal", "sensitive", "identifying")
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
@@ -29,7 +27,9 @@ def compile_profile(path: Path) -> bytes:
         raise ConfigError(f"{path.name}: cannot be read ({type(error).__name__})") from None
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{path.name}: not TOML: {error}") from None
-    return cbor.encode(_Compiler(path.name).profile(rows))
+    except (ValueError, RecursionError) as error:  # a number of thousands of digits, or nesting as deep
+        raise ConfigError(f"{path.name}: not a profile ({type(error).__name__})") from None
+    return pack(_Compiler(path.name).profile(rows))
 
 
 class _Compiler:
@@ -87,10 +87,10 @@ class _Compiler:
 
     def field(self, name: str, row: Any, purposes: dict[str, Any]) -> dict[str, Any]:
         where = f"field.{name}"
-        if not isinstance(row, dict) or row.get("transform") not in TRANSFORMS:
-            raise self.wrong(where, "transform", "must be one of " + ", ".join(sorted(TRANSFORMS)))
+        if not isinstance(row, dict) or row.get("transform") not in tuple(PARAMETERS):
+            raise self.wrong(where, "transform", "must be one of " + ", ".join(sorted(PARAMETERS)))
         transform = row["transform"]
-        _, needed, optional = TRANSFORMS[transform]
+        needed, optional = PARAMETERS[transform]
         never = transform == "drop"
         own = tuple(key for key in _FIELD if not (never and key in ("purposes", "retention")))
         self.known(where, row, own + needed, optional)
@@ -119,11 +119,13 @@ class _Compiler:
         }
 
     def parameters(self, where: str, transform: str, row: dict[str, Any]) -> dict[str, Any]:
-        _, needed, optional = TRANSFORMS[transform]
+        needed, optional = PARAMETERS[transform]
         given = {key: row[key] for key in needed + optional if key in row}
         for key in ("min", "max", "step"):
             if key in given and (type(given[key]) is not int or not _MIN <= given[key] <= _MAX):
                 raise self.wrong(where, key, "must be a whole number")
+        if transform == "picture" and given["max"] < 4:
+            raise self.wrong(where, "max", "must be at least 4 bytes, the shortest JPEG")
         if given.get("step", 1) < 1:
             raise self.wrong(where, "step", "must be at least 1")
         if ("min" in given) != ("max" in given) and transform != "picture":
@@ -132,7 +134,8 @@ class _Compiler:
             raise self.wrong(where, "max", "must not be less than min")
         if "edges" in given:
             edges = given["edges"]
-            if not isinstance(edges, list) or not edges or any(type(edge) is not int for edge in edges):
+            whole = isinstance(edges, list) and all(type(edge) is int and _MIN <= edge <= _MAX for edge in edges)
+            if not whole or not edges:
                 raise self.wrong(where, "edges", "must be a list of whole numbers")
             if edges != sorted(set(edges)):
                 raise self.wrong(where, "edges", "must rise")
@@ -185,7 +188,7 @@ class _Compiler:
         if not isinstance(value, list) or len(set(map(str, value))) != len(value):
             raise self.wrong(where, key, "must be a list of different names")
         for one in value:
-            if one not in known:
+            if one not in tuple(known):
                 raise self.wrong(where, key, f'"{one}" is not {what}')
         return value
 
@@ -195,7 +198,7 @@ class _Compiler:
         return value
 
     def text(self, where: str, key: str, value: Any, most: int) -> str:
-        if not isinstance(value, str) or not 0 < len(value) <= most or not value.isprintable():
+        if not isinstance(value, str) or not 0 < len(value) <= most or not value.isprintable() or not value.strip():
             raise self.wrong(where, key, f"must be one line of 1 to {most} characters")
         return value
 

@@ -35,12 +35,26 @@ def test_ok__every_metadata_segment_goes():
 def test_ok__the_colour_marker_stays_only_in_its_plain_form():
     adobe = segment(0xEE, b"Adobe\x00\x64\x00\x00\x00\x00\x01")
     assert jpeg.strip(PLAIN[:2] + adobe + PLAIN[2:]) == PLAIN[:2] + adobe + PLAIN[2:]
+    free = segment(0xEE, b"Adobe" + CANARY[:6] + b"\x01")
+    assert jpeg.strip(PLAIN[:2] + free + PLAIN[2:]) == PLAIN[:2] + adobe + PLAIN[2:]
     stuffed = segment(0xEE, b"Adobe\x00\x64\x00\x00\x00\x00\x01" + CANARY)
     assert jpeg.strip(PLAIN[:2] + stuffed + PLAIN[2:]) == PLAIN
 
 
 def test_ok__what_follows_the_end_is_cut():
     assert jpeg.strip(PLAIN + CANARY + PLAIN) == PLAIN
+
+
+@pytest.mark.attack(14)
+def test_fail__a_segment_that_is_kept_has_no_room_for_more():
+    for part in (TABLES, FRAME, HUFFMAN, SCAN[: 2 + 8], segment(0xDD, b"\x00\x04")):
+        longer = segment(part[1], part[4:] + CANARY)
+        place = PLAIN.find(part) if part in PLAIN else 2
+        with pytest.raises(FormatError):
+            jpeg.strip(PLAIN[:place] + longer + PLAIN[place + (len(part) if part in PLAIN else 0) :])
+            print(part[:2])
+    restart = segment(0xDD, b"\x00\x04")
+    assert jpeg.strip(PLAIN[:2] + restart + PLAIN[2:]) == PLAIN[:2] + restart + PLAIN[2:]
 
 
 def test_fail__odd_pictures():

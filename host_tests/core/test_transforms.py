@@ -2,15 +2,22 @@
 
 import pytest
 
+from firmware_agent.catalogue import PARAMETERS
 from firmware_agent.transforms import TRANSFORMS, Unfit
 from host_tests.fakes import catalogue
 
 CANARY = "canary 10.0.0.7"
+
+
+def test_ok__every_transform_of_the_catalogue_is_there():
+    assert sorted(TRANSFORMS) == sorted(PARAMETERS)
+
+
 BOUNDS = {"min": 0, "max": 100}
 
 
 def apply(name, value, parameters):
-    return TRANSFORMS[name][0](value, parameters)
+    return TRANSFORMS[name](value, parameters)
 
 
 def test_ok__each_transform():

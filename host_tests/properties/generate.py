@@ -31,6 +31,9 @@ class Text:
     def read_text(self, encoding: str) -> str:
         return self._data.decode(encoding)
 
+    def read_bytes(self) -> bytes:
+        return self._data
+
 
 class Profile:
     """A profile as its parsed rows (what a person wrote) and compiled (what the device has)."""

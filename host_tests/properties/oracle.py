@@ -105,8 +105,8 @@ def _forms(row: Tree, raw: Any, clean: "bytes | None") -> list[Any]:
         return [exact // 86400]
     step = row["step"]
     nearest = (exact + Fraction(step, 2)) // step * step
-    if type(raw) is int:
+    if exact.denominator == 1:
         return [nearest]
-    # a float that is a hair away from a half may go either way
+    # a fraction that is a hair away from a half may go either way
     hair = Fraction(1, 10**12) * max(1, abs(exact), step)
     return sorted({(exact + Fraction(step, 2) + off) // step * step for off in (-hair, hair)} | {nearest})
