@@ -23,7 +23,7 @@ _TAIL = 36
 
 
 class SlotPair:
-    """`read` returns the newest body that is whole and ours; `write` overwrites the other slot in place, synced."""
+    """`newest` finds the newest body that is whole and ours; `write` overwrites the other slot in place, synced."""
 
     def __init__(self, storage: "Storage", name: str, key: bytes) -> None:
         self._storage = storage
@@ -31,18 +31,22 @@ class SlotPair:
         self._key = key
         self._kind = name[:1].encode()
 
-    def read(self) -> "tuple[int, bytes | None]":
-        """(sequence, body); (0, None) if no slot can be trusted."""
-        return max(self._both(), key=lambda slot: slot[0])
+    def raw(self) -> "list[bytes | None]":
+        """Both slots as they stand on the storage."""
+        return [self._storage.read(name) for name in self._names]
+
+    def newest(self, raw: "list[bytes | None]") -> "tuple[int, bytes | None]":
+        """(sequence, body) out of what `raw` returned; (0, None) if no slot can be trusted."""
+        return max([self._open(data) for data in raw], key=lambda slot: slot[0])
 
     def blank(self) -> bool:
         """Whether nothing was ever written here."""
-        return all(self._storage.read(name) is None for name in self._names)
+        return self.raw() == [None, None]
 
     def write(self, sequence: int, body: bytes) -> None:
         """Store `body` under a sequence higher than both slots'."""
-        both = self._both()
-        older = 0 if both[0][0] <= both[1][0] else 1
+        first, second = [self._open(data)[0] for data in self.raw()]
+        older = 0 if first <= second else 1
         head = _MAGIC + self._kind + sequence.to_bytes(8, "big") + len(body).to_bytes(4, "big")
         frame = head + body
         frame += binascii.crc32(frame).to_bytes(4, "big")
@@ -58,9 +62,6 @@ class SlotPair:
             whole = len(data) > _TAIL and binascii.crc32(data[:-_TAIL]).to_bytes(4, "big") == data[-_TAIL:-32]
             lines.append(name + (": not written with this device's key" if whole else ": damaged"))
         return lines
-
-    def _both(self) -> "list[tuple[int, bytes | None]]":
-        return [self._open(self._storage.read(name)) for name in self._names]
 
     def _open(self, data: "bytes | None") -> "tuple[int, bytes | None]":
         if data is None or len(data) < _HEAD + _TAIL or data[:4] != _MAGIC + self._kind:

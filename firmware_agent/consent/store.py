@@ -45,6 +45,8 @@ class ConsentStore:
         self._storage = storage
         self._slots = SlotPair(storage, "consent", key)
         self._floor = SlotPair(storage, "floor", key)
+        self._raw: "list[bytes | None]" = []
+        self._loaded: "tuple[Records | None, Floors | None, int]" = (None, None, 0)
 
     def current(self, purpose: str, recipient: str) -> "tuple[ConsentRecord | None, int | None, str]":
         """(record, floor, "") or, where a part cannot be trusted, (None, None, reason)."""
@@ -68,7 +70,7 @@ class ConsentStore:
         """Store one decision and return its record. Who may decide is settled before, by the caller."""
         with self._storage.lock():
             records, floors, last = self._load()
-            floors = {} if floors is None else floors
+            floors = dict(floors or {})
             kept = {}
             for pair, record in (records or {}).items():  # what no longer holds must not be written anew
                 if pair in floors and record.sequence >= floors[pair]:
@@ -97,8 +99,18 @@ class ConsentStore:
         return self._slots.trouble() + self._floor.trouble()
 
     def _load(self) -> "tuple[Records | None, Floors | None, int]":
-        at_slot, slot = self._slots.read()
-        at_floor, floor = self._floor.read()
+        """(records, floors, the last sequence): read anew each time, worked out anew when a byte has changed."""
+        slots, floors = self._slots.raw(), self._floor.raw()
+        if slots + floors != self._raw:
+            self._loaded = self._parse(slots, floors)
+            self._raw = slots + floors
+        return self._loaded
+
+    def _parse(
+        self, slots: "list[bytes | None]", floor_slots: "list[bytes | None]"
+    ) -> "tuple[Records | None, Floors | None, int]":
+        at_slot, slot = self._slots.newest(slots)
+        at_floor, floor = self._floor.newest(floor_slots)
         records: "Records | None" = None
         floors: "Floors | None" = None
         last = max(at_slot, at_floor)
