@@ -66,11 +66,11 @@ _TOP: dict[str, Check] = {
         '"console" (only the device\'s own console can grant) or "terminal" (any interactive terminal can)',
         "console",
     ),
-    "outbox": (_whole(1, 100_000), "how many releases may wait, 1 to 100000", 1000),
+    "outbox": (_whole(1, 100_000), "a whole number of releases that may wait, 1 to 100000", 1000),
 }
 _UPLINK: dict[str, Check] = {
     "host": (_text, "a host name or address", _REQUIRED),
-    "port": (_whole(1, 65535), "a port from 1 to 65535", 8883),
+    "port": (_whole(1, 65535), "a whole number, a port from 1 to 65535", 8883),
     "tls": (_flag, "true, or false for a broker on this machine", True),
     "authority": (_text, "the path of a PEM file; without it the system's authorities count", None),
     "certificate": (_text, "the path of our PEM certificate", None),
@@ -130,6 +130,8 @@ class _Reader:
     def _profile(self, name: str) -> Path:
         shipped = SHIPPED / f"{name}.cbor"
         path = shipped if "/" not in name and shipped.exists() else self.base / name
+        if path.suffix == ".toml" and path.exists():
+            raise self._wrong("profile", f'"{name}" is for people', "its .cbor, made by tools/compile_profile")
         if path.suffix != ".cbor" or not path.exists():
             names = ", ".join(sorted(one.stem for one in SHIPPED.glob("*.cbor")))
             raise self._wrong("profile", f'"{name}" is not there', f"one of {names}, or the path of a compiled .cbor")

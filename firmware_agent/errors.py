@@ -21,8 +21,8 @@ REASONS = {
     "policy_changed": ("the policy changed since the owner was asked", "read `consent show`, then decide again"),
     "clock_untrusted": ("a consent with an end needs a clock, and there is none", "set the clock"),
     "no_presence": (
-        "a grant needs a person at this device, who types the code that it shows",
-        "run the command at the device itself; `presence` in the configuration says which terminals count",
+        "a grant needs a person at a terminal that counts as being at the device",
+        "run the command at the device's own console; `presence` in the configuration says which terminals count",
     ),
     "nothing_declared": ("no field of this record is declared for the purpose", "see `show`"),
     "not_a_release": ("only a release made by the gate can leave", "pass the record through the gate"),

@@ -134,7 +134,7 @@ class Gate:
             if row is None:
                 fate = "stays: the policy does not declare it"
             elif row["transform"] == "drop":
-                fate = "stays: declared as never leaving (%s)" % row["clause"]
+                fate = "stays: declared as never leaving, clause %s" % row["clause"]
             elif purpose not in row["purposes"]:
                 fate = "stays: not declared for this purpose"
             elif name in unfit:

@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+import os
 import sys
 from pathlib import Path
 
@@ -34,7 +35,8 @@ def workers():
     found = []
     for path in Path("/proc").glob("[0-9]*/cmdline"):
         try:
-            if b"firmware_agent.camera.worker" in path.read_bytes():
+            ours = f"PPid:\t{os.getpid()}\n" in (path.parent / "status").read_text()
+            if ours and b"firmware_agent.camera.worker" in path.read_bytes():
                 found.append(int(path.parent.name))
         except OSError:
             continue

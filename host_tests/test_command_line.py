@@ -52,9 +52,9 @@ def test_ok__grant_show_withdraw(rig):
     assert code == 0 and re.search(r"improvement_program -> lightmake\n  ALLOWED  .* by owner \(terminal\)", shown)
     code, shown, _ = call(rig, "show")
     assert code == 0 and "Leaves now:" in shown and "state = " in shown
-    assert "job_file: stays: declared as never leaving (L9)" in shown
-    assert "wifi.ssid: stays: the policy does not declare it" in shown
-    assert "camera: off. No picture is taken" in shown
+    assert "Stays, declared as never leaving, clause L9: job_file, job_path" in shown
+    assert "Stays, the policy does not declare it: temperature_sensor anns_secret_chamber, wifi.ssid" in shown
+    assert "The camera is off: nobody has decided yet (consent_missing)" in shown
     code, shown, _ = call(rig, "consent", "withdraw", "improvement_program")
     assert code == 0 and "Nothing of it leaves from now on" in shown
     assert "no       the owner withdrew consent" in call(rig, "consent", "show")[1]
@@ -66,10 +66,11 @@ def test_ok__grant_show_withdraw(rig):
 def test_fail__a_grant_without_a_person(rig):
     for typed in ("", "yes\n", "1234\n" * 100):
         code, _, errors = call(rig, "consent", "grant", "snapshot", typed=typed)
-        assert code == 3 and "no_presence" in errors and "at this device" in errors
-    code, _ = at_the_terminal(rig, "consent", "grant", "snapshot", answer="yes")
-    assert code == 3
-    assert events(rig) == [("refused", "no_presence")] * 4
+        assert code == 3 and "no_presence" in errors and "device's own console" in errors
+    for answer in ("yes", "", "0"):
+        code, shown = at_the_terminal(rig, "consent", "grant", "snapshot", answer=answer)
+        assert code == 3 and "Nothing changed: snapshot -> lightmake is not allowed" in shown
+    assert events(rig) == [("refused", "no_presence")] * 3
     assert "ALLOWED" not in call(rig, "consent", "show")[1]
 
 
@@ -87,7 +88,12 @@ def test_ok__refuse_withdraw_all_and_a_grant_with_an_end(rig):
     assert ", until " in call(rig, "consent", "show")[1]
     assert call(rig, "consent", "refuse", "print_history")[0] == 0
     assert "the owner refused" in call(rig, "consent", "show")[1]
-    assert call(rig, "consent", "withdraw", "--all")[1].count("Withdrawn:") == 3
+    code, shown = at_the_terminal(rig, "consent", "grant", "snapshot", answer="no")
+    assert code == 3 and "Nothing changed: snapshot -> lightmake is STILL ALLOWED" in shown
+    assert "was not allowed" in call(rig, "consent", "withdraw", "print_history")[1]
+    assert call(rig, "consent", "withdraw", "--all")[1].count("Withdrawn:") == 1
+    assert "the owner refused" in call(rig, "consent", "show")[1]
+    assert "Nothing was allowed" in call(rig, "consent", "withdraw", "--all")[1]
     assert "ALLOWED" not in call(rig, "consent", "show")[1]
 
 
@@ -113,7 +119,7 @@ WRONG = (
         "[source.octoprint]\nkey_file='k'\nurl='http://192.168.1.5'",
         'source.octoprint.url: is wrong; allowed: "http://127',
     ),
-    ("outbox = 0\n[source.demo]", "outbox: is wrong; allowed: how many releases may wait, 1 to 100000"),
+    ("outbox = 0\n[source.demo]", "outbox: is wrong; allowed: a whole number of releases that may wait, 1 to 100000"),
     ("consent = true\n[source.demo]", "consent: is not a key; allowed: one of profile"),
     (
         "[source.demo]\n[uplink.partner]\nhost = 'x'",
@@ -126,7 +132,7 @@ WRONG = (
     ),
     (
         "[source.demo]\n[uplink.lightmake]\nhost='x'\nport=99999",
-        "uplink.lightmake.port: is wrong; allowed: a port from 1",
+        "uplink.lightmake.port: is wrong; allowed: a whole number",
     ),
     (
         "[source.demo]\n[uplink.lightmake]\nhost='x'\ncertificate='c'",
@@ -162,7 +168,7 @@ def test_fail__a_second_agent_on_the_same_state(rig):
 
 @pytest.mark.clause("L17")
 def test_fail__a_changed_ledger_is_found(rig):
-    call(rig, "consent", "refuse", "snapshot")
+    assert at_the_terminal(rig, "consent", "grant", "snapshot")[0] == 0
     call(rig, "consent", "refuse", "print_history")
     file = rig.device.storage.directory / "ledger"
     data = bytearray(file.read_bytes())
@@ -174,6 +180,35 @@ def test_fail__a_changed_ledger_is_found(rig):
     assert code == 1 and "entry 1 at byte 0" in shown and "move it away" in shown
     code, shown, _ = call(rig, "consent", "withdraw", "snapshot")  # a withdrawal holds all the same
     assert code == 1 and "Withdrawn: snapshot" in shown and "could not be recorded" in shown
+
+
+@pytest.mark.clause("L17")
+def test_fail__a_ledger_cut_or_replaced_is_found_by_the_decisions_it_lacks(rig):
+    call(rig, "consent", "refuse", "snapshot")
+    whole = (rig.device.storage.directory / "ledger").read_bytes()
+    call(rig, "consent", "refuse", "print_history")
+    assert call(rig, "ledger", "verify")[0] == 0
+    for cut, missing in ((whole, 1), (b"", 2)):
+        (rig.device.storage.directory / "ledger").write_bytes(cut)
+        code, shown, _ = call(rig, "ledger", "verify")
+        assert code == 1 and shown.count("entries were removed") == missing
+        assert call(rig, "doctor")[0] == 1 and call(rig, "ledger", "show")[0] == 1
+
+
+def test_fail__doctor_names_a_consent_store_that_is_gone(rig):
+    call(rig, "consent", "refuse", "snapshot")
+    for name in ("consent.0", "consent.1"):
+        (rig.device.storage.directory / name).unlink(missing_ok=True)
+    code, shown, _ = call(rig, "doctor")
+    assert code == 1 and "(consent_unreadable)" in shown
+
+
+def test_ok__small_things_people_do(rig):
+    assert subprocess.run([PROGRAM], capture_output=True, text=True).stdout.startswith("usage: firmware-agent")
+    piped = subprocess.run(f"{PROGRAM} show --config {rig.file} | head -1", shell=True, capture_output=True, text=True)  # noqa: S602
+    assert piped.returncode == 0 and "Traceback" not in piped.stderr
+    for number in ("0", "-1", "x"):
+        assert call(rig, "ledger", "show", "--last", number)[0] == 2
 
 
 class Doctor:

@@ -11,6 +11,7 @@ import pytest
 
 from host_tests.rigs.broker import wait_for
 
+CONFIG = ("--config", ".demo/agent.toml")
 BIN = Path(sys.executable).parent
 
 
@@ -33,7 +34,7 @@ def test_ok__granted_it_left_withdrew_it_stopped(tmp_path, which):
         for purpose in ("improvement_program", "snapshot"):
             grant(tmp_path, purpose)
             wait_for(lambda purpose=purpose: f"at the maker   {purpose}: " in shown.read_text(), 60)
-        done = subprocess.run([BIN / "firmware-agent", "consent", "withdraw", "--all"], cwd=tmp_path)
+        done = subprocess.run([BIN / "firmware-agent", "consent", "withdraw", "--all", *CONFIG], cwd=tmp_path)
         assert done.returncode == 0
         wait_for(lambda: re.search(r"stays +snapshot -> lightmake: the owner withdrew consent", shown.read_text()))
         text = shown.read_text()
@@ -42,14 +43,33 @@ def test_ok__granted_it_left_withdrew_it_stopped(tmp_path, which):
         for blurted in ("anns_", "192.168", "LM-2209"):
             assert blurted not in text
     finally:
+        left = children(demo.pid)
         demo.send_signal(2)
         assert demo.wait(30) == 0
-    assert not any("mosquitto.conf" in line and str(tmp_path) in line for line in processes())
+    assert "Stopped. Your decisions stay in .demo" in shown.read_text()
+    assert len(left) == 2 and not any(running(pid) for pid in left)
+
+
+def test_ok__killed_hard_it_leaves_no_process(tmp_path):
+    with open(tmp_path / "shown.txt", "wb") as out:
+        demo = subprocess.Popen([BIN / "firmware-agent", "demo"], stdout=out, stderr=out, cwd=tmp_path)
+    wait_for(lambda: "nobody has decided yet" in (tmp_path / "shown.txt").read_text(), 60)
+    left = children(demo.pid)
+    assert len(left) == 2  # the broker and the maker
+    second = subprocess.run([BIN / "firmware-agent", "demo"], cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert second.returncode == 2 and "another agent runs on it" in second.stderr
+    demo.kill()
+    demo.wait()
+    wait_for(lambda: not any(running(pid) for pid in left))
 
 
 def grant(directory, purpose):
     child = pexpect.spawn(
-        str(BIN / "firmware-agent"), ["consent", "grant", purpose], cwd=str(directory), encoding="utf-8", timeout=30
+        str(BIN / "firmware-agent"),
+        ["consent", "grant", purpose, *CONFIG],
+        cwd=str(directory),
+        encoding="utf-8",
+        timeout=30,
     )
     child.expect(r"type ([0-9]{4}) and press Enter")
     child.sendline(child.match[1])
@@ -58,10 +78,22 @@ def grant(directory, purpose):
     assert child.exitstatus == 0
 
 
-def processes():
+def children(parent):
+    """The processes that `parent` started."""
+    found = []
     for name in os.listdir("/proc"):
         if name.isdigit():
             try:
-                yield Path("/proc", name, "cmdline").read_bytes().replace(b"\0", b" ").decode()
+                status = Path("/proc", name, "status").read_text()
             except OSError:
                 continue
+            if f"PPid:\t{parent}\n" in status:
+                found.append(int(name))
+    return found
+
+
+def running(pid):
+    try:
+        return "State:\tZ" not in Path("/proc", str(pid), "status").read_text()
+    except OSError:
+        return False

@@ -74,6 +74,7 @@ class CameraSource:
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=asyncio.subprocess.DEVNULL,
                 pass_fds=[theirs.fileno()],
+                start_new_session=True,  # Ctrl-C is for the main process, which ends this one
                 env={"LANG": "C.UTF-8", "PATH": os.defpath},
             )
         log.info("camera process started")

@@ -1,5 +1,7 @@
 """From a checked configuration to the parts of an agent, each given only what it needs."""
 
+import shutil
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,11 +18,13 @@ from firmware_agent.egress.endpoint import Endpoint
 from firmware_agent.egress.ledger import Ledger
 from firmware_agent.egress.uplink import Uplink
 from firmware_agent.egress.wire_mqtt import MqttWire
-from firmware_agent.errors import ConfigError, SourceError
+from firmware_agent.errors import CatalogueError, ConfigError, SourceError
 from firmware_agent.gate import Gate
 from firmware_agent.telemetry.source import Source
 from firmware_agent.telemetry.sources.demo import DemoSource
 from firmware_agent.telemetry.sources.octoprint import OctoPrintSource
+
+PLACES = (Path("agent.toml"), Path("/etc/firmware-agent/agent.toml"))  # where a configuration is looked for
 
 
 @dataclass
@@ -47,7 +51,10 @@ def parts(config: Config, device: LinuxDevice | None = None) -> Parts:
             f"{config.file}: state: {config.state} cannot be used ({error.strerror}); "
             "allowed: a directory that this user may write"
         ) from None
-    catalogue = Catalogue(config.profile.read_bytes())
+    try:
+        catalogue = Catalogue(config.profile.read_bytes())
+    except CatalogueError as error:
+        raise ConfigError(f"{config.file}: profile: {config.profile}: {error}") from None
     for name in config.uplinks:
         if name not in catalogue.recipients:
             known = ", ".join(sorted(catalogue.recipients))
@@ -89,6 +96,17 @@ def sources(made: Parts) -> list[Source]:
         "camera": lambda row: CameraSource(),
     }
     return [kinds[kind](row) for kind, row in made.config.sources.items()]
+
+
+def typed(made: Parts, rest: str) -> str:
+    """The command `rest` as it can be typed in this folder, for the same configuration."""
+    program = Path(sys.argv[0])
+    try:
+        name = str(program.resolve().relative_to(Path.cwd().resolve()))
+    except ValueError:
+        name = program.name if shutil.which(program.name) else str(program)
+    default = next((str(place) for place in PLACES if place.exists()), None)
+    return f"{name} {rest}" + ("" if made.config.file == default else f" --config {made.config.file}")
 
 
 def _secret(path: Path) -> str:

@@ -4,10 +4,10 @@ import re
 from argparse import Namespace
 
 from firmware_agent.cli import words
-from firmware_agent.cli.build import Parts
+from firmware_agent.cli.build import Parts, typed
 from firmware_agent.errors import AgentError, ConfigError, LedgerError, Refused
 from firmware_agent.model import GIVEN, REFUSED, WITHDRAWN, ConsentRecord
-from firmware_agent.owner.presence import prove
+from firmware_agent.owner.presence import confirmed, require_terminal
 
 _SPAN = re.compile(r"([1-9][0-9]{0,4})(min|h|d)")
 _SECONDS = {"min": 60, "h": 3600, "d": 86400}
@@ -20,7 +20,7 @@ def show(made: Parts, options: Namespace) -> int:
         found = made.gate.decide(purpose, recipient)
         record, _, _ = made.consents.current(purpose, recipient)
         print(f"{purpose} -> {recipient}\n  {words.verdict(found, record)}")
-        print(f"  {row['title']}: {row['notice']}\n")
+        print(words.wrap(f"{row['title']}: {row['notice']}", "  ") + "\n")
     return 0
 
 
@@ -29,18 +29,20 @@ def grant(made: Parts, options: Namespace) -> int:
     purpose, recipient = _pair(made, options)
     ledger = made.ledger()
     until = _until(made, options)
-    before, _, _ = made.consents.current(purpose, recipient)
-    _explain(made, purpose, recipient, until)
     try:
-        prove(made.config.presence, purpose, recipient)
+        require_terminal(made.config.presence, purpose, recipient)
     except Refused as refusal:
         ledger.refused(refusal)
         ledger.settle()
         raise
-    state = GIVEN[1] if words.given(before) else GIVEN[0]
-    record = _put(made, purpose, recipient, state, until)
-    ledger.decided(record)
-    print(f"Allowed: {purpose} -> {recipient}. To stop it: firmware-agent consent withdraw {purpose}")
+    before, _, _ = made.consents.current(purpose, recipient)
+    _explain(made, purpose, recipient, until)
+    if not confirmed():
+        print(f"Nothing changed: {purpose} -> {recipient} is {_standing(made, purpose, recipient)}.")
+        return 3
+    state = GIVEN[1] if before is not None and before.state in GIVEN else GIVEN[0]
+    ledger.decided(_put(made, purpose, recipient, state, until))
+    print(f"Allowed: {purpose} -> {recipient}. To stop it:\n  {typed(made, f'consent withdraw {purpose}')}")
     return 0
 
 
@@ -50,10 +52,21 @@ def refuse(made: Parts, options: Namespace) -> int:
 
 
 def withdraw(made: Parts, options: Namespace) -> int:
-    """Store a withdrawal; a running agent stops before its next publish."""
-    if options.all:
-        return _narrow(made, made.catalogue.pairs(), WITHDRAWN, "Withdrawn")
-    return _narrow(made, [_pair(made, options)], WITHDRAWN, "Withdrawn")
+    """Store a withdrawal of what was given; a running agent stops before its next publish."""
+    pairs = made.catalogue.pairs() if options.all else [_pair(made, options)]
+    given = [pair for pair in pairs if _may_be_given(made, *pair)]
+    for purpose, recipient in pairs:
+        if (purpose, recipient) not in given and not options.all:
+            print(f"{purpose} -> {recipient} was not allowed: there is nothing to withdraw.")
+    if options.all and not given:
+        print("Nothing was allowed: there is nothing to withdraw.")
+    return _narrow(made, given, WITHDRAWN, "Withdrawn")
+
+
+def _may_be_given(made: Parts, purpose: str, recipient: str) -> bool:
+    """Whether a consent is stored, even one that no longer holds; if nobody can tell, yes."""
+    record, _, trouble = made.consents.current(purpose, recipient)
+    return trouble == "consent_unreadable" or (record is not None and record.state in GIVEN)
 
 
 def _narrow(made: Parts, pairs: list[tuple[str, str]], state: str, word: str) -> int:
@@ -76,6 +89,11 @@ def _put(made: Parts, purpose: str, recipient: str, state: str, until: int | Non
     return made.consents.put(purpose, recipient, state, policy, "owner", method, made.device.now(), until)
 
 
+def _standing(made: Parts, purpose: str, recipient: str) -> str:
+    found = made.gate.decide(purpose, recipient)
+    return "STILL ALLOWED" if found.allowed else f"not allowed, {words.why(found.reason)}"
+
+
 def _pair(made: Parts, options: Namespace) -> tuple[str, str]:
     purpose, recipient = options.purpose, options.recipient
     known = ", ".join(sorted(made.catalogue.purposes))
@@ -96,7 +114,7 @@ def _until(made: Parts, options: Namespace) -> int | None:
         return None
     found = _SPAN.fullmatch(options.time)
     if found is None:
-        raise AgentError("--for takes a time like 30min, 12h or 7d")
+        raise AgentError("--for takes a whole number from 1 to 99999 and min, h or d, like 30min, 12h or 7d")
     now = made.device.now()
     if now is None:
         raise ConfigError("a consent with an end needs a clock: set the clock, or grant without --for")
@@ -108,7 +126,10 @@ def _explain(made: Parts, purpose: str, recipient: str, until: int | None) -> No
     fields = ", ".join(name for name, _ in made.catalogue.fields_of(purpose))
     kept = "not kept" if row["retention"] == 0 else f"at most {words.span(row['retention'])}"
     print(f"{row['title']} -> {made.catalogue.recipients[recipient]['name']}")
-    print(f"  What happens:  {row['notice']}")
-    print(f"  What leaves:   {fields}")
-    print(f"  Kept there:    {kept}")
-    print(f"  Ends:          {'when you withdraw it' if until is None else words.moment(until)}")
+    for label, text in (
+        ("What happens:", row["notice"]),
+        ("What leaves:", fields),
+        ("Kept there:", kept),
+        ("Ends:", "when you withdraw it" if until is None else words.moment(until)),
+    ):
+        print(words.wrap(text, f"  {label:<14} "))

@@ -2,6 +2,7 @@
 
 import asyncio
 import datetime
+import logging
 import stat
 from argparse import Namespace
 from collections.abc import Iterator
@@ -9,7 +10,9 @@ from pathlib import Path
 
 from cryptography import x509
 
+from firmware_agent.cli import words
 from firmware_agent.cli.build import Parts, sources, wire
+from firmware_agent.cli.ledger import cut_off
 from firmware_agent.config import UplinkConfig
 from firmware_agent.egress.ledger import Broken, entries
 from firmware_agent.egress.trouble import explain
@@ -21,9 +24,10 @@ Finding = tuple[str, str]  # "ok" | "note" | "wrong", sentence
 
 def doctor(made: Parts, options: Namespace) -> int:
     """Print every finding; 1 if anything is wrong."""
+    logging.getLogger("firmware_agent").setLevel(logging.ERROR)  # the findings say it
     findings = asyncio.run(_all(made, options.connect))
     for level, sentence in findings:
-        print(f"{level:<6} {sentence}")
+        print(words.wrap(sentence, f"{level:<6} "))
     return 1 if any(level == "wrong" for level, _ in findings) else 0
 
 
@@ -46,15 +50,22 @@ def _state(made: Parts) -> Iterator[Finding]:
     if not open_to_others:
         yield "ok", f"{directory}: only this user can get at it"
     for line in made.consents.trouble():
-        yield "wrong", f"consent store, {line}; what it held counts as not allowed: decide again with `consent grant`"
+        yield "wrong", f"consent store, {line}; what it held counts as not allowed: decide again"
+    reasons = {made.gate.decide(*pair).reason for pair in made.catalogue.pairs()}
+    for reason in ("consent_unreadable", "consent_stale"):
+        if reason in reasons:
+            yield "wrong", f"consent store: {words.why(reason)}; it counts as not allowed: decide again"
+    if not reasons & {"consent_unreadable", "consent_stale"}:
+        yield "ok", f"consent store: {len(made.consents.records())} decisions"
     try:
         count = sum(1 for _ in entries(made.device.storage))
-        yield "ok", f"ledger: {count} entries verify"
+        missing = cut_off(made)
+        for line in missing:
+            yield "wrong", line
+        if not missing:
+            yield "ok", f"ledger: {count} entries verify"
     except Broken as error:
-        todo = (
-            "nothing to do: the next start repairs it" if error.torn else "keep it for an audit, move it away, restart"
-        )
-        yield "wrong", f"{error}; {todo}"
+        yield "wrong", str(error)
 
 
 def _clock(made: Parts) -> Iterator[Finding]:
@@ -68,11 +79,16 @@ def _certificates(name: str, row: UplinkConfig) -> Iterator[Finding]:
         return
     if row.certificate is None or row.key is None:
         yield "note", f"uplink.{name}: no client certificate; a broker that asks for one will refuse"
-    elif Path(row.key).exists() and stat.S_IMODE(Path(row.key).stat().st_mode) & 0o077:
-        yield "wrong", f"uplink.{name}.key: other users can read {row.key}; chmod go= {row.key}"
+    else:
+        yield from _secret(f"uplink.{name}.key", Path(row.key))
     for key, path in (("authority", row.authority), ("certificate", row.certificate)):
         if path is not None:
             yield _certificate(f"uplink.{name}.{key}", Path(path))
+
+
+def _secret(where: str, path: Path) -> Iterator[Finding]:
+    if path.exists() and stat.S_IMODE(path.stat().st_mode) & 0o077:
+        yield "wrong", f"{where}: other users can read {path}; chmod go= {path}"
 
 
 def _certificate(where: str, path: Path) -> Finding:
@@ -90,6 +106,8 @@ def _certificate(where: str, path: Path) -> Finding:
 
 async def _sources(made: Parts) -> list[Finding]:
     findings: list[Finding] = []
+    if "octoprint" in made.config.sources:
+        findings += _secret("source.octoprint.key_file", Path(made.config.sources["octoprint"]["key_file"]))
     try:
         for source in sources(made):
             if source.name == "camera":
@@ -99,7 +117,7 @@ async def _sources(made: Parts) -> list[Finding]:
                 records = await source.read()
                 findings.append(("ok", f"{source.name}: answers with {len(records[0].fields)} fields"))
             except SourceError as error:
-                findings.append(("wrong", str(error)))
+                findings.append(("wrong", f"{source.name}: {error}"))
             finally:
                 await source.rest()
     except SourceError as error:

@@ -1,6 +1,7 @@
 """firmware-agent ledger show|verify."""
 
 from argparse import Namespace
+from typing import Any
 
 from firmware_agent.cli import words
 from firmware_agent.cli.build import Parts
@@ -8,25 +9,30 @@ from firmware_agent.egress.ledger import START, Broken, entries
 
 
 def show(made: Parts, options: Namespace) -> int:
-    """The last entries, oldest first."""
-    lines = []
+    """The last entries, oldest first, under the day on which they were written."""
+    rows: list[dict[str, Any]] = []
     trouble = None
     try:
         for row, _, _ in entries(made.device.storage):
-            lines.append(words.entry(row))
+            rows = [*rows[1 - options.last :], row] if options.last > 1 else [row]
     except Broken as error:
         trouble = error
-    for line in lines[-options.last :]:
+    day = ""
+    for row in rows:
+        if words.day(row["time"]) != day:
+            day = words.day(row["time"])
+            print(day)
+        print("  " + words.entry(row))
+    if not rows:
+        print("The ledger is empty.")
+    for line in cut_off(made) if trouble is None else [f"{trouble}; what comes after is not shown"]:
         print(line)
-    if not lines:
-        print("Nothing has left, nothing was refused, nothing was decided yet.")
-    if trouble is not None:
-        print(f"{trouble}; what comes after is not shown")
+        trouble = trouble or Broken(0, 0, line, False)
     return 1 if trouble else 0
 
 
 def verify(made: Parts, options: Namespace) -> int:
-    """Walk the whole chain."""
+    """Walk the whole chain, and look whether every decision that counts is in it."""
     count, head = 0, START
     try:
         for row, _, reached in entries(made.device.storage):
@@ -34,5 +40,21 @@ def verify(made: Parts, options: Namespace) -> int:
     except Broken as error:
         print(f"wrong: {error}. The {count} entries before it verify.")
         return 1
-    print(f"ok: {count} entries, head {head.hex()}")
+    lines = cut_off(made)
+    for line in lines:
+        print(f"wrong: {line}")
+    if lines:
+        return 1
+    print(f"ok: {count} entries, none changed, head {head.hex()}")
+    print(words.wrap("Keep the head elsewhere: entries cut from the end since then show only against it."))
     return 0
+
+
+def cut_off(made: Parts) -> list[str]:
+    """One line for each decision that counts and is not in the ledger: its end was cut off, or the file replaced."""
+    told = {row["consent"] for row, _, _ in entries(made.device.storage) if row["event"] == "decided"}
+    return [
+        f"ledger: the decision on {record.purpose} -> {record.recipient} is missing: entries were removed"
+        for record in made.consents.records()
+        if record.digest() not in told
+    ]

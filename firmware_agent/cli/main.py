@@ -2,24 +2,28 @@
 
 import argparse
 import logging
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 from firmware_agent import __version__, config
 from firmware_agent.cli import consent, doctor, ledger, run, show
-from firmware_agent.cli.build import Parts, parts
+from firmware_agent.cli.build import PLACES, Parts, parts
 from firmware_agent.errors import AgentError, ConfigError, Refused
-
-PLACES = (Path("agent.toml"), Path(".demo/agent.toml"), Path("/etc/firmware-agent/agent.toml"))
 
 Command = Callable[[Parts, argparse.Namespace], int]
 
 
 def main(arguments: list[str] | None = None) -> int:
     """The console script `firmware-agent`."""
-    options = _parser().parse_args(arguments)
-    logging.basicConfig(level=options.log.upper(), format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+    parser = _parser()
+    options = parser.parse_args(sys.argv[1:] if arguments is None else arguments)
+    if "command" not in options:
+        parser.print_help()
+        return 2
+    form = "%(levelname)s %(name)s: %(message)s" if options.log == "debug" else "%(message)s"
+    logging.basicConfig(level=options.log.upper(), format=form, stream=sys.stderr)
     logging.getLogger("asyncio").setLevel(logging.WARNING)
     try:
         if options.command is None:  # the demonstration brings its own configuration
@@ -28,12 +32,22 @@ def main(arguments: list[str] | None = None) -> int:
             return demo(options.directory, options.seconds)
         command: Command = options.command
         return command(parts(config.load(options.config or _find())), options)
+    except BrokenPipeError:  # piped into `head`: whoever reads has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except Refused as refusal:
         print(refusal, file=sys.stderr)
         return 3
     except AgentError as error:
         print(error, file=sys.stderr)
         return 2 if isinstance(error, ConfigError) else 1
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise ValueError
+    return number
 
 
 def _find() -> Path:
@@ -48,8 +62,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=__version__)
     shared = argparse.ArgumentParser(add_help=False)
     shared.add_argument("--config", type=Path, help="default: the first of " + ", ".join(map(str, PLACES)))
-    shared.add_argument("--log", choices=("debug", "info", "warning", "error"), default="warning")
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    shared.add_argument("--log", choices=("debug", "info", "warning", "error"), default="warning", help="names only")
+    commands = parser.add_subparsers(metavar="COMMAND")
 
     def add(
         group: "argparse._SubParsersAction[argparse.ArgumentParser]", name: str, command: Command | None, text: str
@@ -60,7 +74,7 @@ def _parser() -> argparse.ArgumentParser:
 
     add(commands, "run", run.run, "run the agent")
     trial = add(commands, "demo", None, "try it: a demo printer, a test picture and a broker, all on this machine")
-    trial.add_argument("--directory", type=Path, default=Path(".demo"))
+    trial.add_argument("--directory", type=Path, default=Path(".demo"), help="where it keeps its state (.demo)")
     trial.add_argument("--seconds", type=float, help="end by itself after so many")
     decisions = commands.add_parser("consent", help="decide what may leave").add_subparsers(
         required=True, metavar="WHAT"
@@ -71,8 +85,8 @@ def _parser() -> argparse.ArgumentParser:
         ("withdraw", consent.withdraw, "take a consent back; it counts before the next publish"),
     ):
         one = add(decisions, name, command, text)
-        one.add_argument("purpose", nargs=None if name != "withdraw" else "?")
-        one.add_argument("--recipient")
+        one.add_argument("purpose", nargs=None if name != "withdraw" else "?", help="as `consent show` names it")
+        one.add_argument("--recipient", help="needed only where a purpose has several")
         if name == "grant":
             one.add_argument("--for", dest="time", metavar="TIME", help="30min, 12h or 7d; without it: until withdrawn")
         if name == "withdraw":
@@ -82,7 +96,9 @@ def _parser() -> argparse.ArgumentParser:
     books = commands.add_parser("ledger", help="what left, what was refused").add_subparsers(
         required=True, metavar="WHAT"
     )
-    add(books, "show", ledger.show, "the last entries").add_argument("--last", type=int, default=40, metavar="N")
+    add(books, "show", ledger.show, "the last entries").add_argument(
+        "--last", type=_positive, default=40, metavar="N", help="how many (40)"
+    )
     add(books, "verify", ledger.verify, "check the whole chain")
     add(commands, "doctor", doctor.doctor, "what is wrong and what to do").add_argument(
         "--connect", action="store_true", help="try the broker even if nothing is allowed (it sees this address)"

@@ -5,29 +5,38 @@ import contextlib
 import signal
 import sys
 from argparse import Namespace
+from typing import Any
 
 from firmware_agent.cli import build, words
-from firmware_agent.cli.build import Parts
+from firmware_agent.cli.build import Parts, typed
 
 
 def run(made: Parts, options: Namespace) -> int:
     """Until a signal ends it."""
     with made.device.storage.claim():
+        made.ledger()  # a ledger that was changed stops the start before anything is said
         print_standing(made)
         asyncio.run(until_stopped(made))
+        print(f"Stopped. Decisions and the ledger stay in {made.config.state}.")
     return 0
 
 
 async def until_stopped(made: Parts, seconds: float | None = None) -> None:
     """Run the agent until SIGINT, SIGTERM or for `seconds`."""
-    agent = build.agent(made, lambda entry: print(words.entry(entry), flush=True))
     stopped = asyncio.Event()
+
+    def tell(entry: dict[str, Any]) -> None:
+        if not stopped.is_set():  # what is summed up at the end is for the ledger
+            print(words.entry(entry), flush=True)
+
+    agent = build.agent(made, tell)
     loop = asyncio.get_running_loop()
     for one in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(one, stopped.set)
     running = loop.create_task(agent.run())
     waiting = loop.create_task(stopped.wait())
     await asyncio.wait({running, waiting}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+    stopped.set()
     waiting.cancel()
     if running.done():
         running.result()  # an error: let it be seen
@@ -39,10 +48,13 @@ async def until_stopped(made: Parts, seconds: float | None = None) -> None:
 def print_standing(made: Parts) -> None:
     """What is allowed at this moment."""
     print(f"Policy: {made.catalogue.profile} {made.catalogue.version}. What may leave this device:")
-    names = [f"{purpose} -> {recipient}" for purpose, recipient in made.catalogue.pairs()]
-    for name, pair in zip(names, made.catalogue.pairs(), strict=True):
-        record, _, _ = made.consents.current(*pair)
-        print(f"  {name:<{max(map(len, names))}}  {words.verdict(made.gate.decide(*pair), record)}")
+    for purpose, recipient in made.catalogue.pairs():
+        record, _, _ = made.consents.current(purpose, recipient)
+        found = words.verdict(made.gate.decide(purpose, recipient), record)
+        print(words.wrap(f"{purpose + ' -> ' + recipient:<34}{found}", "  ", "    "))
     if not any(made.gate.decide(*pair).allowed for pair in made.catalogue.pairs()):
         print("Nothing is allowed: no connection is opened.")
+    if not made.config.uplinks:
+        print("No [uplink.RECIPIENT] is configured: nothing can leave, whatever is allowed.")
+    print(f"To see or change it: {typed(made, 'consent show')}")
     sys.stdout.flush()

@@ -6,9 +6,9 @@ from argparse import Namespace
 from firmware_agent import cbor
 from firmware_agent.cli import words
 from firmware_agent.cli.build import Parts, sources
-from firmware_agent.errors import REASONS, SourceError
+from firmware_agent.errors import SourceError
 from firmware_agent.gate import compose, message
-from firmware_agent.model import Record
+from firmware_agent.model import Denial, Record
 from firmware_agent.telemetry.source import Source
 
 
@@ -23,7 +23,9 @@ async def _show(made: Parts) -> int:
         pairs = [pair for pair in made.catalogue.pairs() if _serves(made, source, pair[0])]
         media = any(made.catalogue.purposes[purpose]["media"] for purpose, _ in pairs)
         if media and not any(made.gate.decide(*pair).allowed for pair in pairs):
-            print(f"{source.name}: off. No picture is taken: {REASONS[made.gate.decide(*pairs[0]).reason][0]}.\n")
+            for pair in pairs:
+                found = made.gate.decide(*pair)
+                print(f"{pair[0]} -> {pair[1]}: not allowed\n  The {source.name} is off: {words.why(found.reason)}.\n")
             continue
         try:
             records = await source.read()
@@ -35,7 +37,7 @@ async def _show(made: Parts) -> int:
             await source.rest()
         for purpose, recipient in pairs:
             _one(made, records, purpose, recipient)
-    print("Each message also carries 8 random bytes (shown as zeros), so that a second copy of it can be told.")
+    print(words.wrap("Each message also carries 8 random bytes (zeros here), so that a second copy of it can be told."))
     return 1 if troubles else 0
 
 
@@ -51,15 +53,17 @@ def _one(made: Parts, records: list[Record], purpose: str, recipient: str) -> No
         print("  Nothing for it just now.\n")
         return
     data, fates = made.gate.explain(record, purpose, recipient)
-    if data:
-        print(f"  Leaves now: {len(data)} bytes of CBOR: {words.notation(cbor.decode(data))}")
-        for line in words.payload(data, made.catalogue):
-            print(f"    {line}")
-    else:
-        print(f"  Leaves now: nothing ({REASONS[found.reason][0]}).")
+    if isinstance(found, Denial):
+        print(f"  Leaves now: nothing, {words.why(found.reason)}.")
         preview = message(bytes(8), purpose, compose(made.catalogue, record, purpose)[0])
-        print(f"  If you allowed it: {', '.join(words.payload(preview, made.catalogue))}")
+        print(words.wrap(", ".join(words.payload(preview, made.catalogue)), "  If you allowed it: "))
+    else:
+        print(words.wrap(", ".join(words.payload(data, made.catalogue)), "  Leaves now: "))
+        print(words.wrap(words.notation(cbor.decode(data)), f"  That is {len(data)} bytes of CBOR: "))
+    reasons: dict[str, list[str]] = {}
     for name, fate in fates:
-        if fate != "leaves":
-            print(f"  {name}: {fate}")
+        if fate.startswith("stays: ") and (data or name not in dict(made.catalogue.fields_of(purpose))):
+            reasons.setdefault(fate.removeprefix("stays: "), []).append(words.printable(name))
+    for reason, names in sorted(reasons.items()):
+        print(words.wrap(", ".join(names), f"  Stays, {reason}: ", "    "))
     print()

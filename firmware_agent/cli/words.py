@@ -1,12 +1,14 @@
 """The agent's facts in plain words, one line each."""
 
+import shutil
+import textwrap
 import time
 from typing import Any
 
 from firmware_agent import cbor
 from firmware_agent.catalogue import Catalogue
 from firmware_agent.errors import REASONS
-from firmware_agent.model import GIVEN, ConsentRecord, Denial, Permit
+from firmware_agent.model import ConsentRecord, Denial, Permit
 
 _DECIDED = {
     "ConsentGiven": "allowed",
@@ -18,9 +20,14 @@ _DECIDED = {
 _ENDS = {
     "attempted": ("leaves", ""),
     "acknowledged": ("arrived", ""),
-    "unknown": ("sent", "; no confirmation"),
+    "unknown": ("sent", "; nobody confirms it"),
     "recovered": ("repaired", "the last entry was torn by a power cut and was cut off"),
 }
+
+
+def day(seconds: int | None) -> str:
+    """Local date and time zone."""
+    return "without a clock" if seconds is None else time.strftime("%A, %Y-%m-%d (%Z)", time.localtime(seconds))
 
 
 def clock(seconds: int | None) -> str:
@@ -46,7 +53,26 @@ def verdict(found: Permit | Denial, record: ConsentRecord | None) -> str:
     if isinstance(found, Permit) and record is not None:
         until = "" if record.until is None else f", until {moment(record.until)}"
         return f"ALLOWED  {moment(record.time)} by {record.actor} ({record.method}){until}"
-    return f"no       {REASONS[found.reason][0]}"
+    return f"no       {why(found.reason)}"
+
+
+def why(reason: str) -> str:
+    """A reason in words, and the name under which docs/operate.md explains it."""
+    return f"{REASONS[reason][0]} ({reason})"
+
+
+def printable(name: str) -> str:
+    """A name that came from outside, without what a terminal would obey."""
+    return "".join(letter if letter.isprintable() else "?" for letter in name)[:80]
+
+
+def wrap(text: str, first: str = "", rest: str = "") -> str:
+    """`text` in lines that fit the terminal; `first` begins the first, `rest` all others."""
+    width = max(40, min(110, shutil.get_terminal_size((100, 24)).columns))
+    indent = rest or (" " * len(first) if len(first) < 30 else "    ")
+    return textwrap.fill(
+        text, width, initial_indent=first, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
+    )
 
 
 def entry(row: dict[str, Any]) -> str:
@@ -54,11 +80,12 @@ def entry(row: dict[str, Any]) -> str:
     pair = f"{row['purpose']} -> {row['recipient']}" if row["purpose"] else "something that the gate did not make"
     about = f"{pair} ({', '.join(row['categories'])}, {row['size']} bytes)"
     event, detail = row["event"], row["detail"]
-    again = f" (x{row['count']})" if row["count"] > 1 else ""
+    again = f" ({row['count']} more times)" if row["count"] > 1 else ""
     if event == "decided":
         word, what = _DECIDED.get(detail, detail), pair
     elif event == "refused":
-        word, what = "stays", f"{pair}: {REASONS[detail][0]}{again}"
+        word = "not granted" if detail == "no_presence" else "stays"
+        what = f"{pair}: {REASONS[detail][0]}{again}"
     elif event == "dropped":
         word, what = "dropped", f"{pair}: waited and never left{again}"
     else:
@@ -93,8 +120,3 @@ def notation(value: Any) -> str:
     if isinstance(value, bool) or value is None:
         return str(value).lower().replace("none", "null")
     return str(value)
-
-
-def given(record: ConsentRecord | None) -> bool:
-    """Whether the stored state is one of those that open a gate."""
-    return record is not None and record.state in GIVEN

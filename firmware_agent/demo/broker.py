@@ -2,7 +2,9 @@
 
 import asyncio
 import contextlib
+import ctypes
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -27,13 +29,18 @@ def broker(directory: Path) -> Iterator[tuple[str, int]]:
     else:
         command, which = [sys.executable, "-m", "firmware_agent.demo.broker", str(port)], "amqtt"
     with open(directory / "broker.log", "wb") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)  # noqa: S603 - both ours
+        process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True, preexec_fn=die_with_us)  # noqa: S603
     try:
         _wait(port, process, directory)
         yield which, port
     finally:
         process.terminate()
         process.wait()
+
+
+def die_with_us() -> None:
+    """In a child: end when the demonstration does, even if that is killed (Linux, PR_SET_PDEATHSIG)."""
+    ctypes.CDLL(None).prctl(1, signal.SIGTERM)
 
 
 def _free_port() -> int:

@@ -1,5 +1,7 @@
 """Plays the maker's end: prints every message that arrives, strictly decoded."""
 
+import contextlib
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -12,10 +14,15 @@ from firmware_agent.catalogue import Catalogue
 from firmware_agent.cli import words
 
 
-def listen(port: int, profile: Path) -> None:
-    """Until the broker goes away."""
+def listen(port: int, profile: Path, announce: int) -> None:
+    """Until the broker goes away; writes a byte to the descriptor `announce` when it hears."""
     catalogue = Catalogue(profile.read_bytes())
     client = mqtt.Client(CallbackAPIVersion.VERSION2)
+
+    def ready(*_: Any) -> None:
+        with contextlib.suppress(OSError):  # said once, then closed
+            os.write(announce, b"1")
+            os.close(announce)
 
     def subscribe(*_: Any) -> None:
         for row in catalogue.recipients.values():
@@ -28,9 +35,10 @@ def listen(port: int, profile: Path) -> None:
 
     client.on_connect = subscribe
     client.on_message = arrived
+    client.on_subscribe = ready
     client.connect("127.0.0.1", port)
     client.loop_forever(retry_first_connection=False)
 
 
 if __name__ == "__main__":
-    listen(int(sys.argv[1]), Path(sys.argv[2]))
+    listen(int(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3]))

@@ -47,7 +47,8 @@ class Broken(LedgerError):
     """The ledger does not verify: `entry` is the first that fails, `offset` its place in the file."""
 
     def __init__(self, entry: int, offset: int, why: str, torn: bool) -> None:
-        super().__init__("ledger: entry %d at byte %d: %s" % (entry, offset, why))
+        todo = "the next start cuts it off" if torn else "keep the file for an audit, move it away, start again"
+        super().__init__("ledger: entry %d at byte %d: %s; %s" % (entry, offset, why, todo))
         self.entry = entry
         self.offset = offset
         self.torn = torn

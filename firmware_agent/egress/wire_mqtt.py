@@ -91,8 +91,8 @@ class MqttWire:
         self._task = None
         self._connected = True
         self._failures = 0
+        log.log(logging.INFO if self.trouble is None else logging.WARNING, "link to %s works", self.recipient)
         self.trouble = None
-        log.info("connected to %s", self.recipient)
         self.on_ready()
 
     def landed(self) -> None:
@@ -108,11 +108,12 @@ class MqttWire:
             error = explain(error, self.endpoint.where, self.endpoint.certificate is not None)
         self._task = None  # _lost runs inside it, or after it
         self.reset()
+        again = self.trouble is not None and self.trouble.code == error.code
+        log.log(logging.INFO if again else logging.WARNING, "link to %s: %s", self.recipient, error)
         self.trouble = error
         pause = min(_LONGEST_PAUSE, 2.0 ** min(self._failures, 6)) * random.uniform(0.5, 1.0)  # noqa: S311 - jitter
         self._failures += 1
         self._not_before = asyncio.get_running_loop().time() + pause
-        log.warning("link to %s: %s", self.recipient, error)
 
     def lost(self, link: "_Link", error: BaseException) -> None:
         """paho says that this connection ended."""

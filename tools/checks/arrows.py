@@ -19,7 +19,7 @@ LAYERS = (
 )
 # Beside the layers: who may import the unit, and what the unit may import.
 ASIDE = {
-    "device": (("__main__", "cli"), ("errors",)),  # handed in, never fetched
+    "device": (("__main__", "cli", "demo"), ("errors",)),  # handed in, never fetched
     "profiles": (("cli",), ("gate", "transforms", "catalogue", "model", "jpeg", "cbor", "config", "errors")),
 }
 CORE_STANDARD = ("hashlib", "hmac", "binascii")
