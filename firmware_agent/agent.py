@@ -57,10 +57,10 @@ class Agent:
 
     def tick(self) -> None:
         """Look at consent, forget, begin to read what is due, push the links."""
-        permits = self._look()
-        if permits != self._permits:
+        permits, before = self._look(), self._permits
+        if permits != before:
             self._permits = permits
-            self._forget()
+            self._forget(before)
         for reading in self._sources:
             allowed = [pair for pair in reading.pairs if pair in permits]
             if not allowed:
@@ -78,11 +78,12 @@ class Agent:
     async def close(self) -> None:
         """Cut the links, end the sources, write what was counted."""
         for uplink in self.uplinks.values():
-            uplink.wire.reset()
+            uplink.close()
         for reading in self._sources:
             reading.rest()
             await reading.wait()
         self.ledger.settle()
+        log.info("%d undeclared fields and %d unfit values stayed", self.gate.undeclared, self.gate.unfit)
 
     def _look(self) -> dict[Pair, int]:
         permits = {}
@@ -94,14 +95,15 @@ class Agent:
                 self._note(pair, verdict.reason)
         return permits
 
-    def _forget(self) -> None:
-        """Consent changed: what waits and is no longer covered goes, from the client's memory and the socket too."""
+    def _forget(self, before: dict[Pair, int]) -> None:
+        """Consent changed. The links of what was narrowed are cut first: all else takes time. Then what waits goes."""
+        narrowed = {pair[1] for pair, generation in before.items() if self._permits.get(pair) != generation}
+        touched = [uplink for recipient, uplink in self.uplinks.items() if recipient in narrowed]
+        for uplink in touched:
+            uplink.cut()
+        for uplink in touched:
+            uplink.purge()
         self.ledger.refresh()
-        for recipient, uplink in self.uplinks.items():
-            if any(pair[1] == recipient for pair in self._permits):
-                uplink.purge()
-            else:
-                uplink.rest()
 
     async def _read(self, source: Source) -> None:
         try:

@@ -97,6 +97,8 @@ def load(path: Path) -> Config:
         raise ConfigError(f"{path}: cannot be read ({type(error).__name__})") from None
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{path}: not TOML: {error}") from None
+    except (ValueError, RecursionError):  # a number of thousands of digits, or nesting as deep
+        raise ConfigError(f"{path}: not a configuration that anybody would write") from None
     return _Reader(path).config(raw)
 
 

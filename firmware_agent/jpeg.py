@@ -8,6 +8,7 @@ from firmware_agent.errors import FormatError
 
 _FRAMES = (0xC0, 0xC1, 0xC2)  # SOF0 to SOF2: baseline, extended, progressive
 _TABLES = (0xC4, 0xDB, 0xDD)  # DHT, DQT, DRI
+_MOST_TABLES = 16384  # bytes; a progressive picture with tables for every scan has about 2,000
 
 
 def strip(data: bytes) -> bytes:
@@ -15,7 +16,7 @@ def strip(data: bytes) -> bytes:
     if data[:2] != b"\xff\xd8":
         raise FormatError("jpeg: does not start like one")
     out = bytearray(b"\xff\xd8")
-    at, scans, frames = 2, 0, 0
+    at, scans, frames, tables = 2, 0, 0, 0
     while True:
         if at + 2 > len(data) or data[at] != 0xFF:
             raise FormatError("jpeg: no segment where one is due")
@@ -27,6 +28,9 @@ def strip(data: bytes) -> bytes:
         end = _segment_end(data, at)
         if kind in _FRAMES or kind in _TABLES:
             frames += kind in _FRAMES
+            tables += end - at
+            if tables > _MOST_TABLES:
+                raise FormatError("jpeg: more tables than a picture needs")
             _check(kind, data, at + 4, end)
             out.extend(data[at:end])
         elif kind == 0xEE and data[at + 4 : at + 9] == b"Adobe" and end - at == 16:

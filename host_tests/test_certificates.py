@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+from cryptography.hazmat.primitives import serialization
 
 from host_tests.rigs.agent import Rig, until
 from host_tests.rigs.broker import Broker, Subscriber
@@ -130,3 +131,25 @@ def test_fail__a_broker_that_accepts_and_says_nothing(tmp_path, papers):
         return wire.trouble
 
     assert asyncio.run(story()).code == "broker_silent"
+
+
+@pytest.mark.clause("L15")
+def test_fail__a_key_with_a_pass_phrase_is_an_error_and_not_a_question(tmp_path, papers):
+    certificate, key = papers.ours.issue("device-locked")
+    locked = tmp_path / "locked.key"
+    private = serialization.load_pem_private_key(key.read_bytes(), None)
+    secret = serialization.BestAvailableEncryption(b"secret")
+    pem, pkcs8 = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
+    locked.write_bytes(private.private_bytes(pem, pkcs8, secret))
+    lines = endpoint(1, papers.ours, (certificate, locked))
+    rig = Rig(tmp_path, lines)
+    rig.grant("improvement_program")
+
+    async def story():
+        agent = rig.agent()
+        wire = agent.uplinks["lightmake"].wire
+        await until(agent, lambda: wire.trouble, 30)
+        await agent.close()
+        return wire.trouble
+
+    assert asyncio.run(story()).code == "our_certificate_unusable"

@@ -9,7 +9,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tools"))
 
-from checks import arrows, core, exits, micropython, programs  # noqa: E402
+from checks import arrows, core, exits, handles, micropython, programs  # noqa: E402
 
 FILES = core.sources(ROOT)
 ELSEWHERE = "firmware_agent/owner/rights.py"  # any file without a row in the table of exits
@@ -390,3 +390,28 @@ def test_ok__clauses_prints_each_clause_its_tests_and_their_result(tmp_path: Pat
         for line in printed["--markdown"].splitlines()
     )
     assert printed["--markdown"].count("| open |") == 40 - 3 + 24 - 1
+
+
+HANDLES = {
+    "a check for updates": "from firmware_agent.telemetry.http import get_json",
+    "a wire of one's own": "from firmware_agent.egress.wire_mqtt import MqttWire",
+    "its dialler": "from firmware_agent.egress.wire_mqtt import dial",
+    "the module as a whole": "import firmware_agent.egress.wire_mqtt as w",
+    "the module from its package": "from firmware_agent.egress import wire_mqtt",
+    "a write past the door": "def f(wire, release):\n    wire.write(release)",
+    "a publish past the door": "def f(client):\n    client.publish('a', b'')",
+    "the system log": "import syslog",
+    "a parser that fetches": "import xml.sax",
+    "the machine's name": "import platform",
+    "the machine's address": "import uuid",
+}
+
+
+@pytest.mark.parametrize("sample", HANDLES)
+def test_fail__a_second_user_of_what_leads_out(sample: str) -> None:
+    files = {**core.sources(ROOT), "firmware_agent/cli/updates.py": HANDLES[sample]}
+    assert [line for line in handles.check(files) if line.startswith("firmware_agent/cli/updates.py:")]
+
+
+def test_ok__nobody_but_those_listed_holds_what_leads_out() -> None:
+    assert handles.check(core.sources(ROOT)) == []

@@ -159,6 +159,116 @@ def test_ok__withdrawn_between_two_messages_stops_the_next(tmp_path, broker):
     assert before < 300
 
 
+class Deaf:
+    """A broker that accepts, then reads nothing until told: what the agent sent stays in its kernel."""
+
+    def __init__(self) -> None:
+        self._listener = socket.socket()
+        self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+        self._listener.bind(("127.0.0.1", 0))
+        self._listener.listen()
+        self._listener.settimeout(20)
+        self.port = self._listener.getsockname()[1]
+        self.peer: socket.socket | None = None
+
+    def accept(self) -> None:
+        self.peer, _ = self._listener.accept()
+        self.peer.settimeout(20)
+        taken = self.peer.recv(14)  # CONNECT of MQTT 3.1.1
+        assert taken[0] == 0x10
+        self.peer.recv(16)
+        self.peer.sendall(b"\x20\x02\x00\x00")
+
+    def rest(self) -> bytes:
+        """Everything that still arrives."""
+        out = b""
+        try:
+            while part := self.peer.recv(65536):
+                out += part
+        except ConnectionResetError:
+            pass
+        return out
+
+
+@pytest.mark.clause("L12")
+@pytest.mark.attack(21)
+def test_ok__what_the_kernel_still_holds_is_cut_even_if_another_purpose_stays(tmp_path):
+    deaf = Deaf()
+    rig = Rig(tmp_path, plain(deaf.port), sources='[source.demo]\n[source.camera]\nkind = "pattern"')
+    rig.grant("snapshot")
+    rig.grant("print_history")  # stays, and has nothing to say before the first print ends
+
+    async def story():
+        agent = rig.agent()
+        waiting = asyncio.get_running_loop().run_in_executor(None, deaf.accept)
+        await until(agent, lambda: agent.uplinks["lightmake"].wire.ready)
+        await waiting
+        for _ in range(30):
+            rig.device.passed += 10
+            agent.tick()
+            await agent.settle()
+            await asyncio.sleep(0.01)
+        rig.withdraw("snapshot")
+        agent.tick()
+        connected = agent.uplinks["lightmake"].wire.ready
+        await agent.close()
+        return connected
+
+    assert asyncio.run(story()) is False
+    assert deaf.rest().count(b"\xff\xd8\xff") <= 2  # thirty pictures were on their way
+
+
+def test_fail__a_broker_that_sends_what_nobody_asked_for_is_left_at_once(tmp_path):
+    async def story(sent):
+        async def serve(reader, writer):
+            await reader.read(64)
+            writer.write(b"\x20\x02\x00\x00" + sent)
+            try:
+                while True:
+                    writer.write(bytes(65536))
+                    await writer.drain()
+            except ConnectionError:
+                pass
+
+        server = await asyncio.start_server(serve, "127.0.0.1", 0)
+        directory = tmp_path / sent.hex()
+        directory.mkdir()
+        rig = Rig(directory, plain(server.sockets[0].getsockname()[1]))
+        rig.grant("improvement_program")
+        agent = rig.agent()
+        wire = agent.uplinks["lightmake"].wire
+        await until(agent, lambda: wire.trouble)
+        await agent.close()
+        server.close()
+        return wire.trouble.code
+
+    # PUBLISH of 256 MB, PUBLISH with QoS 2, an unknown packet
+    for sent in (b"\x30\xff\xff\xff\x7f", b"\x34\x10\x00\x01a\x00\x01", b"\xf0\x20"):
+        assert asyncio.run(story(sent)) == "broker_talks"
+
+
+def test_fail__a_broker_that_never_acknowledges_is_left_and_the_release_kept(tmp_path):
+    async def story():
+        async def serve(reader, writer):
+            await reader.read(64)
+            writer.write(b"\x20\x02\x00\x00")
+            while await reader.read(1024):
+                pass
+
+        server = await asyncio.start_server(serve, "127.0.0.1", 0)
+        port = server.sockets[0].getsockname()[1]
+        rig = Rig(tmp_path, f'host = "127.0.0.1"\nport = {port}\ntls = false\ntimeout = 0.3')
+        rig.grant("improvement_program")
+        agent = rig.agent()
+        uplink = agent.uplinks["lightmake"]
+        await until(agent, lambda: uplink.wire.trouble)
+        assert uplink.wire.trouble.code == "broker_silent" and len(uplink.outbox) == 1
+        await agent.close()
+        server.close()
+
+    asyncio.run(story())
+
+
 @pytest.mark.clause("L4")
 @pytest.mark.attack(22)
 def test_ok__a_picture_leaves_once_as_qos_0_and_the_broker_keeps_nothing(tmp_path, broker):

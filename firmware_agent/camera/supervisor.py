@@ -73,6 +73,7 @@ class CameraSource:
                 *(sys.executable, "-I", "-m", "firmware_agent.camera.worker", str(theirs.fileno())),
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=asyncio.subprocess.DEVNULL,
+                stderr=asyncio.subprocess.DEVNULL,
                 pass_fds=[theirs.fileno()],
                 start_new_session=True,  # Ctrl-C is for the main process, which ends this one
                 env={"LANG": "C.UTF-8", "PATH": os.defpath},

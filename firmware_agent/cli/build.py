@@ -53,7 +53,7 @@ def parts(config: Config, device: LinuxDevice | None = None) -> Parts:
         ) from None
     try:
         catalogue = Catalogue(config.profile.read_bytes())
-    except CatalogueError as error:
+    except (CatalogueError, OSError) as error:
         raise ConfigError(f"{config.file}: profile: {config.profile}: {error}") from None
     for name in config.uplinks:
         if name not in catalogue.recipients:
@@ -67,15 +67,15 @@ def parts(config: Config, device: LinuxDevice | None = None) -> Parts:
 def agent(made: Parts, watch: Callable[[dict[str, Any]], None] | None = None) -> Agent:
     """The whole agent; nothing is opened or connected yet."""
     ledger = made.ledger(watch)
-    wires = {name: wire(made.catalogue, name, row) for name, row in made.config.uplinks.items()}
+    wires = {name: MqttWire(name, endpoint(made.catalogue, name, row)) for name, row in made.config.uplinks.items()}
     door = Door(made.gate, ledger, dict(wires))
     uplinks = [Uplink(one, door, made.gate, ledger, made.config.outbox) for one in wires.values()]
     return Agent(made.gate, ledger, uplinks, sources(made), made.device.ticks)
 
 
-def wire(catalogue: Catalogue, name: str, row: UplinkConfig) -> MqttWire:
-    """The link to one recipient; the topic comes from the policy, the rest from the configuration."""
-    endpoint = Endpoint(
+def endpoint(catalogue: Catalogue, name: str, row: UplinkConfig) -> Endpoint:
+    """Where one recipient listens; the topic comes from the policy, the rest from the configuration."""
+    return Endpoint(
         host=row.host,
         port=row.port,
         topic=catalogue.recipients[name]["topic"],
@@ -85,7 +85,6 @@ def wire(catalogue: Catalogue, name: str, row: UplinkConfig) -> MqttWire:
         key=row.key,
         timeout=row.timeout,
     )
-    return MqttWire(name, endpoint)
 
 
 def sources(made: Parts) -> list[Source]:

@@ -55,12 +55,10 @@ def withdraw(made: Parts, options: Namespace) -> int:
     """Store a withdrawal of what was given; a running agent stops before its next publish."""
     pairs = made.catalogue.pairs() if options.all else [_pair(made, options)]
     given = [pair for pair in pairs if _may_be_given(made, *pair)]
-    for purpose, recipient in pairs:
-        if (purpose, recipient) not in given and not options.all:
-            print(f"{purpose} -> {recipient} was not allowed: there is nothing to withdraw.")
-    if options.all and not given:
-        print("Nothing was allowed: there is nothing to withdraw.")
-    return _narrow(made, given, WITHDRAWN, "Withdrawn")
+    others = [pair for pair in pairs if pair not in given]
+    # What was not allowed is refused anew all the same: a consent that damage hides must not come back.
+    failed = _narrow(made, given, WITHDRAWN, "Withdrawn")
+    return _narrow(made, others, REFUSED, "It was not allowed, and stays so") or failed
 
 
 def _may_be_given(made: Parts, purpose: str, recipient: str) -> bool:

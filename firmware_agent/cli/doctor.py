@@ -11,13 +11,12 @@ from pathlib import Path
 from cryptography import x509
 
 from firmware_agent.cli import words
-from firmware_agent.cli.build import Parts, sources, wire
+from firmware_agent.cli.build import Parts, endpoint, sources
 from firmware_agent.cli.ledger import cut_off
 from firmware_agent.config import UplinkConfig
 from firmware_agent.egress.ledger import Broken, entries
-from firmware_agent.egress.trouble import explain
-from firmware_agent.egress.wire_mqtt import MqttWire
-from firmware_agent.errors import AgentError, SourceError, UplinkError
+from firmware_agent.egress.wire_mqtt import probe
+from firmware_agent.errors import SourceError
 
 Finding = tuple[str, str]  # "ok" | "note" | "wrong", sentence
 
@@ -134,7 +133,7 @@ async def _brokers(made: Parts, connect: bool) -> list[Finding]:
                 ("note", f"uplink.{name}: not tried, for nothing is allowed yet; --connect tries it all the same")
             )
             continue
-        trouble = await _try(wire(made.catalogue, name, row))
+        trouble = await probe(name, endpoint(made.catalogue, name, row))
         if trouble is None:
             findings.append(("ok", f"uplink.{name}: the broker at {row.host}:{row.port} accepts us"))
         else:
@@ -142,18 +141,3 @@ async def _brokers(made: Parts, connect: bool) -> list[Finding]:
     if not made.config.uplinks:
         findings.append(("note", "no [uplink.RECIPIENT] is configured: nothing can leave, whatever is allowed"))
     return findings
-
-
-async def _try(link: MqttWire) -> AgentError | None:
-    """Connect as the agent would, send nothing, and go."""
-    link.open()
-    try:
-        async with asyncio.timeout(2 * link.endpoint.timeout + 1):
-            while not link.ready and link.trouble is None:  # noqa: ASYNC110 - the wire has no event to wait for
-                await asyncio.sleep(0.05)
-    except TimeoutError as error:
-        return explain(error, link.endpoint.where, True)
-    finally:
-        found: UplinkError | None = link.trouble
-        link.reset()
-    return found

@@ -6,6 +6,7 @@ from typing import Any
 from firmware_agent.cli import words
 from firmware_agent.cli.build import Parts
 from firmware_agent.egress.ledger import START, Broken, entries
+from firmware_agent.model import ConsentRecord
 
 
 def show(made: Parts, options: Namespace) -> int:
@@ -37,6 +38,8 @@ def verify(made: Parts, options: Namespace) -> int:
     try:
         for row, _, reached in entries(made.device.storage):
             count, head = row["number"], reached
+            if row["event"] == "found":
+                print(f"note: entry {count}: {words.entry(row)}")
     except Broken as error:
         print(f"wrong: {error}. The {count} entries before it verify.")
         return 1
@@ -52,9 +55,13 @@ def verify(made: Parts, options: Namespace) -> int:
 
 def cut_off(made: Parts) -> list[str]:
     """One line for each decision that counts and is not in the ledger: its end was cut off, or the file replaced."""
-    told = {row["consent"] for row, _, _ in entries(made.device.storage) if row["event"] == "decided"}
     return [
         f"ledger: the decision on {record.purpose} -> {record.recipient} is missing: entries were removed"
-        for record in made.consents.records()
-        if record.digest() not in told
+        for record in untold(made)
     ]
+
+
+def untold(made: Parts) -> list[ConsentRecord]:
+    """The decisions that count and have no entry."""
+    told = {row["consent"] for row, _, _ in entries(made.device.storage) if row["event"] in ("decided", "found")}
+    return [record for record in made.consents.records() if record.digest() not in told]

@@ -9,12 +9,15 @@ from typing import Any
 
 from firmware_agent.cli import build, words
 from firmware_agent.cli.build import Parts, typed
+from firmware_agent.cli.ledger import untold
 
 
 def run(made: Parts, options: Namespace) -> int:
     """Until a signal ends it."""
     with made.device.storage.claim():
-        made.ledger()  # a ledger that was changed stops the start before anything is said
+        ledger = made.ledger()  # one that was changed stops the start before anything is said
+        for record in untold(made):
+            ledger.decided(record, "found")
         print_standing(made)
         asyncio.run(until_stopped(made))
         print(f"Stopped. Decisions and the ledger stay in {made.config.state}.")

@@ -21,7 +21,7 @@ _ENDS = {
     "attempted": ("leaves", ""),
     "acknowledged": ("arrived", ""),
     "unknown": ("sent", "; nobody confirms it"),
-    "recovered": ("repaired", "the last entry was torn by a power cut and was cut off"),
+    "recovered": ("repaired", " were no whole entry, as a power cut leaves it; they were cut off"),
 }
 
 
@@ -77,20 +77,24 @@ def wrap(text: str, first: str = "", rest: str = "") -> str:
 
 def entry(row: dict[str, Any]) -> str:
     """A ledger entry as a line."""
-    pair = f"{row['purpose']} -> {row['recipient']}" if row["purpose"] else "something that the gate did not make"
+    names = printable(row["purpose"]), printable(row["recipient"])
+    pair = " -> ".join(names) if row["purpose"] else "something that the gate did not make"
     about = f"{pair} ({', '.join(row['categories'])}, {row['size']} bytes)"
     event, detail = row["event"], row["detail"]
     again = f" ({row['count']} more times)" if row["count"] > 1 else ""
     if event == "decided":
-        word, what = _DECIDED.get(detail, detail), pair
+        word, what = _DECIDED.get(detail, printable(detail)), pair
+    elif event == "found":
+        word = "found"
+        what = f"{pair}: {_DECIDED.get(detail, printable(detail))}; decided before, and its entry is not in this ledger"
     elif event == "refused":
         word = "not granted" if detail == "no_presence" else "stays"
-        what = f"{pair}: {REASONS[detail][0]}{again}"
+        what = f"{pair}: {REASONS.get(detail, (printable(detail), ''))[0]}{again}"
     elif event == "dropped":
         word, what = "dropped", f"{pair}: waited and never left{again}"
     else:
-        word, tail = _ENDS[event]
-        what = (about if row["size"] else "") + tail
+        word, tail = _ENDS.get(event, (printable(event), ""))
+        what = (about if row["purpose"] else f"{row['size']} bytes at the end") + tail
     return f"{clock(row['time'])}  {word:<13}  {what}"
 
 

@@ -29,10 +29,16 @@ KEY = "consent.key"
 
 
 def storage_key(storage: "Storage", entropy: "Callable[[int], bytes]") -> bytes:
-    """The device's key for the store, made at the first start."""
+    """The device's key for the store, made at the first start.
+
+    What was written with a lost key is emptied first: it must not come back with that key.
+    """
     with storage.lock():
         key = storage.read(KEY)
         if key is None or len(key) != 32:
+            for name in ("consent.0", "consent.1", "floor.0", "floor.1"):
+                if storage.read(name) is not None:
+                    storage.write(name, b"")
             key = entropy(32)
             storage.write(KEY, key)
     return key
@@ -77,6 +83,7 @@ class ConsentStore:
                     kept[pair] = record
             sequence = last + 1
             record = ConsentRecord(purpose, recipient, state, policy, sequence, actor, method, time, until)
+            consent_record(record.row())  # FormatError now, rather than a store that nobody can read
             kept[purpose, recipient] = record
             floors[purpose, recipient] = sequence
             if state in GIVEN:

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import ctypes
+import getpass
 import shutil
 import signal
 import socket
@@ -24,7 +25,9 @@ def broker(directory: Path) -> Iterator[tuple[str, int]]:
     program = shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin:/usr/local/sbin")
     if program:
         settings = directory / "mosquitto.conf"
-        settings.write_text(f"listener {port} 127.0.0.1\nallow_anonymous true\npersistence false\n")
+        lines = [f"listener {port} 127.0.0.1", "allow_anonymous true", "persistence false"]
+        lines.append(f"user {getpass.getuser()}")  # changing to another user would make it forget die_with_us
+        settings.write_text("\n".join(lines) + "\n")
         command, which = [program, "-c", str(settings)], "mosquitto"
     else:
         command, which = [sys.executable, "-m", "firmware_agent.demo.broker", str(port)], "amqtt"

@@ -4,6 +4,8 @@ import os
 import time
 
 _BUILT = 1760000000  # an earlier clock was never set
+_ABSENT = 2  # ENOENT
+_FROM_2000 = 946684800  # s; some ports count from the year 2000
 
 
 class _NoLock:
@@ -32,7 +34,9 @@ class BoardStorage:
             with open(self._path(name), "rb") as file:
                 file.seek(offset)
                 return file.read(size)
-        except OSError:
+        except OSError as error:
+            if error.errno != _ABSENT:
+                raise
             return None
 
     def size(self, name: str) -> int:
@@ -84,7 +88,7 @@ class BoardDevice:
 
     def now(self) -> "int | None":
         """Seconds since 1970 UTC; None if the clock was never set."""
-        seconds = int(time.time())
+        seconds = int(time.time()) + (_FROM_2000 if time.gmtime(0)[0] == 2000 else 0)
         return seconds if seconds > _BUILT else None
 
     def ticks(self) -> float:

@@ -27,7 +27,11 @@ class Endpoint:
 def tls_context(endpoint: Endpoint) -> ssl.SSLContext:
     """TLS 1.2 or later, server name and authority always checked; UplinkError if a file cannot be used."""
     try:
-        context = ssl.create_default_context(cafile=endpoint.authority)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # checks name and authority; heeds no SSLKEYLOGFILE
+        if endpoint.authority is None:
+            context.load_default_certs()
+        else:
+            context.load_verify_locations(endpoint.authority)
     except (OSError, ssl.SSLError):
         raise UplinkError(
             "authority_unusable", f"authority {endpoint.authority}: not a readable PEM certificate"
@@ -35,7 +39,8 @@ def tls_context(endpoint: Endpoint) -> ssl.SSLContext:
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     if endpoint.certificate is not None:
         try:
-            context.load_cert_chain(endpoint.certificate, endpoint.key)
+            # A key with a pass phrase would make OpenSSL ask on the terminal, and everything wait.
+            context.load_cert_chain(endpoint.certificate, endpoint.key, password=lambda: b"")
         except FileNotFoundError:
             raise UplinkError(
                 "our_certificate_missing",

@@ -37,9 +37,12 @@ ENTRY = (
     "ident",
     "count",
 )
-# attempted -> acknowledged | unknown for releases; dropped: never sent; recovered: a torn tail was cut off
-EVENTS = ("attempted", "acknowledged", "unknown", "refused", "dropped", "decided", "recovered")
+# attempted -> acknowledged | unknown for releases; dropped: never sent; recovered: a torn tail was cut off (size and
+# SHA-256 of what was cut); found: a decision in the store whose own entry is not here
+EVENTS = ("attempted", "acknowledged", "unknown", "refused", "dropped", "decided", "recovered", "found")
 START = bytes(32)
+_LONGEST = 1024  # bytes of an entry
+_CHUNK = 2048  # bytes read at once
 PERIOD = 3600  # seconds for which equal refusals and drops are counted before they make an entry again
 
 
@@ -59,15 +62,22 @@ def entries(
 ) -> "Iterator[tuple[dict[str, Any], int, bytes]]":
     """Verify from `offset` on; yield (entry, offset after it, hash after it). Broken says what is wrong and where."""
     end = storage.size(NAME)
+    window, start = b"", offset
     while offset < end:
-        raw = storage.read(NAME, offset, 2) or b""
-        length = int.from_bytes(raw, "big")
-        frame = storage.read(NAME, offset + 2, length + 32) or b""
-        if len(raw) < 2 or len(frame) < length + 32:
+        if offset + _LONGEST + 34 > start + len(window):
+            window, start = storage.read(NAME, offset, _CHUNK) or b"", offset
+        at = offset - start
+        length = int.from_bytes(window[at : at + 2], "big")
+        body = window[at + 2 : at + 2 + length]
+        after = window[at + 2 + length : at + 34 + length]
+        left = end - offset
+        if length > _LONGEST:
+            raise Broken(number, offset, "its length was changed", False)
+        if left <= _LONGEST + 34 and (left < length + 34 or window[at:] == bytes(left)):
+            # what a power cut leaves: the beginning of an entry, or room for it in zeros
             raise Broken(number, offset, "the file ends inside it", True)
-        body = frame[:length]
         head = hashlib.sha256(head + body).digest()
-        if head != frame[length:]:
+        if head != after:
             raise Broken(number, offset, "it was changed, or one before it was removed", False)
         try:
             row = cbor.decode(body)
@@ -103,7 +113,12 @@ class Ledger:
         self._watch = watch
 
     def refresh(self) -> None:
-        """Read what other processes added."""
+        """Read what other processes added; the lock is held for the last of it only."""
+        try:
+            self._read()
+        except Broken as broken:
+            if not broken.torn:
+                raise
         with self._storage.lock():
             self._catch_up()
 
@@ -148,10 +163,10 @@ class Ledger:
                 self._append_count(key, count)
         self._counted = {}
 
-    def decided(self, record: ConsentRecord) -> None:
-        """Record a decision by its state."""
+    def decided(self, record: ConsentRecord, event: str = "decided") -> None:
+        """Record a decision by its state; `found`, if it was stored before and its entry is not here."""
         parts = {"detail": record.state, "purpose": record.purpose, "recipient": record.recipient}
-        self._append("decided", dict(parts, consent=record.digest()))
+        self._append(event, dict(parts, consent=record.digest()))
 
     def _count(self, key: "tuple[str, str, str, str]") -> None:
         """The first of its kind makes an entry at once, its like are summed up each PERIOD."""
@@ -189,19 +204,25 @@ class Ledger:
         row.update(parts)
         row.update({"number": self._number, "time": self._now(), "event": event})
         body = cbor.encode([row[name] for name in ENTRY])
+        if len(body) > _LONGEST:
+            raise LedgerError("ledger: an entry of %d bytes; the profile's names are too long" % len(body))
         head = hashlib.sha256(self._head + body).digest()
         self._storage.append(NAME, len(body).to_bytes(2, "big") + body + head)
         self._follow(row, self._offset + 2 + len(body) + 32, head)
 
     def _catch_up(self) -> None:
         try:
-            for entry, offset, head in entries(self._storage, self._offset, self._number, self._head):
-                self._follow(entry, offset, head)
+            self._read()
         except Broken as broken:
             if not broken.torn:
                 raise
+            torn = self._storage.read(NAME, broken.offset) or b""
             self._storage.truncate(NAME, broken.offset)
-            self._write("recovered", {})
+            self._write("recovered", {"size": len(torn), "payload": hashlib.sha256(torn).digest()})
+
+    def _read(self) -> None:
+        for entry, offset, head in entries(self._storage, self._offset, self._number, self._head):
+            self._follow(entry, offset, head)
 
     def _follow(self, entry: "dict[str, Any]", offset: int, head: bytes) -> None:
         self._offset, self._head = offset, head

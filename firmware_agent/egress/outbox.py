@@ -18,12 +18,12 @@ class Outbox:
     def __len__(self) -> int:
         return len(self._waiting)
 
-    def put(self, release: Release) -> "Release | None":
-        """Add at the end; return the oldest if it had to make room."""
+    def put(self, release: Release, under_way: "Release | None") -> "Release | None":
+        """Add at the end; return the oldest that is not under way if it had to make room."""
         self._waiting.append(release)
         if len(self._waiting) <= self._limit:
             return None
-        oldest = self._waiting.pop(0)
+        oldest = self._waiting.pop(1 if self._waiting[0] is under_way else 0)
         self.dropped[oldest.purpose] = self.dropped.get(oldest.purpose, 0) + 1
         return oldest
 
@@ -38,7 +38,9 @@ class Outbox:
 
     def purge(self, keep: "Callable[[Release], bool]") -> "list[Release]":
         """Remove and return every release that `keep` does not vouch for."""
-        gone = [release for release in self._waiting if not keep(release)]
-        if gone:
-            self._waiting = [release for release in self._waiting if release not in gone]
+        kept: "list[Release]" = []
+        gone: "list[Release]" = []
+        for release in self._waiting:
+            (kept if keep(release) else gone).append(release)
+        self._waiting = kept
         return gone

@@ -91,6 +91,13 @@ def _name(error: BaseException, with_certificate: bool) -> tuple[str, str, str]:
     return "network", "the network fails (%s)" % type(error).__name__, "check the network and try `doctor`"
 
 
+def unasked(where: str) -> UplinkError:
+    """The broker sends what a client that subscribes to nothing never gets."""
+    return UplinkError(
+        "broker_talks", f"{where}: the broker sends messages that nobody asked for; look into its set-up"
+    )
+
+
 def not_authorised(where: str, why: str) -> UplinkError:
     """The broker answered the MQTT hand-shake with a refusal."""
     return UplinkError(

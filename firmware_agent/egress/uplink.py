@@ -26,8 +26,8 @@ class Uplink:
         wire.on_ready = self.pump
 
     def offer(self, release: Release) -> None:
-        """Queue a release; the oldest is dropped, and recorded, if the outbox is full."""
-        pushed_out = self.outbox.put(release)
+        """Queue a release; the oldest is dropped, and counted, if the outbox is full."""
+        pushed_out = self.outbox.put(release, self._flying)
         if pushed_out is not None:
             self._forget(pushed_out)
 
@@ -38,7 +38,8 @@ class Uplink:
             if release is None:
                 return
             if not self.wire.ready:
-                self.wire.open()
+                if self._may_leave(release):  # no connection for what may not leave any more
+                    self.wire.open()
                 return
             try:
                 self._flying = release
@@ -49,23 +50,24 @@ class Uplink:
                 self._forget(release)
                 self._flying = None
 
+    def cut(self) -> None:
+        """Consent was narrowed: nothing that the wire, its client or the kernel still holds goes on its way."""
+        self.wire.reset()
+        self._flying = None
+
     def purge(self) -> int:
-        """Forget every release that consent no longer covers, in the wire's memory too; return how many."""
+        """Forget every waiting release that consent no longer covers; return how many."""
         gone = self.outbox.purge(self._may_leave)
-        if self._flying in gone:
-            self.wire.reset()
-            self._flying = None
         for release in gone:
             self._forget(release)
         if gone:
             self._ledger.settle()
         return len(gone)
 
-    def rest(self) -> None:
-        """No purpose of this recipient is permitted: forget everything and close the link."""
-        self.purge()
-        self.wire.reset()
-        self._flying = None
+    def close(self) -> None:
+        """The agent ends: cut, and never connect again."""
+        self.wire.on_ready = _nothing
+        self.cut()
 
     def _may_leave(self, release: Release) -> bool:
         try:
@@ -83,3 +85,7 @@ class Uplink:
         self.outbox.remove(release)
         self._ledger.close(release, event)
         self._gate.close(release)
+
+
+def _nothing() -> None:
+    return None

@@ -21,7 +21,7 @@ import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
 
 from firmware_agent.egress.endpoint import Endpoint, tls_context
-from firmware_agent.egress.trouble import explain, not_authorised
+from firmware_agent.egress.trouble import explain, not_authorised, unasked
 from firmware_agent.errors import UplinkError
 from firmware_agent.model import Release
 
@@ -41,12 +41,14 @@ class MqttWire:
         self.trouble: UplinkError | None = None
         self.on_done: Callable[[Release, str], None] = lambda release, event: None
         self.on_ready: Callable[[], None] = lambda: None
+        self.on_trouble: Callable[[], None] = lambda: None
         self._link: _Link | None = None
         self._task: asyncio.Task[None] | None = None
         self._connected = False
         self._flying: Release | None = None
         self._failures = 0
         self._not_before = 0.0
+        self._deadline: asyncio.TimerHandle | None = None
 
     @property
     def ready(self) -> bool:
@@ -64,6 +66,7 @@ class MqttWire:
         if self._link is None or not self.ready:
             raise UplinkError("not_ready", f"{self.endpoint.where}: not connected, or a release is under way")
         self._flying = release
+        self._deadline = asyncio.get_running_loop().call_later(3 * self.endpoint.timeout, self._overdue, release)
         if not self._link.publish(self.endpoint.topic, release.payload, 0 if release.media else 1):
             self._lost(ConnectionError())
 
@@ -77,6 +80,7 @@ class MqttWire:
             self._link = None
         self._connected = False
         self._flying = None
+        self._settled()
 
     async def _connect(self) -> None:
         try:
@@ -98,9 +102,20 @@ class MqttWire:
     def landed(self) -> None:
         """paho says that the release under way is acknowledged (QoS 1) or handed to the kernel (QoS 0)."""
         release, self._flying = self._flying, None
+        self._settled()
         if release is not None:
             self.on_done(release, "unknown" if release.media else "acknowledged")
             asyncio.get_running_loop().call_soon(self.on_ready)
+
+    def _overdue(self, release: Release) -> None:
+        """The broker took a release and never confirmed it."""
+        if self._flying is release:
+            self._lost(TimeoutError())
+
+    def _settled(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
 
     def _lost(self, error: BaseException) -> None:
         """The link is gone; what was under way stays in the outbox."""
@@ -114,6 +129,7 @@ class MqttWire:
         pause = min(_LONGEST_PAUSE, 2.0 ** min(self._failures, 6)) * random.uniform(0.5, 1.0)  # noqa: S311 - jitter
         self._failures += 1
         self._not_before = asyncio.get_running_loop().time() + pause
+        self.on_trouble()
 
     def lost(self, link: "_Link", error: BaseException) -> None:
         """paho says that this connection ended."""
@@ -121,10 +137,41 @@ class MqttWire:
             self._lost(error)
 
 
+class _Narrow:
+    """What paho gets of the connection: it may send, and hear three things, each of at most four bytes.
+
+    We subscribe to nothing, so a broker has only CONNACK, PUBACK and PINGRESP to say; whatever claims to be longer ends
+    the connection before a byte of it is stored. `trouble` keeps why reading failed: with TLS 1.3 a broker refuses our
+    certificate only after the hand-shake, and paho swallows the reason.
+    """
+
+    _LONGEST = 4
+
+    def __init__(self, sock: socket.socket, where: str) -> None:
+        self.trouble: Exception | None = None
+        self._sock = sock
+        self._where = where
+
+    def recv(self, size: int) -> bytes:
+        if size > self._LONGEST:
+            self.trouble = unasked(self._where)
+            raise ConnectionAbortedError
+        try:
+            return self._sock.recv(size)
+        except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            raise
+        except OSError as error:
+            self.trouble = error
+            raise
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._sock, name)
+
+
 class _OnSocket(mqtt.Client):
     """paho on a socket that is already connected; this is its one place that would make one."""
 
-    finished: socket.socket
+    finished: _Narrow
 
     def _create_socket(self) -> Any:
         return self.finished
@@ -145,7 +192,7 @@ class _Link:
             protocol=mqtt.MQTTv311,
             reconnect_on_failure=False,
         )
-        client.finished = sock
+        self._narrow = client.finished = _Narrow(sock, wire.endpoint.where)
         client.max_inflight_messages_set(1)
         client.on_connect = self._on_connect
         client.on_disconnect = self._on_disconnect
@@ -207,28 +254,13 @@ class _Link:
             self._wire.landed()
 
     def _on_disconnect(self, client: Any, data: Any, flags: Any, reason: Any, properties: Any) -> None:
-        why = getattr(self._sock, "trouble", None) or ConnectionResetError()
+        why = self._narrow.trouble or ConnectionResetError()
         if self._wire is None:
             return
         if not self.accepted.done():
             self.accepted.set_exception(why)
         else:
             self._loop.call_soon(self._wire.lost, self, why)
-
-
-class _TlsSocket(ssl.SSLSocket):
-    """Remembers why reading failed: with TLS 1.3 a broker refuses our certificate only after the hand-shake."""
-
-    trouble: OSError | None = None
-
-    def recv(self, buflen: int = 1024, flags: int = 0) -> bytes:
-        try:
-            return super().recv(buflen, flags)
-        except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
-            raise
-        except OSError as error:
-            self.trouble = error
-            raise
 
 
 async def dial(endpoint: Endpoint) -> socket.socket:
@@ -254,7 +286,6 @@ async def dial(endpoint: Endpoint) -> socket.socket:
 
 
 async def _shake_hands(context: ssl.SSLContext, sock: socket.socket, host: str) -> ssl.SSLSocket:
-    context.sslsocket_class = _TlsSocket
     tls = context.wrap_socket(sock, server_hostname=host, do_handshake_on_connect=False)
     try:
         while True:
@@ -284,3 +315,18 @@ async def _until(sock: socket.socket, which: str) -> None:
         await happened
     finally:
         remove(sock)
+
+
+async def probe(recipient: str, endpoint: Endpoint) -> UplinkError | None:
+    """Connect as the agent would, send nothing, go; None or what is wrong."""
+    wire = MqttWire(recipient, endpoint)
+    ready = asyncio.Event()
+    wire.on_ready = ready.set
+    wire.on_trouble = ready.set
+    wire.open()
+    try:
+        await ready.wait()
+    finally:
+        found = wire.trouble
+        wire.reset()
+    return found

@@ -2,7 +2,8 @@
 
 import pytest
 
-from firmware_agent.consent.store import ConsentStore
+from firmware_agent.consent.store import ConsentStore, storage_key
+from firmware_agent.errors import FormatError
 from firmware_agent.model import GIVEN, REFUSED, WITHDRAWN
 from host_tests.fakes import Dice, MemoryStorage, PowerCut, World
 
@@ -156,3 +157,33 @@ def test_ok__deciding_again_after_damage_revives_nothing_else():
         files = dict(world.storage.files)
         files.pop(name, None)
         assert reopened(files) <= {"print_history"}
+
+
+@pytest.mark.attack(2)
+def test_fail__a_lost_key_that_comes_back_revives_nothing():
+    storage = MemoryStorage()
+    keys = [bytes([number]) * 32 for number in (1, 2)]
+
+    def entropy(count):
+        return keys.pop(0)
+
+    policy = World().catalogue.policy("snapshot", "lightmake")
+
+    def put(state):
+        ConsentStore(storage, storage_key(storage, entropy)).put("snapshot", "lightmake", state, policy, "o", "t", 1)
+
+    put(REFUSED)
+    put(GIVEN[0])
+    old = storage.files.pop("consent.key")
+    put(WITHDRAWN)
+    storage.files["consent.key"] = old
+    record, floor, trouble = ConsentStore(storage, storage_key(storage, entropy)).current("snapshot", "lightmake")
+    assert record is None and floor is None and trouble == "consent_unreadable"
+
+
+def test_fail__a_decision_that_could_not_be_read_back_is_not_stored():
+    world = played([("snapshot", GIVEN[0])])
+    for state, until in (("Yes", None), (GIVEN[0], "soon"), (GIVEN[0], True)):
+        with pytest.raises(FormatError):
+            world.decide("snapshot", state, until)
+    assert reopened(world.storage.files) == {"snapshot"}

@@ -48,7 +48,7 @@ def test_fail__any_flipped_byte_is_found_and_placed():
     data = bytes(world.storage.files[NAME])
     starts = [0] + [offset for _, offset, _ in entries(world.storage)]
     for place in range(len(data)):
-        world.storage.files[NAME] = data[:place] + bytes([data[place] ^ 1]) + data[place + 1 :]
+        world.storage.files[NAME] = data[:place] + bytes([data[place] ^ (1 << place % 8)]) + data[place + 1 :]
         with pytest.raises(Broken) as caught:
             rows(world.storage)
         entry = len([start for start in starts if start <= place])
@@ -85,10 +85,35 @@ def test_ok__a_torn_tail_is_cut_and_said():
     data = bytes(world.storage.files[NAME])
     last = [offset for _, offset, _ in entries(world.storage)][-2]
     for cut in range(last + 1, len(data)):
-        storage = MemoryStorage({NAME: data[:cut]})
-        Ledger(storage, world.now)
-        events = [row["event"] for row in rows(storage)]
-        assert events[-1] == "recovered" and len(events) == 9, cut
+        for tail in (data[last:cut], bytes(cut - last)):  # the beginning of an entry, or zeros in its place
+            storage = MemoryStorage({NAME: data[:last] + tail})
+            Ledger(storage, world.now)
+            found = rows(storage)
+            assert found[-1]["event"] == "recovered" and len(found) == 9, cut
+            assert found[-1]["size"] == len(tail)
+
+
+@pytest.mark.clause("L17")
+def test_fail__a_changed_length_cuts_no_history_in_silence():
+    world = told()
+    for _ in range(4):
+        world.ledger.decided(world.grant())
+    data = bytes(world.storage.files[NAME])
+    starts = [0] + [offset for _, offset, _ in entries(world.storage)]
+    cut = 0
+    for start in starts[:-1]:
+        for place in (start, start + 1):
+            for bit in range(8):
+                storage = MemoryStorage({NAME: data[:place] + bytes([data[place] ^ (1 << bit)]) + data[place + 1 :]})
+                try:
+                    Ledger(storage, world.now)
+                except Broken as broken:
+                    assert broken.offset == start
+                    continue
+                found = rows(storage)[-1]  # taken for a torn tail: only near the end, and said with its size
+                assert found["event"] == "recovered" and found["size"] == len(data) - start <= 1058
+                cut += 1
+    assert cut < len(starts)
 
 
 def test_fail__nothing_leaves_when_the_ledger_cannot_be_written():

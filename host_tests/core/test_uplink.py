@@ -139,9 +139,31 @@ def test_ok__what_is_under_way_when_consent_goes_is_cut():
     offer(world, 2)
     world.pump()
     world.withdraw()
-    world.uplink.purge()
+    world.uplink.cut()
     assert world.wire.flying is None and not world.wire.connected
+    world.uplink.purge()
     assert events(world) == ["attempted", "unknown", "dropped"]
+
+
+def test_ok__a_full_outbox_never_drops_what_is_under_way():
+    world = World(answers=False, limit=2)
+    world.grant()
+    offer(world, 1)
+    world.uplink.pump()
+    under_way = world.wire.flying
+    offer(world, 5)
+    assert under_way in world.uplink.outbox._waiting and len(world.uplink.outbox) == 2
+    world.wire.answer()
+    assert events(world).count("acknowledged") == 1 and events(world).count("unknown") == 0
+
+
+def test_fail__no_connection_for_what_was_withdrawn_meanwhile():
+    world = World()
+    world.grant()
+    offer(world, 3)
+    world.withdraw()
+    world.pump()
+    assert world.wire.opened == 0
 
 
 def test_ok__a_full_outbox_drops_the_oldest_and_counts():

@@ -1,0 +1,84 @@
+"""Who may hold what leads out, and which modules of the standard library the agent uses at all.
+
+exits.py proves which files open something. This proves who can use what they opened: a second caller of the wire or of
+the printer's reader would be a fourth exit without a socket of its own.
+"""
+
+import ast
+
+from checks.core import PACKAGE
+from checks.exits import OUTSIDE
+
+# module: (the names it may hand out, and who may take each)
+HANDLES = {
+    f"{PACKAGE}.egress.wire_mqtt": {
+        "MqttWire": (f"{PACKAGE}/cli/build.py",),  # hands it to the door and to the uplink, and keeps none
+        "probe": (f"{PACKAGE}/cli/doctor.py",),  # connects, sends nothing
+    },
+    f"{PACKAGE}.telemetry.http": {
+        "get_json": (f"{PACKAGE}/telemetry/sources/octoprint.py",),
+        "StatusError": (f"{PACKAGE}/telemetry/sources/octoprint.py",),
+    },
+}
+# fmt: off
+STANDARD = {
+    "argparse", "asyncio", "binascii", "collections", "contextlib", "dataclasses", "datetime", "fcntl",
+    "hashlib", "hmac", "ipaddress", "itertools", "json", "logging", "math", "os",
+    "pathlib", "random", "re", "secrets", "shutil", "signal", "socket", "ssl",
+    "stat", "struct", "sys", "textwrap", "time", "tomllib", "typing", "urllib",
+}
+# fmt: on
+LIBRARIES = {"paho", "h11", "cryptography", PACKAGE}
+# The door calls `write` on a wire, files and consoles have one, too: only these files may call any.
+WRITERS = (
+    f"{PACKAGE}/egress/door.py",
+    f"{PACKAGE}/consent/slots.py",  # storage
+    f"{PACKAGE}/consent/store.py",
+    f"{PACKAGE}/device/",
+    f"{PACKAGE}/owner/presence.py",  # the terminal
+    f"{PACKAGE}/telemetry/http.py",  # the request for a page of the printer's own server
+)
+
+
+def check(files: dict[str, str]) -> list[str]:
+    """Imports of handles by others, modules that are not on the list, calls of `write` and `publish` elsewhere."""
+    findings = []
+    for path, text in files.items():
+        if path.startswith(OUTSIDE):
+            continue
+        for node in ast.walk(ast.parse(text)):
+            findings += [f"{path}:{node.lineno}: {why}" for why in _node(path, node)]
+    return findings
+
+
+def _node(path: str, node: ast.AST) -> list[str]:
+    if isinstance(node, ast.Import):
+        return [why for alias in node.names for why in _module(alias.name) + _whole(alias.name)]
+    if isinstance(node, ast.ImportFrom) and node.module:
+        found = _module(node.module)
+        for alias in node.names:
+            found += _name(path, node.module, alias.name) + _whole(f"{node.module}.{alias.name}")
+        return found
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+        if node.func.attr == "write" and not path.startswith(WRITERS):
+            return ["calls write(); what leaves goes through Door.send, files through the device's storage"]
+        if node.func.attr == "publish" and path != f"{PACKAGE}/egress/wire_mqtt.py":
+            return ["calls publish(); what leaves goes through Door.send"]
+    return []
+
+
+def _module(name: str) -> list[str]:
+    if name.partition(".")[0] in STANDARD | LIBRARIES:
+        return []
+    return [f"imports {name}, which is not on the list of tools/checks/handles.py; see what it can reach first"]
+
+
+def _whole(module: str) -> list[str]:
+    return [f"imports {module} as a whole; take the one name of it that is needed"] if module in HANDLES else []
+
+
+def _name(path: str, module: str, name: str) -> list[str]:
+    allowed = HANDLES.get(module, {}).get(name, ())
+    if module not in HANDLES or path in allowed:
+        return []
+    return [f"takes {name} of {module}; only {', '.join(allowed) or 'nobody'} may"]
