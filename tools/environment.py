@@ -9,6 +9,6 @@ _PYTHON = ROOT / ".venv/bin/python"
 
 if Path(sys.prefix) != ROOT / ".venv":
     if not _PYTHON.exists():
-        sys.exit(f"{sys.argv[0]}: there is no .venv yet; run `make setup` first")
+        sys.exit(f"{sys.argv[0]}: there is no .venv yet; `make setup` makes it")
     os.execv(_PYTHON, [str(_PYTHON), *sys.argv])  # noqa: S606 - the same command
 sys.path.insert(0, str(ROOT))

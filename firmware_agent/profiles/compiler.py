@@ -11,7 +11,7 @@ from firmware_agent.errors import ConfigError
 SENSITIVITIES = ("low", "personal", "sensitive", "identifying")
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
 _TOPIC = re.compile(r"[a-z0-9_-]{1,40}(/[a-z0-9_-]{1,40}){0,5}")
-_CLAUSE = re.compile(r"[LPC][0-9]{1,2}")
+_CLAUSE = re.compile(r"[A-Z]{1,3}[0-9]{1,3}")
 _SPAN = re.compile(r"([0-9]{1,6}) (s|min|h|d)")
 _SECONDS = {"s": 1, "min": 60, "h": 3600, "d": 86400}
 _MIN = -(2**53)
@@ -169,12 +169,12 @@ class _Compiler:
     def known(self, where: str, row: Any, needed: tuple[str, ...], optional: tuple[str, ...]) -> None:
         if not isinstance(row, dict):
             raise ConfigError(f"{self.file}: {where}: must be a table")
+        for key in row:  # first: a misspelt key would else show as a missing one
+            if key not in needed + optional:
+                raise self.wrong(where, key, "is not a key of this row; allowed: " + ", ".join(needed + optional))
         for key in needed:
             if key not in row:
                 raise self.wrong(where, key, "is missing")
-        for key in row:
-            if key not in needed + optional:
-                raise self.wrong(where, key, "is not a key of this row; allowed: " + ", ".join(needed + optional))
 
     def table(self, rows: dict[str, Any], key: str) -> list[tuple[str, Any]]:
         table = rows[key]
@@ -215,7 +215,7 @@ class _Compiler:
 
     def clause(self, where: str, key: str, value: Any) -> str:
         if not isinstance(value, str) or not _CLAUSE.fullmatch(value):
-            raise self.wrong(where, key, "must be a clause id like L6")
+            raise self.wrong(where, key, "must be one to three capital letters and a number, like L6")
         return value
 
     def wrong(self, where: str, key: str, why: str) -> ConfigError:
