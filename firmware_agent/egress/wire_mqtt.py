@@ -1,35 +1,26 @@
-"""MQTT 3.1.1 over TLS with paho-mqtt: one release under way, nothing kept, nothing that names this device.
+"""The wire: MQTT over TLS to one recipient, one release under way, nothing kept. The only file that opens a way out.
 
-The client id is random for each connection, the session is clean, there is no will, and the topic comes from the
-policy. The connection is made here, without blocking, so that the owner's withdrawal never waits for a network; paho
-gets the finished socket and is driven by the event loop. `reset` closes with a TCP reset and discards the client:
-what paho or the kernel still held is gone (attacks 21 and 23).
+The connection is made here, without blocking, so that the owner's withdrawal never waits for a network; paho (link.py)
+gets the finished socket. `reset` closes with a TCP reset and discards the client: what paho or the kernel still held
+is gone (attack 21).
 """
 
 import asyncio
-import contextlib
 import logging
 import random
-import secrets
 import socket
 import ssl
-import struct
 from collections.abc import Callable
-from typing import Any
-
-import paho.mqtt.client as mqtt
-from paho.mqtt.enums import CallbackAPIVersion
 
 from firmware_agent.egress.endpoint import Endpoint, tls_context
-from firmware_agent.egress.trouble import explain, not_authorised, unasked
+from firmware_agent.egress.link import Link
+from firmware_agent.egress.trouble import explain
 from firmware_agent.errors import UplinkError
 from firmware_agent.model import Release
 
 log = logging.getLogger(__name__)
 
-_KEEPALIVE = 60  # s
 _LONGEST_PAUSE = 60.0  # s between two tries
-_NO_LINGER = struct.pack("ii", 1, 0)
 
 
 class MqttWire:
@@ -42,7 +33,7 @@ class MqttWire:
         self.on_done: Callable[[Release, str], None] = lambda release, event: None
         self.on_ready: Callable[[], None] = lambda: None
         self.on_trouble: Callable[[], None] = lambda: None
-        self._link: _Link | None = None
+        self._link: Link | None = None
         self._task: asyncio.Task[None] | None = None
         self._connected = False
         self._flying: Release | None = None
@@ -86,7 +77,7 @@ class MqttWire:
         try:
             async with asyncio.timeout(self.endpoint.timeout):
                 sock = await dial(self.endpoint)
-            self._link = _Link(sock, self)
+            self._link = Link(sock, self)
             async with asyncio.timeout(self.endpoint.timeout):
                 await self._link.accepted
         except (OSError, EOFError, UplinkError) as error:
@@ -131,136 +122,10 @@ class MqttWire:
         self._not_before = asyncio.get_running_loop().time() + pause
         self.on_trouble()
 
-    def lost(self, link: "_Link", error: BaseException) -> None:
+    def lost(self, link: "Link", error: BaseException) -> None:
         """paho says that this connection ended."""
         if self._link is link:
             self._lost(error)
-
-
-class _Narrow:
-    """What paho gets of the connection: it may send, and hear three things, each of at most four bytes.
-
-    We subscribe to nothing, so a broker has only CONNACK, PUBACK and PINGRESP to say; whatever claims to be longer ends
-    the connection before a byte of it is stored. `trouble` keeps why reading failed: with TLS 1.3 a broker refuses our
-    certificate only after the hand-shake, and paho swallows the reason.
-    """
-
-    _LONGEST = 4
-
-    def __init__(self, sock: socket.socket, where: str) -> None:
-        self.trouble: Exception | None = None
-        self._sock = sock
-        self._where = where
-
-    def recv(self, size: int) -> bytes:
-        if size > self._LONGEST:
-            self.trouble = unasked(self._where)
-            raise ConnectionAbortedError
-        try:
-            return self._sock.recv(size)
-        except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
-            raise
-        except OSError as error:
-            self.trouble = error
-            raise
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._sock, name)
-
-
-class _OnSocket(mqtt.Client):
-    """paho on a socket that is already connected; this is its one place that would make one."""
-
-    finished: _Narrow
-
-    def _create_socket(self) -> Any:
-        return self.finished
-
-
-class _Link:
-    """One connection: paho driven by the running event loop, until `cut`."""
-
-    def __init__(self, sock: socket.socket, wire: MqttWire) -> None:
-        self._loop = asyncio.get_running_loop()
-        self._sock = sock
-        self._wire: MqttWire | None = wire
-        self.accepted: asyncio.Future[None] = self._loop.create_future()
-        client = _OnSocket(
-            CallbackAPIVersion.VERSION2,
-            client_id=secrets.token_hex(8),
-            clean_session=True,
-            protocol=mqtt.MQTTv311,
-            reconnect_on_failure=False,
-        )
-        self._narrow = client.finished = _Narrow(sock, wire.endpoint.where)
-        client.max_inflight_messages_set(1)
-        client.on_connect = self._on_connect
-        client.on_disconnect = self._on_disconnect
-        client.on_publish = self._on_publish
-        client.on_socket_close = lambda *_: self._unhook()  # paho closes by itself when it loses the connection
-        client.on_socket_register_write = lambda *_: self._loop.add_writer(sock, self._write)
-        client.on_socket_unregister_write = lambda *_: self._unhook_writer()
-        self._client = client
-        self._loop.add_reader(sock, self._read)
-        self._timer = self._loop.call_later(1, self._misc)
-        client.connect_async(wire.endpoint.host, wire.endpoint.port, _KEEPALIVE)
-        client.reconnect()
-
-    def publish(self, topic: str, payload: bytes, qos: int) -> bool:
-        """Hand one message over, never retained; False if the connection is gone."""
-        return self._client.publish(topic, payload, qos=qos, retain=False).rc == mqtt.MQTT_ERR_SUCCESS
-
-    def cut(self) -> None:
-        """TCP reset; nothing of this client is used again."""
-        self._wire = None
-        self._unhook()
-        with contextlib.suppress(OSError):
-            self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
-        self._sock.close()
-        self.accepted.cancel()
-
-    def _unhook(self) -> None:
-        self._timer.cancel()
-        if self._sock.fileno() >= 0:
-            self._loop.remove_reader(self._sock)
-            self._loop.remove_writer(self._sock)
-
-    def _unhook_writer(self) -> None:
-        if self._sock.fileno() >= 0:
-            self._loop.remove_writer(self._sock)
-
-    def _read(self) -> None:
-        self._client.loop_read()
-        while self._wire is not None and isinstance(self._sock, ssl.SSLSocket) and self._sock.pending():
-            self._client.loop_read()
-
-    def _write(self) -> None:
-        self._client.loop_write()
-
-    def _misc(self) -> None:
-        self._timer = self._loop.call_later(1, self._misc)
-        self._client.loop_misc()
-
-    def _on_connect(self, client: Any, data: Any, flags: Any, reason: Any, properties: Any) -> None:
-        if self._wire is None or self.accepted.done():
-            return
-        if reason.is_failure:
-            self.accepted.set_exception(not_authorised(self._wire.endpoint.where, str(reason).lower()))
-        else:
-            self.accepted.set_result(None)
-
-    def _on_publish(self, client: Any, data: Any, mid: int, reason: Any, properties: Any) -> None:
-        if self._wire is not None:
-            self._wire.landed()
-
-    def _on_disconnect(self, client: Any, data: Any, flags: Any, reason: Any, properties: Any) -> None:
-        why = self._narrow.trouble or ConnectionResetError()
-        if self._wire is None:
-            return
-        if not self.accepted.done():
-            self.accepted.set_exception(why)
-        else:
-            self._loop.call_soon(self._wire.lost, self, why)
 
 
 async def dial(endpoint: Endpoint) -> socket.socket:

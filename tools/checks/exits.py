@@ -20,6 +20,9 @@ _EXIT = ("network", "lookup", "dynamic")
 READERS: dict[str, tuple[str, ...]] = {
     f"{PACKAGE}/telemetry/http.py": ("network", "lookup"),  # reads the printer's own server
 }
+SPEAKERS: dict[str, tuple[str, ...]] = {
+    f"{PACKAGE}/egress/link.py": ("network",),  # paho, on a socket that the door's file gives it
+}
 PROCESSES: dict[str, tuple[str, ...]] = {
     f"{PACKAGE}/camera/supervisor.py": ("process", "pair"),  # starts the camera process, joined by a pair of sockets
     f"{PACKAGE}/camera/worker.py": ("inherited",),  # is that process: takes its end of the pair, can open nothing
@@ -34,7 +37,7 @@ NAMES = ("door", "viewer", "panel")
 def table() -> dict[str, tuple[str, ...]]:
     """path -> the kinds of openers that it may hold."""
     rows = {path: _EXIT for path in EXITS.values() if path is not None}
-    return {**rows, **READERS, **PROCESSES}
+    return {**rows, **READERS, **SPEAKERS, **PROCESSES}
 
 
 def check(files: dict[str, str]) -> tuple[list[str], list[str]]:

@@ -15,6 +15,7 @@ HANDLES = {
         "MqttWire": (f"{PACKAGE}/cli/build.py",),  # hands it to the door and to the uplink, and keeps none
         "probe": (f"{PACKAGE}/cli/doctor.py",),  # connects, sends nothing
     },
+    f"{PACKAGE}.egress.link": {"Link": (f"{PACKAGE}/egress/wire_mqtt.py",)},
     f"{PACKAGE}.telemetry.http": {
         "get_json": (f"{PACKAGE}/telemetry/sources/octoprint.py",),
         "StatusError": (f"{PACKAGE}/telemetry/sources/octoprint.py",),
@@ -29,6 +30,7 @@ STANDARD = {
 }
 # fmt: on
 LIBRARIES = {"paho", "h11", "cryptography", PACKAGE}
+PUBLISHERS = (f"{PACKAGE}/egress/wire_mqtt.py", f"{PACKAGE}/egress/link.py")
 # The door calls `write` on a wire, files and consoles have one, too: only these files may call any.
 WRITERS = (
     f"{PACKAGE}/egress/door.py",
@@ -62,7 +64,7 @@ def _node(path: str, node: ast.AST) -> list[str]:
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
         if node.func.attr == "write" and not path.startswith(WRITERS):
             return ["calls write(); what leaves goes through Door.send, files through the device's storage"]
-        if node.func.attr == "publish" and path != f"{PACKAGE}/egress/wire_mqtt.py":
+        if node.func.attr == "publish" and path not in PUBLISHERS:
             return ["calls publish(); what leaves goes through Door.send"]
     return []
 
