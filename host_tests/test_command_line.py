@@ -95,10 +95,14 @@ def test_ok__refuse_withdraw_all_and_a_grant_with_an_end(rig):
     assert "the owner refused" in call(rig, "consent", "show")[1]
     code, shown = at_the_terminal(rig, "consent", "grant", "snapshot", answer="no")
     assert code == 3 and "Nothing changed: snapshot -> lightmake is STILL ALLOWED" in shown
-    assert "It was not allowed, and stays so: print_hist" in call(rig, "consent", "withdraw", "print_history")[1]
+    assert "print_history -> lightmake was not allowed" in call(rig, "consent", "withdraw", "print_history")[1]
     shown = call(rig, "consent", "withdraw", "--all")[1]
-    assert shown.count("Withdrawn:") == 1 and shown.count("It was not allowed") == 2
-    assert "the owner refused" in call(rig, "consent", "show")[1]
+    assert shown.count("Withdrawn:") == 1 and shown.count("was not allowed") == 2
+    before = events(rig)
+    assert call(rig, "consent", "withdraw", "--all")[1].count("was not allowed") == 3
+    assert events(rig) == before
+    shown = call(rig, "consent", "show")[1]
+    assert "the owner refused" in shown and "the owner withdrew" in shown and "nobody has decided" in shown
     assert "ALLOWED" not in call(rig, "consent", "show")[1]
 
 
@@ -200,6 +204,48 @@ def test_fail__a_ledger_cut_or_replaced_is_found_by_the_decisions_it_lacks(rig):
         assert call(rig, "doctor")[0] == 1 and call(rig, "ledger", "show")[0] == 1
 
 
+@pytest.mark.attack(2)
+def test_fail__a_consent_that_damage_hides_is_withdrawn_all_the_same(rig):
+    call(rig, "consent", "refuse", "snapshot")
+    assert at_the_terminal(rig, "consent", "grant", "snapshot")[0] == 0
+    state = rig.device.storage.directory
+    for name in ("consent.0", "consent.1", "floor.0", "floor.1"):
+        kept = {path.name: path.read_bytes() for path in state.iterdir()}
+        (state / name).unlink()
+        assert call(rig, "consent", "withdraw", "snapshot")[0] == 0
+        (state / name).write_bytes(kept[name])
+        assert "ALLOWED" not in call(rig, "consent", "show")[1], name
+        for other, data in kept.items():
+            (state / other).write_bytes(data)
+
+
+@pytest.mark.clause("L17")
+def test_ok__a_head_that_was_kept_shows_a_cut_end(rig):
+    call(rig, "consent", "refuse", "snapshot")
+    whole = (rig.device.storage.directory / "ledger").read_bytes()
+    call(rig, "consent", "grant", "print_history")  # refused: there is no terminal
+    head = re.search(r"head ([0-9a-f]{64})", call(rig, "ledger", "verify")[1])[1]
+    assert call(rig, "ledger", "verify", "--head", head)[0] == 0
+    (rig.device.storage.directory / "ledger").write_bytes(whole)
+    assert call(rig, "ledger", "verify")[0] == 0
+    code, shown, _ = call(rig, "ledger", "verify", "--head", head)
+    assert code == 1 and "no entry has the head you gave" in shown
+
+
+def test_ok__what_root_writes_belongs_to_the_directory_s_owner(rig):
+    state = rig.device.storage.directory
+    root = os.geteuid() == 0
+    owner = 65534 if root else os.geteuid()  # without root there is only one user to write for
+    for path in (state, *state.iterdir()):
+        os.chown(path, owner, -1)
+    call(rig, "consent", "refuse", "snapshot")
+    assert {path.stat().st_uid for path in state.iterdir()} == {owner}
+    if root:
+        os.chown(state / "ledger", 0, 0)
+    code, shown, _ = call(rig, "doctor")
+    assert (code == 1) == root == ("does not belong to the owner of the directory" in flat(shown))
+
+
 def test_fail__doctor_names_a_consent_store_that_is_gone(rig):
     call(rig, "consent", "refuse", "snapshot")
     for name in ("consent.0", "consent.1"):
@@ -235,7 +281,7 @@ class Doctor:
 def test_ok__doctor_finds_what_is_wrong_and_says_what_to_do(tmp_path):
     doctor = Doctor(tmp_path)
     code, shown = doctor.lines(doctor.authority.issue("device", end=300))
-    assert code == 0 and "wrong" not in shown and "not tried, for nothing is allowed yet" in shown
+    assert code == 0 and "wrong" not in shown and "not tried, for nothing is allowed" in shown
     code, shown = doctor.lines(doctor.authority.issue("device", end=300), "--connect")
     assert code == 1 and "nothing listens there" in shown and "start the broker" in shown
     code, shown = doctor.lines(doctor.authority.issue("old", start=-9, end=-2))

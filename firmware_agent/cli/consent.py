@@ -55,22 +55,26 @@ def withdraw(made: Parts, options: Namespace) -> int:
     """Store a withdrawal of what was given; a running agent stops before its next publish."""
     pairs = made.catalogue.pairs() if options.all else [_pair(made, options)]
     given = [pair for pair in pairs if _may_be_given(made, *pair)]
-    others = [pair for pair in pairs if pair not in given]
-    # What was not allowed is refused anew all the same: a consent that damage hides must not come back.
-    failed = _narrow(made, given, WITHDRAWN, "Withdrawn")
-    return _narrow(made, others, REFUSED, "It was not allowed, and stays so") or failed
+    for purpose, recipient in pairs:
+        if (purpose, recipient) not in given:
+            print(f"{purpose} -> {recipient} was not allowed: there is nothing to withdraw.")
+    return _narrow(made, given, WITHDRAWN, "Withdrawn")
 
 
 def _may_be_given(made: Parts, purpose: str, recipient: str) -> bool:
-    """Whether a consent is stored, even one that no longer holds; if nobody can tell, yes."""
-    record, _, trouble = made.consents.current(purpose, recipient)
-    return trouble == "consent_unreadable" or (record is not None and record.state in GIVEN)
+    """Whether a consent is stored, even one that no longer holds; yes if damage may hide one, lest it come back."""
+    record, floor, trouble = made.consents.current(purpose, recipient)
+    if trouble == "consent_unreadable" or made.consents.trouble():
+        return True
+    if record is None or (floor is not None and record.sequence < floor):
+        return floor is not None
+    return record.state in GIVEN
 
 
 def _narrow(made: Parts, pairs: list[tuple[str, str]], state: str, word: str) -> int:
     records = [_put(made, purpose, recipient, state, None) for purpose, recipient in pairs]  # before anything can fail
     for purpose, recipient in pairs:
-        print(f"{word}: {purpose} -> {recipient}. Nothing of it leaves from now on.")
+        print(words.wrap(f"{word}: {purpose} -> {recipient}. Nothing of it leaves from now on."))
     try:
         ledger = made.ledger()
         for record in records:

@@ -46,8 +46,12 @@ def _state(made: Parts) -> Iterator[Finding]:
     open_to_others = [path for path in (directory, *directory.iterdir()) if path.stat().st_mode & 0o077]
     for path in open_to_others:
         yield "wrong", f"{path}: other users can get at it; chmod go= {path}"
-    if not open_to_others:
-        yield "ok", f"{directory}: only this user can get at it"
+    owner = directory.stat().st_uid
+    strange = [path for path in directory.iterdir() if path.stat().st_uid != owner]
+    for path in strange:
+        yield "wrong", f"{path}: does not belong to the owner of the directory; chown --reference={directory} {path}"
+    if not open_to_others and not strange:
+        yield "ok", f"{directory}: only its owner, user {owner}, can get at it"
     for line in made.consents.trouble():
         yield "wrong", f"consent store, {line}; what it held counts as not allowed: decide again"
     reasons = {made.gate.decide(*pair).reason for pair in made.catalogue.pairs()}
@@ -130,7 +134,7 @@ async def _brokers(made: Parts, connect: bool) -> list[Finding]:
         allowed = any(made.gate.decide(*pair).allowed for pair in made.catalogue.pairs() if pair[1] == name)
         if not (allowed or connect):
             findings.append(
-                ("note", f"uplink.{name}: not tried, for nothing is allowed yet; --connect tries it all the same")
+                ("note", f"uplink.{name}: not tried, for nothing is allowed; --connect tries it all the same")
             )
             continue
         trouble = await probe(name, endpoint(made.catalogue, name, row))

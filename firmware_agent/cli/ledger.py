@@ -23,7 +23,7 @@ def show(made: Parts, options: Namespace) -> int:
         if words.day(row["time"]) != day:
             day = words.day(row["time"])
             print(day)
-        print("  " + words.entry(row))
+        print(words.wrap(words.entry(row), "  ", " " * 27))
     if not rows:
         print("The ledger is empty.")
     for line in cut_off(made) if trouble is None else [f"{trouble}; what comes after is not shown"]:
@@ -34,10 +34,11 @@ def show(made: Parts, options: Namespace) -> int:
 
 def verify(made: Parts, options: Namespace) -> int:
     """Walk the whole chain, and look whether every decision that counts is in it."""
-    count, head = 0, START
+    count, head, seen = 0, START, options.head is None
     try:
         for row, _, reached in entries(made.device.storage):
             count, head = row["number"], reached
+            seen = seen or reached.hex() == options.head
             if row["event"] == "found":
                 print(f"note: entry {count}: {words.entry(row)}")
     except Broken as error:
@@ -46,10 +47,12 @@ def verify(made: Parts, options: Namespace) -> int:
     lines = cut_off(made)
     for line in lines:
         print(f"wrong: {line}")
-    if lines:
+    if not seen:
+        print("wrong: no entry has the head you gave: entries were cut off the end, or this is another ledger")
+    if lines or not seen:
         return 1
     print(f"ok: {count} entries, none changed, head {head.hex()}")
-    print(words.wrap("Keep the head elsewhere: entries cut from the end since then show only against it."))
+    print(words.wrap("Keep the head elsewhere: a cut end shows when you give it back with --head."))
     return 0
 
 

@@ -54,7 +54,8 @@ def _find() -> Path:
     for place in PLACES:
         if place.exists():
             return place
-    raise ConfigError(f"no configuration: none of {', '.join(map(str, PLACES))}; name one with --config")
+    hint = " (the demonstration's is .demo/agent.toml)" if Path(".demo/agent.toml").exists() else ""
+    raise ConfigError(f"no configuration: none of {', '.join(map(str, PLACES))}; name one with --config{hint}")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -77,7 +78,7 @@ def _parser() -> argparse.ArgumentParser:
     trial.add_argument("--directory", type=Path, default=Path(".demo"), help="where it keeps its state (.demo)")
     trial.add_argument("--seconds", type=float, help="end by itself after so many")
     decisions = commands.add_parser("consent", help="decide what may leave").add_subparsers(
-        required=True, metavar="WHAT"
+        required=True, metavar="grant|refuse|withdraw|show"
     )
     for name, command, text in (
         ("grant", consent.grant, "allow a purpose (at the device)"),
@@ -94,12 +95,14 @@ def _parser() -> argparse.ArgumentParser:
     add(decisions, "show", consent.show, "every purpose, what it means, and what was decided")
     add(commands, "show", show.show, "the exact payload that would leave now, and why each other field stays")
     books = commands.add_parser("ledger", help="what left, what was refused").add_subparsers(
-        required=True, metavar="WHAT"
+        required=True, metavar="show|verify"
     )
     add(books, "show", ledger.show, "the last entries").add_argument(
         "--last", type=_positive, default=40, metavar="N", help="how many (40)"
     )
-    add(books, "verify", ledger.verify, "check the whole chain")
+    add(books, "verify", ledger.verify, "check the whole chain").add_argument(
+        "--head", metavar="H", help="a head that you kept: the ledger must still contain it"
+    )
     add(commands, "doctor", doctor.doctor, "what is wrong and what to do").add_argument(
         "--connect", action="store_true", help="try the broker even if nothing is allowed (it sees this address)"
     )

@@ -30,7 +30,7 @@ async def until_stopped(made: Parts, seconds: float | None = None) -> None:
 
     def tell(entry: dict[str, Any]) -> None:
         if not stopped.is_set():  # what is summed up at the end is for the ledger
-            print(words.entry(entry), flush=True)
+            print(words.wrap(words.entry(entry), rest=" " * 25), flush=True)
 
     agent = build.agent(made, tell)
     loop = asyncio.get_running_loop()

@@ -1,6 +1,7 @@
 """Linux: files of one private directory, the kernel's entropy, the system clock."""
 
 import contextlib
+import errno
 import fcntl
 import os
 import time
@@ -14,6 +15,8 @@ _BUILT = 1_760_000_000  # no device runs this agent before it was written: an ea
 
 class LinuxStorage:
     """Named files in `directory` (mode 0700, files 0600). Every write is on the disk when it returns.
+
+    What root writes belongs to the directory's owner, so that an owner's `sudo` never locks the service out.
 
     StorageError, naming the file and the system's reason, if one cannot be read or written.
     """
@@ -56,7 +59,8 @@ class LinuxStorage:
     @contextlib.contextmanager
     def lock(self) -> Iterator[None]:
         """One writer at a time, across processes."""
-        fd = os.open(self.directory / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        with self._told("lock"):
+            fd = self._open("lock", os.O_RDWR)
         try:
             fcntl.flock(fd, fcntl.LOCK_EX)
             yield
@@ -66,7 +70,8 @@ class LinuxStorage:
     @contextlib.contextmanager
     def claim(self) -> Iterator[None]:
         """Be the one running agent on this directory; ConfigError if there is one."""
-        fd = os.open(self.directory / "running", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        with self._told("running"):
+            fd = self._open("running", os.O_RDWR)
         try:
             try:
                 fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -83,13 +88,23 @@ class LinuxStorage:
         except FileNotFoundError:
             raise
         except OSError as error:
-            raise StorageError(
-                f"{self.directory / name}: {error.strerror}; make room, or give this user the directory back"
-            ) from None
+            raise StorageError(f"{self.directory / name}: {error.strerror}; {self._todo(error)}") from None
+
+    def _todo(self, error: OSError) -> str:
+        if error.errno not in (errno.EACCES, errno.EPERM):
+            return "make room, or repair the file system"
+        return f"run this as the owner of {self.directory} (user {self.directory.stat().st_uid}), or as root"
+
+    def _open(self, name: str, flags: int) -> int:
+        fd = os.open(self.directory / name, flags | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        if os.geteuid() == 0:
+            owner = self.directory.stat()
+            os.fchown(fd, owner.st_uid, owner.st_gid)
+        return fd
 
     def _put(self, name: str, data: bytes, flags: int, truncate: bool) -> None:
         fresh = not (self.directory / name).exists()
-        fd = os.open(self.directory / name, flags | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        fd = self._open(name, flags)
         try:
             view = memoryview(data)
             while view:

@@ -23,7 +23,7 @@ HANDLES = {
 }
 # fmt: off
 STANDARD = {
-    "argparse", "asyncio", "binascii", "collections", "contextlib", "dataclasses", "datetime", "fcntl",
+    "argparse", "asyncio", "binascii", "collections", "contextlib", "dataclasses", "datetime", "errno", "fcntl",
     "hashlib", "hmac", "ipaddress", "itertools", "json", "logging", "math", "os",
     "pathlib", "random", "re", "secrets", "shutil", "signal", "socket", "ssl",
     "stat", "struct", "sys", "textwrap", "time", "tomllib", "typing", "urllib",
