@@ -91,12 +91,27 @@ class OctoPrint:
         """Whether OctoPrint has worked out how much filament a stored file needs."""
         return "gcodeAnalysis" in self.call("files/local/" + urllib.parse.quote(name))
 
+    def quiet(self) -> None:
+        """End whatever a test left under way: until then OctoPrint refuses a new job."""
+        flags = self.call("printer?exclude=sd,temperature")["state"]["flags"]
+        if flags["printing"] or flags["paused"]:
+            with contextlib.suppress(urllib.error.HTTPError):  # it ended by itself meanwhile
+                self.cancel()
+        self.wait("ready for a job", self.ready)
+
+    def ready(self) -> bool:
+        """Whether a job could begin now."""
+        flags = self.call("printer?exclude=sd,temperature")["state"]["flags"]
+        return flags["ready"] and not any(flags[name] for name in ("printing", "paused", "cancelling", "finishing"))
+
     def print_stored(self, name: str) -> None:
         """Select a stored file and print it."""
+        self.quiet()
         self.call("files/local/" + urllib.parse.quote(name), {"command": "select", "print": True})
 
     def upload_and_print(self, name: str, gcode: bytes) -> None:
         """Store a file and print it; a line `@pause` in it pauses the job there."""
+        self.quiet()
         self.upload(name, gcode, then_print=True)
 
     def resume(self) -> None:
