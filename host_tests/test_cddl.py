@@ -10,6 +10,7 @@ from pathlib import Path
 from random import Random
 
 import cbor2
+import cddl_verifier as verifier
 import pytest
 
 from firmware_agent.catalogue import Catalogue
@@ -21,8 +22,6 @@ from firmware_agent.profiles.compiler import compile_profile
 from host_tests.board import replay
 from host_tests.properties import generate
 from host_tests.properties.test_same_bytes import SEED, groups
-
-verifier = pytest.importorskip("cddl_verifier", reason="pip install cddl-verifier (test dependency)")
 
 PUBLISHED = Path(__file__).parents[1] / "firmware_agent/profiles/lightmake.cddl"
 CASES = 6_000

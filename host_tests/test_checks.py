@@ -334,7 +334,6 @@ def sample(root: Path, text: str) -> Path:
     return root
 
 
-@pytest.mark.skipif(not (ROOT / ".venv/bin/ruff").exists(), reason="the programs of tools/check are not installed")
 def test_fail__what_other_programs_find(tmp_path: Path) -> None:
     bad = sample(tmp_path, 'import os\ndef f(a: int) -> bytes:\n    os.nothing()\n    return {**a} # "\n')
     (bad / "tools/odd").write_text("#!/usr/bin/env python3\nimport os\n")
@@ -346,7 +345,6 @@ def test_fail__what_other_programs_find(tmp_path: Path) -> None:
     assert any(line.startswith(f"{CORE_FILE}:4") for line in programs.mpy_cross(bad))
 
 
-@pytest.mark.skipif(not (ROOT / ".venv/stubs_mp/stdlib").exists(), reason="the stubs are installed by tools/check")
 def test_fail__what_only_the_boards_stubs_find(tmp_path: Path) -> None:
     bad = sample(tmp_path, "import time\n\n\ndef f() -> float:\n    return time.monotonic()\n")
     assert not any(line.startswith(CORE_FILE) for line in programs.mypy(bad))
