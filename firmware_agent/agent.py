@@ -19,6 +19,7 @@ log = logging.getLogger(__name__)
 
 TICK = 0.25  # s between two looks at the consent store
 _NOTE_REFUSALS = 60.0  # s between two counts of the same refusal
+_SHORTEST = 1.0  # s between two readings of a source, however often a purpose asks
 _RETRY_SOURCE = 5.0  # s before a source that failed is read again
 
 Pair = tuple[str, str]  # purpose, recipient
@@ -65,8 +66,8 @@ class Agent:
             allowed = [pair for pair in reading.pairs if pair in permits]
             if not allowed:
                 reading.rest()
-            elif not reading.busy and any(self._due(pair) for pair in allowed):
-                reading.begin(self._read(reading.source))
+            elif not reading.busy and reading.may_begin(self._ticks()) and any(self._due(pair) for pair in allowed):
+                reading.begin(self._read(reading.source), self._ticks())
         for uplink in self.uplinks.values():
             uplink.pump()
 
@@ -122,9 +123,9 @@ class Agent:
             for record in records:
                 if names.isdisjoint(record.fields):
                     continue
+                self._last[pair] = self._ticks()  # whether or not the gate agrees: a refusal is no reason to ask faster
                 try:
                     self.uplinks[pair[1]].offer(self.gate.release(record, *pair))
-                    self._last[pair] = self._ticks()
                 except Refused as refusal:
                     self.ledger.refused(refusal)
         for uplink in self.uplinks.values():
@@ -158,6 +159,7 @@ class _Reading:
         self.pairs = pairs
         self._task: asyncio.Task[None] | None = None
         self._awake = False
+        self._begun: float | None = None
 
     @property
     def busy(self) -> bool:
@@ -169,8 +171,13 @@ class _Reading:
             task.result()
         return False
 
-    def begin(self, reading: Coroutine[None, None, None]) -> None:
+    def may_begin(self, now: float) -> bool:
+        """Whether the last reading began long enough ago."""
+        return self._begun is None or now - self._begun >= _SHORTEST
+
+    def begin(self, reading: Coroutine[None, None, None], now: float) -> None:
         self._awake = True
+        self._begun = now
         self._task = asyncio.get_running_loop().create_task(reading)
 
     def rest(self) -> None:

@@ -1,6 +1,7 @@
 """The agent's own promises: off means not read, and what fails is not silent."""
 
 import asyncio
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -8,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from firmware_agent.agent import Agent
-from firmware_agent.errors import SourceError
+from firmware_agent.device.linux import LinuxStorage
+from firmware_agent.errors import SourceError, StorageError
 from firmware_agent.model import Record
 from host_tests.fakes import World
 
@@ -88,6 +90,30 @@ def test_ok__never_more_often_than_the_policy_says():
     play(source, story)
 
 
+def test_ok__a_refused_record_or_an_eager_purpose_is_no_reason_to_read_faster():
+    source = FakeSource()
+    source.offers = ("progress", "job_material")
+    reading = source.read
+
+    async def unfit():
+        await reading()
+        return [Record({"progress": "not a number"})]
+
+    source.read = unfit
+
+    async def story(agent, world, step):
+        world.grant()
+        for _ in range(40):
+            await step(0.25)
+        assert source.readings == 1 and world.wire.arrived == []
+        world.grant("print_history")  # asks at every tick
+        for _ in range(40):
+            await step(0.25)
+        assert source.readings <= 12
+
+    play(source, story)
+
+
 def test_ok__a_source_that_fails_is_said_once_and_stops_nothing():
     source = FakeSource(SourceError("fake: gone; plug it in"))
 
@@ -112,6 +138,16 @@ def test_fail__a_defect_in_a_source_is_not_swallowed():
             await step()
 
     play(source, story)
+
+
+def test_fail__a_state_directory_that_vanishes_is_one_of_our_errors(tmp_path):
+    storage = LinuxStorage(tmp_path / "state")
+    storage.write("a", b"a")
+    shutil.rmtree(tmp_path / "state")
+    assert storage.read("a") is None and storage.size("a") == 0
+    for use in (lambda: storage.write("a", b"b"), lambda: storage.append("a", b"b"), lambda: storage.truncate("a", 0)):
+        with pytest.raises(StorageError):
+            use()
 
 
 def test_fail__a_state_that_cannot_be_used_is_one_line(tmp_path):

@@ -5,7 +5,7 @@ from argparse import Namespace
 
 from firmware_agent.cli import words
 from firmware_agent.cli.build import Parts, typed
-from firmware_agent.errors import AgentError, ConfigError, LedgerError, Refused
+from firmware_agent.errors import AgentError, ConfigError, LedgerError, Refused, StorageError
 from firmware_agent.model import GIVEN, REFUSED, WITHDRAWN, ConsentRecord
 from firmware_agent.owner.presence import confirmed, require_terminal
 
@@ -79,7 +79,7 @@ def _narrow(made: Parts, pairs: list[tuple[str, str]], state: str, word: str) ->
         ledger = made.ledger()
         for record in records:
             ledger.decided(record)
-    except LedgerError as error:
+    except (LedgerError, StorageError) as error:
         print(f"The decision holds, but it could not be recorded: {error}")
         return 1
     return 0

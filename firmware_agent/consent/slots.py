@@ -44,8 +44,15 @@ class SlotPair:
         return self.raw() == [None, None]
 
     def write(self, sequence: int, body: bytes) -> None:
-        """Store `body` under a sequence higher than both slots'."""
-        first, second = [self._open(data)[0] for data in self.raw()]
+        """Store `body` under a sequence higher than both slots'.
+
+        A slot that cannot be trusted is emptied first: with the key that it was written with, it must not come back.
+        """
+        raw = self.raw()
+        for name, data in zip(self._names, raw):
+            if data and self._open(data)[1] is None:
+                self._storage.write(name, b"")
+        first, second = [self._open(data)[0] for data in raw]
         older = 0 if first <= second else 1
         head = _MAGIC + self._kind + sequence.to_bytes(8, "big") + len(body).to_bytes(4, "big")
         frame = head + body
@@ -57,7 +64,7 @@ class SlotPair:
         lines = []
         for name in self._names:
             data = self._storage.read(name)
-            if data is None or self._open(data)[1] is not None:
+            if not data or self._open(data)[1] is not None:  # empty: nothing to trust, and nothing to fear
                 continue
             whole = len(data) > _TAIL and binascii.crc32(data[:-_TAIL]).to_bytes(4, "big") == data[-_TAIL:-32]
             lines.append(name + (": not written with this device's key" if whole else ": damaged"))

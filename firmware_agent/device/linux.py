@@ -27,19 +27,21 @@ class LinuxStorage:
 
     def read(self, name: str, offset: int = 0, size: int = -1) -> bytes | None:
         """Bytes from `offset`, or None if there is no such file."""
-        try:
-            with self._told(name), open(self.directory / name, "rb") as file:
-                file.seek(offset)
-                return file.read(size)
-        except FileNotFoundError:
-            return None
+        with self._told(name):
+            try:
+                with open(self.directory / name, "rb") as file:
+                    file.seek(offset)
+                    return file.read(size)
+            except FileNotFoundError:
+                return None
 
     def size(self, name: str) -> int:
         """Length in bytes; 0 if there is no such file."""
-        try:
-            return (self.directory / name).stat().st_size
-        except FileNotFoundError:
-            return 0
+        with self._told(name):
+            try:
+                return (self.directory / name).stat().st_size
+            except FileNotFoundError:
+                return 0
 
     def write(self, name: str, data: bytes) -> None:
         """Overwrite in place: no second copy of the old bytes is left in a renamed file."""
@@ -85,8 +87,6 @@ class LinuxStorage:
     def _told(self, name: str) -> Iterator[None]:
         try:
             yield
-        except FileNotFoundError:
-            raise
         except OSError as error:
             raise StorageError(f"{self.directory / name}: {error.strerror}; {self._todo(error)}") from None
 

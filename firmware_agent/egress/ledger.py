@@ -39,7 +39,6 @@ ENTRY = (
 )
 # attempted -> acknowledged | unknown for releases; dropped: never sent; recovered: a torn tail was cut off (size and
 # SHA-256 of what was cut); found: a decision in the store whose own entry is not here
-EVENTS = ("attempted", "acknowledged", "unknown", "refused", "dropped", "decided", "recovered", "found")
 START = bytes(32)
 _LONGEST = 1024  # bytes of an entry
 _CHUNK = 2048  # bytes read at once

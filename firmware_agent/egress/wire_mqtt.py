@@ -151,6 +151,7 @@ async def dial(endpoint: Endpoint) -> socket.socket:
 
 
 async def _shake_hands(context: ssl.SSLContext, sock: socket.socket, host: str) -> ssl.SSLSocket:
+    loop = asyncio.get_running_loop()
     tls = context.wrap_socket(sock, server_hostname=host, do_handshake_on_connect=False)
     try:
         while True:
@@ -158,9 +159,9 @@ async def _shake_hands(context: ssl.SSLContext, sock: socket.socket, host: str) 
                 tls.do_handshake()
                 return tls
             except ssl.SSLWantReadError:
-                await _until(tls, "reader")
+                await _until(loop.add_reader, loop.remove_reader, tls)
             except ssl.SSLWantWriteError:
-                await _until(tls, "writer")
+                await _until(loop.add_writer, loop.remove_writer, tls)
     except BaseException:
         tls.close()
         raise
@@ -171,10 +172,8 @@ def _settle(happened: "asyncio.Future[None]") -> None:
         happened.set_result(None)
 
 
-async def _until(sock: socket.socket, which: str) -> None:
-    loop = asyncio.get_running_loop()
-    happened: asyncio.Future[None] = loop.create_future()
-    add, remove = getattr(loop, "add_" + which), getattr(loop, "remove_" + which)
+async def _until(add: Callable[..., None], remove: Callable[..., object], sock: socket.socket) -> None:
+    happened: asyncio.Future[None] = asyncio.get_running_loop().create_future()
     add(sock, _settle, happened)
     try:
         await happened

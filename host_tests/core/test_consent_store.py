@@ -181,6 +181,16 @@ def test_fail__a_lost_key_that_comes_back_revives_nothing():
     assert record is None and floor is None and trouble == "consent_unreadable"
 
 
+@pytest.mark.attack(2)
+def test_fail__a_damaged_key_that_is_put_right_revives_nothing():
+    for history in histories():
+        world = played(history)
+        wrong = ConsentStore(world.storage, bytes(32))  # what a changed byte of the key file does
+        policy = world.catalogue.policy("snapshot", "lightmake")
+        wrong.put("snapshot", "lightmake", WITHDRAWN, policy, "owner", "test", 1)
+        assert reopened(world.storage.files) == set()
+
+
 def test_fail__a_decision_that_could_not_be_read_back_is_not_stored():
     world = played([("snapshot", GIVEN[0])])
     for state, until in (("Yes", None), (GIVEN[0], "soon"), (GIVEN[0], True)):

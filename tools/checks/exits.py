@@ -15,7 +15,7 @@ EXITS: dict[str, str | None] = {
     "viewer": None,  # an Admission opens a camera stream
     "panel": None,  # a Session opens the owner's page
 }
-_EXIT = ("network", "lookup", "dynamic")
+_EXIT = ("network", "lookup")
 # What else touches the machine, and what each file may do there: see openers.py for the kinds.
 READERS: dict[str, tuple[str, ...]] = {
     f"{PACKAGE}/telemetry/http.py": ("network", "lookup"),  # reads the printer's own server
