@@ -57,6 +57,34 @@ class MemoryStorage:
     def truncate(self, name, size):
         self.files[name] = self.files[name][:size]
 
+    def allocate(self, name, size):
+        missing = size - self.size(name)
+        if missing > 0:
+            self.append(name, bytes(missing))
+
+    def patch(self, name, offset, data, sync=True):
+        torn = self._torn(data)
+        part = data if torn is None else torn
+        old = self.files[name]
+        if not isinstance(old, bytearray):
+            old = self.files[name] = bytearray(old)
+        assert offset + len(data) <= len(old)
+        old[offset : offset + len(part)] = part
+        if torn is not None:
+            raise PowerCut
+
+    def sync(self, name):
+        return None
+
+    def remove(self, name):
+        self.files.pop(name, None)
+
+    def names(self):
+        return sorted(self.files)
+
+    def stamp(self, name):
+        return None
+
     def lock(self):
         return self
 

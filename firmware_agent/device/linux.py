@@ -11,6 +11,7 @@ from pathlib import Path
 from firmware_agent.errors import ConfigError, StorageError
 
 _BUILT = 1_760_000_000  # no device runs this agent before it was written: an earlier clock was never set
+_TICK = 50_000_000  # ns; coarser than any kernel's time stamps of files
 
 
 class LinuxStorage:
@@ -23,6 +24,7 @@ class LinuxStorage:
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
+        self._prefix = str(directory) + "/"
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     def read(self, name: str, offset: int = 0, size: int = -1) -> bytes | None:
@@ -57,6 +59,59 @@ class LinuxStorage:
         """Cut to `size` bytes."""
         with self._told(name):
             os.truncate(self.directory / name, size)
+
+    def allocate(self, name: str, size: int) -> None:
+        """Make the file at least `size` bytes long, with zeros written to the disk where there was nothing."""
+        with self._told(name):
+            missing = size - self.size(name)
+            if missing > 0:
+                self._put(name, bytes(missing), os.O_RDWR | os.O_APPEND, truncate=False)
+
+    def patch(self, name: str, offset: int, data: bytes, sync: bool = True) -> None:
+        """Overwrite bytes inside the file, in place; without `sync` the disk has them only after `sync`."""
+        with self._told(name):
+            fd = os.open(self.directory / name, os.O_WRONLY | os.O_CLOEXEC)
+            try:
+                view = memoryview(data)
+                while view:
+                    done = os.pwrite(fd, view, offset)
+                    view, offset = view[done:], offset + done
+                if sync:
+                    os.fdatasync(fd)
+            finally:
+                os.close(fd)
+
+    def sync(self, name: str) -> None:
+        """What was patched into the file is on the disk when this returns."""
+        with self._told(name):
+            fd = os.open(self.directory / name, os.O_RDONLY | os.O_CLOEXEC)
+            try:
+                os.fdatasync(fd)
+            finally:
+                os.close(fd)
+
+    def remove(self, name: str) -> None:
+        """Take the file away; nothing if there is none. What it held must have been overwritten before."""
+        with self._told(name):
+            (self.directory / name).unlink(missing_ok=True)
+            self._sync_directory()
+
+    def names(self) -> list[str]:
+        """Every file that is there, sorted."""
+        with self._told("."):
+            return sorted(one.name for one in self.directory.iterdir())
+
+    def stamp(self, name: str) -> object:
+        """Equal to an earlier stamp of the file only if nobody wrote to it since; None if that cannot be told."""
+        try:
+            found = os.stat(f"{self._prefix}{name}")
+        except FileNotFoundError:
+            return 0
+        except OSError:
+            return None
+        if found.st_ctime_ns > time.time_ns() - _TICK:  # a second write within the clock's grain would not show
+            return None
+        return found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
 
     @contextlib.contextmanager
     def lock(self) -> Iterator[None]:

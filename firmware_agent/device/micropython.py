@@ -66,6 +66,38 @@ class BoardStorage:
                 at += len(part)
         os.rename(self._path(name) + ".cut", self._path(name))
 
+    def allocate(self, name: str, size: int) -> None:
+        """Make the file at least `size` bytes long, with zeros where there was nothing."""
+        missing = size - self.size(name)
+        with open(self._path(name), "ab") as file:
+            while missing > 0:
+                missing -= file.write(bytes(min(512, missing)))
+
+    def patch(self, name: str, offset: int, data: bytes, sync: bool = True) -> None:
+        """Overwrite bytes inside the file. Closing it writes it through, whatever `sync` says."""
+        with open(self._path(name), "r+b") as file:
+            file.seek(offset)
+            file.write(data)
+
+    def sync(self, name: str) -> None:
+        """Nothing: closed files are on the flash."""
+
+    def remove(self, name: str) -> None:
+        """Take the file away; nothing if there is none."""
+        try:
+            os.remove(self._path(name))
+        except OSError as error:
+            if error.errno != _ABSENT:
+                raise
+
+    def names(self) -> "list[str]":
+        """Every file that is there, sorted."""
+        return sorted(os.listdir(self.directory))
+
+    def stamp(self, name: str) -> object:
+        """None: a board's files carry no stamp that could be trusted."""
+        return None
+
     def lock(self) -> _NoLock:
         """A context in which nobody else writes."""
         return _NoLock()
