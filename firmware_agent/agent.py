@@ -8,6 +8,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Iterable
 
+from firmware_agent.clock import Clock
 from firmware_agent.egress.ledger import Ledger
 from firmware_agent.egress.uplink import Uplink
 from firmware_agent.errors import Refused, SourceError
@@ -34,6 +35,7 @@ class Agent:
         ledger: Ledger,
         uplinks: Iterable[Uplink],
         sources: Iterable[Source],
+        clock: Clock,
         ticks: Callable[[], float],
     ) -> None:
         self.gate = gate
@@ -41,14 +43,15 @@ class Agent:
         self.uplinks = {uplink.recipient: uplink for uplink in uplinks}
         self.troubles: dict[str, SourceError] = {}
         self._sources = [_Reading(source, self._pairs_for(source)) for source in sources]
+        self._clock = clock
         self._ticks = ticks
         self._permits: dict[Pair, int] = {}
+        self._begun = False
         self._last: dict[Pair, float] = {}
         self._noted: dict[tuple[Pair, str], float] = {}
 
     async def run(self) -> None:
         """Tick until cancelled, then leave nothing running."""
-        self.ledger.close_open()
         try:
             while True:
                 self.tick()
@@ -58,12 +61,18 @@ class Agent:
 
     def tick(self) -> None:
         """Look at consent, forget, begin to read what is due, push the links."""
-        permits, before = self._look(), self._permits
-        if permits != before:
-            self._permits = permits
-            self._forget(before)
+        before = self._permits
+        self._permits, lapsed = self._look()
+        if not self._begun:
+            self._begin(lapsed)
+        elif self._permits != before:
+            self._forget(before, lapsed)
+        self._clock.keep()
+        for uplink in self.uplinks.values():
+            uplink.expire(self._clock.latest(), self.gate.catalogue.keep, self.gate.catalogue.device["sent"])
+            uplink.tick()
         for reading in self._sources:
-            allowed = [pair for pair in reading.pairs if pair in permits]
+            allowed = [pair for pair in reading.pairs if pair in self._permits]
             if not allowed:
                 reading.rest()
             elif not reading.busy and reading.may_begin(self._ticks()) and any(self._due(pair) for pair in allowed):
@@ -86,24 +95,58 @@ class Agent:
         self.ledger.settle()
         log.info("%d undeclared fields and %d unfit values stayed", self.gate.undeclared, self.gate.unfit)
 
-    def _look(self) -> dict[Pair, int]:
-        permits = {}
+    def withdraw(self, purpose: str, recipient: str, put: Callable[[], object]) -> int:
+        """Shut the gate in RAM, cut, let `put` store the decision, destroy what waits; how many events that was.
+
+        If storing fails the gate stays shut for this run.
+        """
+        self.gate.shut(purpose, recipient)
+        uplink = self.uplinks.get(recipient)
+        if uplink is not None:
+            uplink.cut()
+        put()
+        self.gate.reopen(purpose, recipient)
+        self._permits.pop((purpose, recipient), None)
+        count = 0 if uplink is None else uplink.purge(purpose)
+        self.ledger.refresh()
+        return count
+
+    def _begin(self, lapsed: set[Pair]) -> None:
+        """Take up what an earlier run left; destroy what lapsed since; close what nobody will send again."""
+        self._begun = True
+        waiting: set[bytes] = set()
+        for uplink in self.uplinks.values():
+            waiting |= uplink.load()
+            for purpose in uplink.outboxes:
+                if (purpose, uplink.recipient) in lapsed:
+                    uplink.purge(purpose)
+        self.ledger.close_open(waiting)
+
+    def _look(self) -> tuple[dict[Pair, int], set[Pair]]:
+        """(what is permitted, by generation; what is denied for good: not just for want of a clock)."""
+        permits, lapsed = {}, set()
         for pair in self.gate.catalogue.pairs():
             verdict = self.gate.decide(*pair)
             if isinstance(verdict, Permit):
                 permits[pair] = verdict.generation
             else:
                 self._note(pair, verdict.reason)
-        return permits
+                if verdict.reason != "clock_untrusted":
+                    lapsed.add(pair)
+        return permits, lapsed
 
-    def _forget(self, before: dict[Pair, int]) -> None:
+    def _forget(self, before: dict[Pair, int], lapsed: set[Pair]) -> None:
         """Consent changed. The links of what was narrowed are cut first: all else takes time. Then what waits goes."""
-        narrowed = {pair[1] for pair, generation in before.items() if self._permits.get(pair) != generation}
-        touched = [uplink for recipient, uplink in self.uplinks.items() if recipient in narrowed]
-        for uplink in touched:
-            uplink.cut()
-        for uplink in touched:
-            uplink.purge()
+        narrowed = [
+            pair
+            for pair, generation in before.items()
+            if self._permits.get(pair) != generation and pair[1] in self.uplinks
+        ]
+        for recipient in sorted({recipient for _, recipient in narrowed}):
+            self.uplinks[recipient].cut()
+        for pair in narrowed:
+            if pair in lapsed or pair in self._permits:  # not for want of a clock only: that may come back
+                self.uplinks[pair[1]].purge(pair[0])
         self.ledger.refresh()
 
     async def _read(self, source: Source) -> None:
@@ -125,7 +168,7 @@ class Agent:
                     continue
                 self._last[pair] = self._ticks()  # whether or not the gate agrees: a refusal is no reason to ask faster
                 try:
-                    self.uplinks[pair[1]].offer(self.gate.release(record, *pair))
+                    self.uplinks[pair[1]].offer(record, pair[0])
                 except Refused as refusal:
                     self.ledger.refused(refusal)
         for uplink in self.uplinks.values():

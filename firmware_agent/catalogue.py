@@ -9,9 +9,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-FORMAT = 1
+FORMAT = 2
 AGE_PARTS: "dict[str, type]" = {"threshold": int, "guardian": bool}
-RECIPIENT_PARTS: "dict[str, type]" = {"name": str, "topic": str}
+DEVICE_PARTS: "dict[str, type]" = {"sent": int, "ledger": int}
+RECIPIENT_PARTS: "dict[str, type]" = {"name": str, "topic": str, "answers": bytes}
 PURPOSE_PARTS: "dict[str, type]" = {
     "title": str,
     "notice": str,
@@ -53,8 +54,9 @@ class Catalogue:
     """What the policy allows at most; consent only ever picks from it.
 
     purposes: id -> {title, notice, recipients, media, every (least seconds between two releases), retention (s),
-    clauses}. recipients: id -> {name, topic}. fields: name -> {id, category, purposes, transform, parameters,
-    sensitivity, retention (s), clause}. age: {threshold (years), guardian}.
+    clauses}. recipients: id -> {name, topic, answers (the Ed25519 key that signs what they send us, or b"")}. fields:
+    name -> {id, category, purposes, transform, parameters, sensitivity, retention (s), clause}. age: {threshold
+    (years), guardian}. device: {sent, ledger}: seconds that copies of what left and the ledger are kept here.
     """
 
     def __init__(self, compiled: bytes) -> None:
@@ -71,9 +73,11 @@ class Catalogue:
         self.profile: str = rows["profile"]
         self.version: str = rows["version"]
         self.age: "dict[str, Any]" = rows["age"]
+        self.device: "dict[str, int]" = rows["device"]
         self.recipients: "dict[str, dict[str, Any]]" = rows["recipients"]
         self.purposes: "dict[str, dict[str, Any]]" = rows["purposes"]
         self.fields: "dict[str, dict[str, Any]]" = rows["fields"]
+        self._categories = {row["id"]: row["category"] for row in self.fields.values()}
         self._fields_of = {purpose: self._sorted_fields(purpose) for purpose in self.purposes}
         self._hashes: "dict[tuple[str, str], bytes]" = {}
         for purpose, row in self.purposes.items():
@@ -96,6 +100,14 @@ class Catalogue:
         """(name, row) of each field declared for `purpose`, by rising field id."""
         return self._fields_of[purpose]
 
+    def category(self, number: int) -> str:
+        """The data category of a field, by its id."""
+        return str(self._categories[number])
+
+    def keep(self, purpose: str) -> int:
+        """Seconds that an event of this purpose may wait on the device: the strictest of its fields' periods (L14)."""
+        return int(min([row["retention"] for _, row in self._fields_of[purpose]]))
+
     def _sorted_fields(self, purpose: str) -> "list[tuple[str, dict[str, Any]]]":
         found = [(row["id"], name) for name, row in self.fields.items() if purpose in row["purposes"]]
         return [(name, self.fields[name]) for _, name in sorted(found)]
@@ -112,8 +124,10 @@ class Catalogue:
 
 def _check(rows: "dict[str, Any]") -> None:
     """Raise unless every part has its shape: the rest of the agent relies on it without asking again."""
-    _shape(rows, {"profile": str, "version": str, "age": dict, "recipients": dict, "purposes": dict, "fields": dict})
+    tables = ("age", "device", "recipients", "purposes", "fields")
+    _shape(rows, dict([("profile", str), ("version", str)] + [(table, dict) for table in tables]))
     _shape(rows["age"], AGE_PARTS)
+    _shape(rows["device"], DEVICE_PARTS)
     for table, parts in (("recipients", RECIPIENT_PARTS), ("purposes", PURPOSE_PARTS), ("fields", FIELD_PARTS)):
         for row in rows[table].values():
             _shape(row, parts)

@@ -28,13 +28,14 @@ class UplinkConfig:
 
 @dataclass(frozen=True)
 class Config:
-    """file: where it was read from. sources: kind -> its settings."""
+    """file: where it was read from. outbox: KiB. window: seconds. sources: kind -> its settings."""
 
     file: str
     profile: Path
     state: Path
     presence: str
     outbox: int
+    window: float
     uplinks: dict[str, UplinkConfig] = field(default_factory=dict)
     sources: dict[str, dict[str, Any]] = field(default_factory=dict)
 
@@ -66,7 +67,8 @@ _TOP: dict[str, Check] = {
         '"console" (only the device\'s own console can grant) or "terminal" (any interactive terminal can)',
         "console",
     ),
-    "outbox": (_whole(1, 100_000), "a whole number of releases that may wait, 1 to 100000", 1000),
+    "outbox": (_whole(16, 1_048_576), "KiB of flash for what waits of each purpose, 16 to 1048576", 1024),
+    "window": (_between(0, 3600), "seconds of events that a power cut may lose, 0 to 3600", 5),
 }
 _UPLINK: dict[str, Check] = {
     "host": (_text, "a host name or address", _REQUIRED),
@@ -125,6 +127,7 @@ class _Reader:
             state=self.base / top["state"],
             presence=top["presence"],
             outbox=top["outbox"],
+            window=top["window"],
             uplinks={name: self._uplink(name, row) for name, row in uplinks.items()},
             sources=settings,
         )

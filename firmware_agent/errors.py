@@ -28,6 +28,7 @@ REASONS = {
     "not_a_release": ("only a release made by the gate can leave", "pass the record through the gate"),
     "seal_broken": ("the release was not made by this gate, or was changed after", "pass the record through the gate"),
     "release_closed": ("this release has already left or was thrown away", "make a new one"),
+    "batch_full": ("as many events wait to be sealed as one message takes", "seal them first"),
     "consent_changed": ("consent was decided anew since the release was made", "make a new one"),
 }
 

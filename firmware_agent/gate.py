@@ -3,12 +3,11 @@
 Nothing else makes a Release, and the door asks the gate again before it lets one out.
 """
 
-import hashlib
 import hmac
 
 from firmware_agent import cbor
 from firmware_agent.decide import decide
-from firmware_agent.errors import REASONS, Refused, Unsealed
+from firmware_agent.errors import REASONS, FormatError, Refused, Unsealed
 from firmware_agent.model import Denial, Permit, Record, Release
 from firmware_agent.transforms import TRANSFORMS, Unfit
 
@@ -24,7 +23,8 @@ if TYPE_CHECKING:
             """The stored record, its floor, and a reason of REASONS if neither can be trusted."""
 
 
-MESSAGE = 1  # version of the payload's form
+MESSAGE = 2  # version of the payload's form
+MOST = 64  # events in one message
 
 
 def compose(catalogue: "Catalogue", record: Record, purpose: str) -> "tuple[list[list[Any]], list[str]]":
@@ -41,16 +41,25 @@ def compose(catalogue: "Catalogue", record: Record, purpose: str) -> "tuple[list
     return out, unfit
 
 
-def message(ident: bytes, purpose: str, pairs: "list[list[Any]]") -> bytes:
-    """The payload as it travels: CBOR [1, ident, purpose, [[field id, value], ...]]."""
-    return cbor.encode([MESSAGE, ident, purpose, pairs])
+def message(ident: bytes, purpose: str, events: "list[list[list[Any]]]") -> bytes:
+    """The payload as it travels: CBOR [2, ident, purpose, [[[field id, value], ...], ...]]."""
+    return cbor.encode([MESSAGE, ident, purpose, events])
+
+
+class _Batch:
+    """Events that were taken under one consent and are not sealed yet."""
+
+    def __init__(self, permit: Permit) -> None:
+        self.permit = permit
+        self.events: "list[list[list[Any]]]" = []
 
 
 class Gate:
     """Decides, transforms, seals; and verifies what it sealed.
 
-    consents: the store. key: 32 random bytes of this run. entropy: n -> n random bytes. now: -> seconds since 1970
-    UTC or None. `undeclared` counts the fields that no declaration names, `unfit` the values that did not fit theirs.
+    consents: the store. key: 32 random bytes of this run. ident: (purpose, recipient) -> 16 bytes, new each time. now:
+    -> seconds since 1970 UTC or None. `undeclared` counts the fields that no declaration names, `unfit` the values that
+    did not fit theirs.
     """
 
     def __init__(
@@ -58,7 +67,7 @@ class Gate:
         catalogue: "Catalogue",
         consents: "Consents",
         key: bytes,
-        entropy: "Callable[[int], bytes]",
+        ident: "Callable[[str, str], bytes]",
         now: "Callable[[], int | None]",
     ) -> None:
         self.catalogue = catalogue
@@ -66,43 +75,91 @@ class Gate:
         self.unfit = 0
         self._consents = consents
         self._key = key
-        self._entropy = entropy
+        self._ident = ident
         self._now = now
         self._open: "set[bytes]" = set()
+        self._batches: "dict[tuple[str, str], _Batch]" = {}
+        self._shut: "set[tuple[str, str]]" = set()
 
     def decide(self, purpose: str, recipient: str) -> "Permit | Denial":
-        """Whether consent holds at this moment; reads the store anew each time."""
+        """Whether consent holds at this moment; asks the store anew each time."""
+        if (purpose, recipient) in self._shut:
+            return Denial(purpose, recipient, "consent_withdrawn")
         record, floor, trouble = self._consents.current(purpose, recipient)
         verdict = decide(self.catalogue, purpose, recipient, record, floor, self._now())
         if trouble and verdict.reason not in ("unknown_purpose", "unknown_recipient"):
             return Denial(purpose, recipient, trouble)
         return verdict
 
-    def release(self, record: Record, purpose: str, recipient: str) -> Release:
-        """Seal what may leave of `record`; Refused if consent does not hold or nothing is declared."""
+    def shut(self, purpose: str, recipient: str) -> None:
+        """Deny from this moment on, before anything is written; until `reopen`."""
+        self._shut.add((purpose, recipient))
+
+    def reopen(self, purpose: str, recipient: str) -> None:
+        """The store knows the decision now: its word counts again."""
+        self._shut.discard((purpose, recipient))
+
+    def collect(self, record: Record, purpose: str, recipient: str) -> int:
+        """Take what may leave of `record` as one event; how many wait to be sealed now.
+
+        Refused if consent does not hold or nothing is declared. The raw record is not kept.
+        """
         permit = self._permit(purpose, recipient)
         pairs, unfit = compose(self.catalogue, record, purpose)
         self.undeclared += len([name for name in record.fields if name not in self.catalogue.fields])
         self.unfit += len(unfit)
         if not pairs:
             raise Refused("nothing_declared", purpose, recipient)
-        ident = self._entropy(8)
-        sent = [field for field, _ in pairs]
-        categories = {row["category"] for _, row in self.catalogue.fields_of(purpose) if row["id"] in sent}
-        release = Release(
-            ident,
-            purpose,
-            recipient,
-            message(ident, purpose, pairs),
-            tuple(sorted(categories)),
-            self.catalogue.purposes[purpose]["media"],
-            permit.consent,
-            permit.generation,
-            b"",
-        )
-        release.seal = self._seal(release)
-        self._open.add(ident)
-        return release
+        batch = self._batches.get((purpose, recipient))
+        if batch is None:
+            batch = self._batches[purpose, recipient] = _Batch(permit)
+        elif batch.permit.consent != permit.consent:
+            raise Unsealed("consent_changed", purpose, recipient)
+        elif len(batch.events) >= self.most(purpose):
+            raise Unsealed("batch_full", purpose, recipient)
+        batch.events.append(pairs)
+        return len(batch.events)
+
+    def most(self, purpose: str) -> int:
+        """How many events one message of this purpose takes; a picture travels alone."""
+        return 1 if self.catalogue.purposes[purpose]["media"] else MOST
+
+    def collected(self, purpose: str, recipient: str) -> int:
+        """How many events wait to be sealed."""
+        batch = self._batches.get((purpose, recipient))
+        return 0 if batch is None else len(batch.events)
+
+    def forget(self, purpose: str, recipient: str) -> int:
+        """Throw away what waits to be sealed; how many events that was."""
+        batch = self._batches.pop((purpose, recipient), None)
+        return 0 if batch is None else len(batch.events)
+
+    def release(self, purpose: str, recipient: str) -> Release:
+        """Seal what was collected into one message; Refused, and kept, if the consent it was taken under has gone."""
+        batch = self._batches[purpose, recipient]
+        self._same(self._permit(purpose, recipient), batch.permit.consent, batch.permit.generation)
+        del self._batches[purpose, recipient]
+        ident = self._ident(purpose, recipient)
+        payload = message(ident, purpose, batch.events)
+        return self._sealed(ident, batch.permit, payload, batch.events)
+
+    def readmit(self, permit: Permit, payload: bytes) -> Release:
+        """Seal anew a message of an earlier run that waited on flash under `permit`.
+
+        The very same consent must still hold, and the message may name nothing that is not declared for its purpose
+        today: FormatError or Refused.
+        """
+        self._same(self._permit(permit.purpose, permit.recipient), permit.consent, permit.generation)
+        row = cbor.decode(payload)
+        if not isinstance(row, list) or len(row) != 4 or row[0] != MESSAGE or row[2] != permit.purpose:
+            raise FormatError("a message that waited: not one of %s" % permit.purpose)
+        ident, events = row[1], row[3]
+        declared = [field["id"] for _, field in self.catalogue.fields_of(permit.purpose)]
+        for event in events:
+            for number, _ in event:
+                if number not in declared:
+                    raise FormatError("a message that waited: field %s is not declared" % number)
+        return self._sealed(ident, permit, payload, events)
 
     def verify(self, release: Release) -> None:
         """Return if `release` may leave at this moment; Unsealed or Refused if not (attacks 13 and 21)."""
@@ -117,8 +174,7 @@ class Gate:
         if release.ident not in self._open:
             raise Unsealed("release_closed", release.purpose, release.recipient)
         permit = self._permit(release.purpose, release.recipient)
-        if permit.generation != release.generation or permit.consent != release.consent:
-            raise Unsealed("consent_changed", release.purpose, release.recipient)
+        self._same(permit, release.consent, release.generation)
 
     def close(self, release: Release) -> None:
         """From now on this release is refused."""
@@ -145,7 +201,7 @@ class Gate:
                 fate = "leaves"
             fates.append((name, fate))
         allowed = verdict.allowed and bool(pairs)
-        return (message(bytes(8), purpose, pairs) if allowed else b""), fates
+        return (message(bytes(16), purpose, [pairs]) if allowed else b""), fates
 
     def _permit(self, purpose: str, recipient: str) -> Permit:
         verdict = self.decide(purpose, recipient)
@@ -153,15 +209,38 @@ class Gate:
             raise Refused(verdict.reason, purpose, recipient)
         return verdict
 
+    def _same(self, permit: Permit, consent: bytes, generation: int) -> None:
+        if permit.generation != generation or permit.consent != consent:
+            raise Unsealed("consent_changed", permit.purpose, permit.recipient)
+
+    def _sealed(self, ident: bytes, permit: Permit, payload: bytes, events: "list[list[list[Any]]]") -> Release:
+        categories = {self.catalogue.category(number) for event in events for number, _ in event}
+        release = Release(
+            ident,
+            permit.purpose,
+            permit.recipient,
+            payload,
+            len(events),
+            tuple(sorted(categories)),
+            self.catalogue.purposes[permit.purpose]["media"],
+            permit.consent,
+            permit.generation,
+            b"",
+        )
+        release.seal = self._seal(release)
+        self._open.add(ident)
+        return release
+
     def _seal(self, release: Release) -> bytes:
         bound = [
             release.ident,
             release.purpose,
             release.recipient,
             release.payload,
+            release.count,
             release.categories,
             release.media,
             release.consent,
             release.generation,
         ]
-        return hmac.new(self._key, cbor.encode(bound), hashlib.sha256).digest()
+        return hmac.digest(self._key, cbor.encode(bound), "sha256")

@@ -122,11 +122,11 @@ class Denial:
 
 
 class Release:
-    """A payload that may leave, sealed by the gate to everything that made it permissible.
+    """A message that may leave, sealed by the gate to everything that made it permissible.
 
-    ident: 8 random bytes, so that a receiver can drop a second copy. payload: CBOR. categories: names from the
-    catalogue. media: pictures; they go out as QoS 0 and are never kept. consent, generation: the record it rests
-    on. seal: HMAC-SHA256 by the gate over all of it.
+    ident: 16 bytes, so that a receiver can drop a second copy. payload: CBOR with `count` events. categories: names
+    from the catalogue. media: pictures; they go out as QoS 0 and are never kept. consent, generation: the record it
+    rests on. seal: HMAC-SHA256 by the gate over all of it.
     """
 
     def __init__(
@@ -135,6 +135,7 @@ class Release:
         purpose: str,
         recipient: str,
         payload: bytes,
+        count: int,
         categories: "tuple[str, ...]",
         media: bool,
         consent: bytes,
@@ -145,6 +146,7 @@ class Release:
         self.purpose = purpose
         self.recipient = recipient
         self.payload = payload
+        self.count = count
         self.categories = categories
         self.media = media
         self.consent = consent

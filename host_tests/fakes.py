@@ -1,13 +1,22 @@
 """Fakes that implement the agent's own interfaces. They run on both runtimes: no module beyond the board's own."""
 
+import hashlib
+import hmac
+
 import firmware_agent
 from firmware_agent.catalogue import Catalogue
+from firmware_agent.clock import Clock
+from firmware_agent.consent.slots import SlotPair
 from firmware_agent.consent.store import ConsentStore
 from firmware_agent.egress.door import Door
+from firmware_agent.egress.idents import Idents
 from firmware_agent.egress.ledger import Ledger
+from firmware_agent.egress.outbox import Outbox
 from firmware_agent.egress.uplink import Uplink
+from firmware_agent.egress.vault import Vault
+from firmware_agent.errors import FormatError
 from firmware_agent.gate import Gate
-from firmware_agent.model import GIVEN, REFUSED, WITHDRAWN
+from firmware_agent.model import GIVEN, REFUSED, WITHDRAWN, Record
 
 _CATALOGUES = {}
 KEY = bytes(range(32))
@@ -103,6 +112,27 @@ class MemoryStorage:
         return None
 
 
+class FakeCipher:
+    """Implements Cipher with HMAC-SHA256 as key stream and tag, for tests on both runtimes."""
+
+    def seal(self, key, nonce, data, about):
+        sealed = self._mix(key, nonce, data)
+        return sealed + hmac.new(key, about + nonce + sealed, hashlib.sha256).digest()[:16]
+
+    def open(self, key, nonce, data, about):
+        tag = hmac.new(key, about + nonce + data[:-16], hashlib.sha256).digest()[:16]
+        if tag != data[-16:]:
+            raise FormatError("sealed bytes: damaged, or of another key")
+        return self._mix(key, nonce, data[:-16])
+
+    def _mix(self, key, nonce, data):
+        out = b""
+        for at in range(0, len(data), 32):
+            stream = hmac.new(key, nonce + at.to_bytes(4, "big"), hashlib.sha256).digest()
+            out += bytes([one ^ other for one, other in zip(data[at : at + 32], stream)])
+        return out
+
+
 class FakeWire:
     """Implements Wire: `arrived` holds what left, in order; `online` says whether `open` succeeds."""
 
@@ -143,26 +173,61 @@ class FakeWire:
 
 
 class World:
-    """A whole core around fakes: catalogue, consents, gate, ledger, one uplink."""
+    """A whole core around fakes: catalogue, consents, gate, ledger, one uplink. room: bytes of flash a purpose."""
 
-    def __init__(self, online=True, answers=True, limit=1000, storage=None):
+    def __init__(self, online=True, answers=True, room=4096, window=5, storage=None):
         self.time = NOW
+        self.passed = 0
         self.drawn = 0
         self.storage = MemoryStorage() if storage is None else storage
         self.catalogue = catalogue()
         self.consents = ConsentStore(self.storage, KEY)
-        self.gate = Gate(self.catalogue, self.consents, KEY, self.entropy, self.now)
+        self.clock = Clock(SlotPair(self.storage, "time", KEY), self.now, self.ticks)
+        self.idents = Idents(self.storage, self.entropy)
+        self.gate = Gate(self.catalogue, self.consents, KEY, self.idents.new, self.now)
         self.ledger = Ledger(self.storage, self.now)
         self.wire = FakeWire(RECIPIENT, online, answers)
         self.door = Door(self.gate, self.ledger, {RECIPIENT: self.wire})
-        self.uplink = Uplink(self.wire, self.door, self.gate, self.ledger, limit)
+        outboxes = []
+        for purpose, recipient in self.catalogue.pairs():
+            vault = Vault(self.storage, FakeCipher(), self.entropy, (purpose, recipient), room, 2048)
+            outboxes.append(Outbox(purpose, recipient, self.gate, vault, self.storage))
+        self.uplink = Uplink(self.wire, self.door, self.gate, self.ledger, outboxes, window, self.now, self.ticks)
+        self.uplink.load()
 
     def now(self):
         return self.time
 
+    def ticks(self):
+        return self.passed
+
     def entropy(self, count):
+        """Never the same twice, and different after a restart on the same storage."""
         self.drawn += 1
-        return self.drawn.to_bytes(count, "big")
+        seed = "%d %d" % (self.drawn, len(self.storage.files))
+        out = b""
+        while len(out) < count:
+            out += hashlib.sha256(seed.encode() + out).digest()
+        return out[:count]
+
+    def restarted(self, **changes):
+        """The same device after a restart."""
+        return World(storage=MemoryStorage(self.storage.files), **changes)
+
+    def offer(self, count, purpose=PURPOSE, fields=None):
+        for number in range(count):
+            self.uplink.offer(Record(fields or {"progress": number % 100}), purpose)
+
+    def wait(self, seconds):
+        """Let time pass, and let the uplink save what it must."""
+        self.passed += seconds
+        self.time += seconds
+        self.uplink.tick()
+
+    def one(self, purpose=PURPOSE, fields=None):
+        """One release of one event."""
+        self.gate.collect(Record(fields or {"progress": 3}), purpose, RECIPIENT)
+        return self.gate.release(purpose, RECIPIENT)
 
     def decide(self, purpose, state, until=None, recipient=RECIPIENT):
         policy = self.catalogue.policy(purpose, recipient)
@@ -180,9 +245,9 @@ class World:
     def pump(self):
         """Let the uplink run until nothing moves, as the event loop would."""
         while True:
-            before = len(self.wire.arrived), len(self.uplink.outbox)
+            before = len(self.wire.arrived), self.uplink.waiting()
             self.uplink.pump()
-            if before == (len(self.wire.arrived), len(self.uplink.outbox)):
+            if before == (len(self.wire.arrived), self.uplink.waiting()):
                 return
 
     def allowed(self):

@@ -10,13 +10,18 @@ from typing import Any
 from firmware_agent.agent import Agent
 from firmware_agent.camera.supervisor import CameraSource
 from firmware_agent.catalogue import Catalogue
+from firmware_agent.clock import Clock
 from firmware_agent.config import Config, UplinkConfig
+from firmware_agent.consent.slots import SlotPair
 from firmware_agent.consent.store import ConsentStore, storage_key
 from firmware_agent.device.linux import LinuxDevice
 from firmware_agent.egress.door import Door
 from firmware_agent.egress.endpoint import Endpoint
+from firmware_agent.egress.idents import Idents
 from firmware_agent.egress.ledger import Ledger
+from firmware_agent.egress.outbox import Outbox
 from firmware_agent.egress.uplink import Uplink
+from firmware_agent.egress.vault import Vault
 from firmware_agent.egress.wire_mqtt import MqttWire
 from firmware_agent.errors import CatalogueError, ConfigError, SourceError
 from firmware_agent.gate import Gate
@@ -24,6 +29,7 @@ from firmware_agent.telemetry.source import Source
 from firmware_agent.telemetry.sources.demo import DemoSource
 from firmware_agent.telemetry.sources.octoprint import OctoPrintSource
 
+_ROOM_SENT = 65536  # bytes for copies of what left, for each purpose
 PLACES = (Path("agent.toml"), Path("/etc/firmware-agent/agent.toml"))  # where a configuration is looked for
 
 
@@ -36,9 +42,16 @@ class Parts:
     catalogue: Catalogue
     consents: ConsentStore
     gate: Gate
+    clock: Clock
+    idents: Idents
 
     def ledger(self, watch: Callable[[dict[str, Any]], None] | None = None) -> Ledger:
-        return Ledger(self.device.storage, self.device.now, watch)
+        return Ledger(self.device.storage, self.clock.now, watch)
+
+    def vault(self, purpose: str, recipient: str) -> Vault:
+        """What the consent for this purpose and recipient keeps on flash."""
+        device, room = self.device, self.config.outbox * 1024
+        return Vault(device.storage, device.cipher, device.entropy, (purpose, recipient), room, _ROOM_SENT)
 
 
 def parts(config: Config, device: LinuxDevice | None = None) -> Parts:
@@ -60,8 +73,10 @@ def parts(config: Config, device: LinuxDevice | None = None) -> Parts:
             known = ", ".join(sorted(catalogue.recipients))
             raise ConfigError(f"{config.file}: uplink.{name}: the profile has no such recipient; allowed: {known}")
     consents = ConsentStore(device.storage, key)
-    gate = Gate(catalogue, consents, device.entropy(32), device.entropy, device.now)
-    return Parts(config, device, catalogue, consents, gate)
+    clock = Clock(SlotPair(device.storage, "time", key), device.now, device.ticks)
+    idents = Idents(device.storage, device.entropy)
+    gate = Gate(catalogue, consents, device.entropy(32), idents.new, clock.now)
+    return Parts(config, device, catalogue, consents, gate, clock, idents)
 
 
 def agent(made: Parts, watch: Callable[[dict[str, Any]], None] | None = None) -> Agent:
@@ -69,8 +84,15 @@ def agent(made: Parts, watch: Callable[[dict[str, Any]], None] | None = None) ->
     ledger = made.ledger(watch)
     wires = {name: MqttWire(name, endpoint(made.catalogue, name, row)) for name, row in made.config.uplinks.items()}
     door = Door(made.gate, ledger, dict(wires))
-    uplinks = [Uplink(one, door, made.gate, ledger, made.config.outbox) for one in wires.values()]
-    return Agent(made.gate, ledger, uplinks, sources(made), made.device.ticks)
+    uplinks = []
+    for name, wire in wires.items():
+        purposes = [purpose for purpose, recipient in made.catalogue.pairs() if recipient == name]
+        outboxes = [
+            Outbox(purpose, name, made.gate, made.vault(purpose, name), made.device.storage) for purpose in purposes
+        ]
+        window, clock, ticks = made.config.window, made.clock, made.device.ticks
+        uplinks.append(Uplink(wire, door, made.gate, ledger, outboxes, window, clock.now, ticks))
+    return Agent(made.gate, ledger, uplinks, sources(made), made.clock, made.device.ticks)
 
 
 def endpoint(catalogue: Catalogue, name: str, row: UplinkConfig) -> Endpoint:

@@ -37,7 +37,7 @@ async def _show(made: Parts) -> int:
             await source.rest()
         for purpose, recipient in pairs:
             _one(made, records, purpose, recipient)
-    print(words.wrap("Each message also carries 8 random bytes (zeros here), so that a second copy of it can be told."))
+    print(words.wrap("Each message also carries 16 bytes, zeros here, by which a second copy of it can be told."))
     return 1 if troubles else 0
 
 
@@ -55,10 +55,10 @@ def _one(made: Parts, records: list[Record], purpose: str, recipient: str) -> No
     data, fates = made.gate.explain(record, purpose, recipient)
     if isinstance(found, Denial):
         print(f"  Leaves now: nothing, {words.why(found.reason)}.")
-        preview = message(bytes(8), purpose, compose(made.catalogue, record, purpose)[0])
-        print(words.wrap(", ".join(words.payload(preview, made.catalogue)), "  If you allowed it: "))
+        preview = message(bytes(16), purpose, [compose(made.catalogue, record, purpose)[0]])
+        print(words.wrap(", ".join(words.payload(preview, made.catalogue)[0]), "  If you allowed it: "))
     else:
-        print(words.wrap(", ".join(words.payload(data, made.catalogue)), "  Leaves now: "))
+        print(words.wrap(", ".join(words.payload(data, made.catalogue)[0]), "  Leaves now: "))
         print(words.wrap(words.notation(cbor.decode(data)), f"  That is {len(data)} bytes of CBOR: "))
     reasons: dict[str, list[str]] = {}
     for name, fate in fates:

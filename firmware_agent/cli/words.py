@@ -98,10 +98,13 @@ def entry(row: dict[str, Any]) -> str:
     return f"{clock(row['time'])}  {word:<13}  {what}"
 
 
-def payload(data: bytes, catalogue: Catalogue) -> list[str]:
-    """What a payload says, field by field, by the names of the policy."""
+def payload(data: bytes, catalogue: Catalogue) -> list[list[str]]:
+    """What a payload says, event by event and field by field, by the names of the policy."""
+    return [_event(pairs, catalogue) for pairs in cbor.decode(data)[3]]
+
+
+def _event(pairs: list[Any], catalogue: Catalogue) -> list[str]:
     fields = {row["id"]: (name, row) for name, row in catalogue.fields.items()}
-    _, _, _, pairs = cbor.decode(data)
     lines = []
     for number, value in pairs:
         name, row = fields[number]

@@ -21,6 +21,7 @@ _CONFIG = """\
 profile = "lightmake"
 state = "state"
 presence = "terminal" # a printer would say "console"
+window = 1
 
 [source.demo]
 speed = {speed}

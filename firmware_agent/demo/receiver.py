@@ -30,8 +30,8 @@ def listen(port: int, profile: Path, announce: int) -> None:
 
     def arrived(_: Any, __: Any, message: mqtt.MQTTMessage) -> None:
         data = bytes(message.payload)
-        lines = ", ".join(words.payload(data, catalogue))
-        print(f"          at the maker   {cbor.decode(data)[2]}: {lines}", flush=True)
+        for event in words.payload(data, catalogue):
+            print(f"          at the maker   {cbor.decode(data)[2]}: {', '.join(event)}", flush=True)
 
     client.on_connect = subscribe
     client.on_message = arrived

@@ -8,7 +8,10 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from firmware_agent.errors import ConfigError, StorageError
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from firmware_agent.errors import ConfigError, FormatError, StorageError
 
 _BUILT = 1_760_000_000  # no device runs this agent before it was written: an earlier clock was never set
 _TICK = 50_000_000  # ns; coarser than any kernel's time stamps of files
@@ -180,11 +183,27 @@ class LinuxStorage:
             os.close(fd)
 
 
+class AesGcm:
+    """AES-256-GCM (NIST SP 800-38D) by OpenSSL: 12-byte nonces, 16-byte tags at the end. Keeps no key."""
+
+    def seal(self, key: bytes, nonce: bytes, data: bytes, about: bytes) -> bytes:
+        """Encrypt `data` and bind it to `about`."""
+        return AESGCM(key).encrypt(nonce, data, about)
+
+    def open(self, key: bytes, nonce: bytes, data: bytes, about: bytes) -> bytes:
+        """What was sealed; FormatError if any of the four parts differs."""
+        try:
+            return AESGCM(key).decrypt(nonce, data, about)
+        except InvalidTag:
+            raise FormatError("sealed bytes: damaged, or of another key") from None
+
+
 class LinuxDevice:
     """What the agent needs of the machine it runs on."""
 
     def __init__(self, directory: Path) -> None:
         self.storage = LinuxStorage(directory)
+        self.cipher = AesGcm()
 
     def entropy(self, count: int) -> bytes:
         """Unpredictable bytes from the operating system."""

@@ -126,10 +126,21 @@ class Ledger:
         """SHA-256 over everything so far: keep it elsewhere, and a cut tail shows."""
         return self._head
 
-    def close_open(self) -> None:
-        """At the start of a run: what an earlier run attempted and never heard of is `unknown`."""
+    def close_open(self, waiting: "set[bytes]") -> None:
+        """At the start of a run: what was attempted and never heard of is `unknown`, unless it still waits."""
         for entry in list(self._open.values()):
-            self._append("unknown", entry)
+            if entry["ident"] not in waiting:
+                self._append("unknown", entry)
+
+    def dropped(self, purpose: str, recipient: str, count: int) -> None:
+        for _ in range(count):
+            self._count(("dropped", "", purpose, recipient))
+
+    def purged(self, purpose: str, recipient: str, count: int) -> None:
+        self._append("purged", {"purpose": purpose, "recipient": recipient, "count": count})
+
+    def lost(self, purpose: str, recipient: str, count: int) -> None:
+        self._append("lost", {"purpose": purpose, "recipient": recipient, "count": count})
 
     def open(self, release: Release) -> None:
         """Record that `release` is about to leave. Doing so again while it is open changes nothing (QoS 1)."""

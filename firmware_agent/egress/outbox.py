@@ -1,46 +1,195 @@
-"""Releases that wait for the link: in RAM, bounded, oldest dropped first and counted."""
+"""Releases of one purpose that wait for the link: first in RAM, then sealed on flash; oldest dropped first.
 
-from firmware_agent.model import Release
+A release goes to flash only if it could not leave within the window that the configuration names. Pictures never do.
+"""
+
+from firmware_agent import cbor
+from firmware_agent.errors import FormatError
+from firmware_agent.model import Permit, Release
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Callable
+    from typing import ContextManager, Protocol
+
+    from firmware_agent.egress.ring import Frame
+    from firmware_agent.egress.vault import Vault
+    from firmware_agent.gate import Gate
+
+    class Locking(Protocol):
+        def lock(self) -> "ContextManager[object]": ...
+
+
+PICTURES = 4  # that wait while the link is down: an old picture is of no use
+
+
+class _Waiting:
+    """One release in line: on flash if `frame`, in RAM if `release`. spilled: pushed off the flash while under way."""
+
+    def __init__(self, release: "Release | None", frame: "Frame | None", count: int) -> None:
+        self.release = release
+        self.frame = frame
+        self.count = count
+        self.spilled = False
 
 
 class Outbox:
-    """A queue of at most `limit` releases. `dropped` counts what fell out, per purpose."""
+    """A line of releases. `head` gives the same until `done`. All counts are of events.
 
-    def __init__(self, limit: int) -> None:
-        self.dropped: "dict[str, int]" = {}
-        self._limit = limit
-        self._waiting: "list[Release]" = []
+    `dropped` and `lost` count what was pushed out for want of room, and what did not open any more, since the owner of
+    this object last set them to 0.
+    """
+
+    def __init__(self, purpose: str, recipient: str, gate: "Gate", vault: "Vault", storage: "Locking") -> None:
+        self.purpose = purpose
+        self.recipient = recipient
+        self.media: bool = gate.catalogue.purposes[purpose]["media"]
+        self.dropped = 0
+        self.lost = 0
+        self.vault = vault
+        self._gate = gate
+        self._storage = storage
+        self._count = 0
+        self._line: "list[_Waiting]" = []
+        self._out: "_Waiting | None" = None  # what `head` gave
 
     def __len__(self) -> int:
-        return len(self._waiting)
+        return self._count
 
-    def put(self, release: Release, under_way: "Release | None") -> "Release | None":
-        """Add at the end; return the oldest that is not under way if it had to make room."""
-        self._waiting.append(release)
-        if len(self._waiting) <= self._limit:
-            return None
-        oldest = self._waiting.pop(1 if self._waiting[0] is under_way else 0)
-        self.dropped[oldest.purpose] = self.dropped.get(oldest.purpose, 0) + 1
-        return oldest
+    @property
+    def unsaved(self) -> bool:
+        """Whether a power cut now would lose any."""
+        return bool(self._line) and not self.media and self._fresh(self._line[-1])
+
+    @property
+    def under_way(self) -> "Release | None":
+        """What `head` gave and nobody settled."""
+        return None if self._out is None else self._out.release
+
+    def load(self) -> None:
+        """Take up what an earlier run left on flash."""
+        self.vault.load()
+        self._line = [_Waiting(None, frame, frame.count) for frame in self.vault.outbox.frames]
+        self._count = sum([one.count for one in self._line])
+        self._out = None
+
+    def put(self, release: Release) -> None:
+        """Add at the end."""
+        self._line.append(_Waiting(release, None, release.count))
+        self._count += release.count
+        if self.media and len(self._line) > PICTURES:
+            self._drop(self._line[0 if self._line[0] is not self._out else 1])
+
+    def save(self, now: "int | None") -> None:
+        """Bring what is only in RAM to flash, synced.
+
+        Refused, and nothing written, if consent does not hold at this moment: another process may just have taken it
+        back and destroyed the key.
+        """
+        fresh = self._line[len(self._line) - self._unsaved() :]
+        if self.media or not fresh:
+            return
+        with self._storage.lock():
+            for one in fresh:
+                assert one.release is not None
+                self._gate.verify(one.release)
+                body = cbor.encode([one.release.consent, one.release.generation, one.release.payload])
+                last = one is fresh[-1]
+                one.frame, pushed = self.vault.outbox.append(self.vault.key(), one.count, now, body, last)
+                if one is not self._out:
+                    self._close(one)
+                    one.release = None
+                self._pushed(pushed)
 
     def head(self) -> "Release | None":
-        """The release whose turn it is."""
-        return self._waiting[0] if self._waiting else None
+        """The release whose turn it is; None if there is none or consent does not hold (then `purge` follows)."""
+        while self._out is None and self._line:
+            one = self._line[0]
+            if one.release is None:
+                assert one.frame is not None
+                if not self._gate.decide(self.purpose, self.recipient).allowed:
+                    return None
+                try:
+                    one.release = self._readmit(one.frame)
+                except FormatError:
+                    self.vault.outbox.clear(one.frame)
+                    self._remove(one)
+                    self.lost += one.count
+                    continue
+            self._out = one
+        return None if self._out is None else self._out.release
 
-    def remove(self, release: Release) -> None:
-        """Take it out wherever it stands; nothing if it is not there."""
-        if release in self._waiting:
-            self._waiting.remove(release)
+    def done(self) -> None:
+        """What `head` gave is settled: forget it."""
+        out, self._out = self._out, None
+        if out is not None:
+            if out.frame is not None:
+                self.vault.outbox.clear(out.frame)
+            self._remove(out)
 
-    def purge(self, keep: "Callable[[Release], bool]") -> "list[Release]":
-        """Remove and return every release that `keep` does not vouch for."""
-        kept: "list[Release]" = []
-        gone: "list[Release]" = []
-        for release in self._waiting:
-            (kept if keep(release) else gone).append(release)
-        self._waiting = kept
-        return gone
+    def remember(self, release: Release, now: "int | None") -> None:
+        """Keep a sealed copy of what left, for the owner's view; pictures are never kept."""
+        if not self.media and self._gate.decide(self.purpose, self.recipient).allowed:
+            self.vault.sent.append(self.vault.key(), release.count, now, release.payload, False)
+
+    def purge(self) -> int:
+        """Consent has gone: destroy key, ring and copies, forget all; how many events that were not under way went."""
+        in_ram = sum([one.count for one in self._line if one.frame is None and one is not self._out])
+        on_flash = self.vault.shred()
+        if self._out is not None and self._out.frame is not None:
+            on_flash = max(0, on_flash - self._out.count)
+        for one in self._line:
+            self._close(one)
+        self._line = []
+        self._count = 0
+        self._out = None
+        return in_ram + on_flash
+
+    def expire(self, now: int, waiting: int, sent: int) -> None:
+        """Let go what is too old, in seconds: `waiting` for what waits, `sent` for copies of what left."""
+        while self._line and self._line[0] is not self._out and self._line[0].frame is not None:
+            frame = self._line[0].frame
+            if frame.time + waiting > now:
+                break
+            self.vault.outbox.clear(frame)
+            self._drop(self._line[0])
+        copies = self.vault.sent.frames
+        while copies and copies[0].time + sent <= now:
+            self.vault.sent.clear(copies[0])
+
+    def _fresh(self, one: _Waiting) -> bool:
+        return one.frame is None and not one.spilled
+
+    def _unsaved(self) -> int:
+        """How many at the end of the line are in RAM only."""
+        count = 0
+        while count < len(self._line) and self._fresh(self._line[-1 - count]):
+            count += 1
+        return count
+
+    def _pushed(self, frames: "list[Frame]") -> None:
+        for frame in frames:  # the oldest on flash: at the start of the line, behind what is under way
+            for one in self._line[:2]:
+                if one.frame is frame:
+                    one.frame = None
+                    if one is self._out:
+                        one.spilled = True
+                    else:
+                        self._drop(one)
+                    break
+
+    def _drop(self, one: _Waiting) -> None:
+        self._remove(one)
+        self.dropped += one.count
+
+    def _remove(self, one: _Waiting) -> None:
+        self._line.remove(one)
+        self._count -= one.count
+        self._close(one)
+
+    def _close(self, one: _Waiting) -> None:
+        if one.release is not None:
+            self._gate.close(one.release)
+
+    def _readmit(self, frame: "Frame") -> Release:
+        consent, generation, payload = cbor.decode(self.vault.outbox.read(self.vault.key(), frame))
+        return self._gate.readmit(Permit(self.purpose, self.recipient, consent, generation), payload)

@@ -1,90 +1,170 @@
-"""One recipient's way: its outbox, the door and its wire, one release under way at a time."""
+"""One recipient's way: events are bundled, releases wait in the outbox of their purpose, one is under way at a time."""
 
-from firmware_agent.egress.outbox import Outbox
 from firmware_agent.errors import Refused
 from firmware_agent.model import Release
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Callable, Iterable
+
     from firmware_agent.egress.door import Door, Wire
     from firmware_agent.egress.ledger import Ledger
+    from firmware_agent.egress.outbox import Outbox
     from firmware_agent.gate import Gate
+    from firmware_agent.model import Record
 
 
 class Uplink:
-    """`offer` queues, `pump` sends what may go, `purge` forgets what no longer may. Nothing waiting: no connection."""
+    """`offer` takes an event, `pump` sends what may go, `tick` saves what waited `window` seconds, `purge` forgets.
 
-    def __init__(self, wire: "Wire", door: "Door", gate: "Gate", ledger: "Ledger", limit: int) -> None:
+    Nothing waiting: no connection. now: seconds since 1970 or None. ticks: seconds that only go forward.
+    """
+
+    def __init__(
+        self,
+        wire: "Wire",
+        door: "Door",
+        gate: "Gate",
+        ledger: "Ledger",
+        outboxes: "Iterable[Outbox]",
+        window: float,
+        now: "Callable[[], int | None]",
+        ticks: "Callable[[], float]",
+    ) -> None:
         self.recipient = wire.recipient
         self.wire = wire
-        self.outbox = Outbox(limit)
+        self.outboxes = {outbox.purpose: outbox for outbox in outboxes}
         self._door = door
         self._gate = gate
         self._ledger = ledger
-        self._flying: "Release | None" = None
+        self._window = window
+        self._now = now
+        self._ticks = ticks
+        self._since: "dict[str, float]" = {}  # purpose -> since when something of it is in RAM only
+        self._turns = sorted(self.outboxes)  # whose turn is next
         wire.on_done = self._done
         wire.on_ready = self.pump
 
-    def offer(self, release: Release) -> None:
-        """Queue a release; the oldest is dropped, and counted, if the outbox is full."""
-        pushed_out = self.outbox.put(release, self._flying)
-        if pushed_out is not None:
-            self._forget(pushed_out)
+    def load(self) -> "set[bytes]":
+        """Take up what an earlier run left on flash; the idents of those whose turn is next."""
+        heads = set()
+        for outbox in self.outboxes.values():
+            outbox.load()
+            release = self._head(outbox)
+            if release is not None:
+                heads.add(release.ident)
+        return heads
+
+    def waiting(self) -> int:
+        """How many events wait, in RAM or on flash."""
+        return sum([len(outbox) + self._collected(outbox.purpose) for outbox in self.outboxes.values()])
+
+    def offer(self, record: "Record", purpose: str) -> None:
+        """Take one event; Refused if it may not leave."""
+        count = self._gate.collect(record, purpose, self.recipient)
+        self._since.setdefault(purpose, self._ticks())
+        if count >= self._gate.most(purpose):
+            self._seal(self.outboxes[purpose])
 
     def pump(self) -> None:
         """Hand the next release to the wire, or ask the wire to open if there is one and it is not."""
-        while True:
-            release = self.outbox.head()
-            if release is None:
-                return
-            if not self.wire.ready:
-                if self._may_leave(release):  # no connection for what may not leave any more
-                    self.wire.open()
-                return
+        for purpose in list(self._turns):
+            outbox = self.outboxes[purpose]
             try:
-                self._flying = release
+                if not len(outbox) and self._collected(purpose) and self.wire.ready:
+                    self._seal(outbox)
+                release = self._head(outbox)
+                if release is None:
+                    if self._collected(purpose) and self._allowed(purpose) and not self.wire.ready:
+                        self.wire.open()
+                    continue
+                self._gate.verify(release)  # no connection for what may not leave any more
+                if not self.wire.ready:
+                    self.wire.open()
+                    return
+                self._turns.remove(purpose)
+                self._turns.append(purpose)
                 self._door.send(release)
                 return
             except Refused:
-                self.outbox.remove(release)
-                self._forget(release)
-                self._flying = None
+                continue  # the next tick sees the same and purges
+
+    def tick(self) -> None:
+        """Save what has been in RAM for as long as may be lost, and tell the ledger what was dropped."""
+        for purpose, outbox in self.outboxes.items():
+            since = self._since.get(purpose)
+            if since is not None and self._ticks() - since >= self._window:
+                self._save(outbox)
+            self._tell(outbox)
+
+    def expire(self, now: int, waiting: "Callable[[str], int]", sent: int) -> None:
+        """Let go what is older than the profile allows: `waiting(purpose)` and `sent` are seconds."""
+        for purpose, outbox in self.outboxes.items():
+            outbox.expire(now, waiting(purpose), sent)
 
     def cut(self) -> None:
         """Consent was narrowed: nothing that the wire, its client or the kernel still holds goes on its way."""
         self.wire.reset()
-        self._flying = None
 
-    def purge(self) -> int:
-        """Forget every waiting release that consent no longer covers; return how many."""
-        gone = self.outbox.purge(self._may_leave)
-        for release in gone:
-            self._forget(release)
-        if gone:
-            self._ledger.settle()
-        return len(gone)
+    def purge(self, purpose: str) -> int:
+        """Destroy everything of this purpose that waits; how many events that was."""
+        outbox = self.outboxes[purpose]
+        under_way = outbox.under_way
+        if under_way is not None:
+            self._ledger.forgotten(under_way)
+        count = self._gate.forget(purpose, self.recipient) + outbox.purge()
+        self._since.pop(purpose, None)
+        if count:
+            self._ledger.purged(purpose, self.recipient, count)
+        return count
 
     def close(self) -> None:
-        """The agent ends: cut, and never connect again."""
+        """The agent ends: cut, never connect again, and save what waits."""
         self.wire.on_ready = _nothing
         self.cut()
+        for outbox in self.outboxes.values():
+            self._save(outbox)
+            self._tell(outbox)
+            outbox.vault.outbox.sync()
 
-    def _may_leave(self, release: Release) -> bool:
+    def _collected(self, purpose: str) -> int:
+        return self._gate.collected(purpose, self.recipient)
+
+    def _allowed(self, purpose: str) -> bool:
+        return self._gate.decide(purpose, self.recipient).allowed
+
+    def _seal(self, outbox: "Outbox") -> None:
+        outbox.put(self._gate.release(outbox.purpose, self.recipient))
+
+    def _save(self, outbox: "Outbox") -> None:
         try:
-            self._gate.verify(release)
+            if self._collected(outbox.purpose):
+                self._seal(outbox)
+            outbox.save(self._now())
         except Refused:
-            return False
-        return True
+            return  # the next tick sees the same and purges
+        self._since.pop(outbox.purpose, None)
 
-    def _forget(self, release: Release) -> None:
-        self._ledger.forgotten(release)
-        self._gate.close(release)
+    def _head(self, outbox: "Outbox") -> "Release | None":
+        release = outbox.head()
+        if outbox.lost:
+            self._ledger.lost(outbox.purpose, self.recipient, outbox.lost)
+            outbox.lost = 0
+        return release
+
+    def _tell(self, outbox: "Outbox") -> None:
+        if outbox.dropped:
+            self._ledger.dropped(outbox.purpose, self.recipient, outbox.dropped)
+            outbox.dropped = 0
 
     def _done(self, release: Release, event: str) -> None:
-        self._flying = None
-        self.outbox.remove(release)
+        outbox = self.outboxes[release.purpose]
+        if event == "acknowledged":
+            outbox.remember(release, self._now())
+        outbox.done()
         self._ledger.close(release, event)
-        self._gate.close(release)
+        if not outbox.unsaved and not self._collected(release.purpose):
+            self._since.pop(release.purpose, None)
 
 
 def _nothing() -> None:

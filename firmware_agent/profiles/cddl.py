@@ -1,4 +1,4 @@
-"""Catalogue -> CDDL (RFC 8610): the exact set of payloads that a device with this profile can send.
+"""Catalogue -> CDDL (RFC 8610): the exact set of payloads that a device with this profile can send and understand.
 
 Arrays throughout, because a map inside an array is left open by common validators.
 """
@@ -8,28 +8,66 @@ from typing import Any
 from firmware_agent.catalogue import Catalogue
 from firmware_agent.gate import MESSAGE
 
+MOST_EVENTS = 256  # in one message; a media purpose sends one
+REQUEST = "rights_request"  # stands where a message names its purpose
+
+_IDENT = """\
+; r = 8 random bytes, then the first 8 bytes of HMAC-SHA256(K, r). Without K, which the device keeps for each purpose
+; and recipient until the owner has its messages deleted, this is new random bytes for each message.
+ident = bytes .size 16
+"""
+
+_ANSWERS = """\
+; What devices hear. `signature` is Ed25519 over the text that is named, a zero byte, and the bytes of the body. It is
+; verified before the body is decoded.
+
+; On TOPIC/reply/REPLY, the reply in hex; signed with "firmware_agent answer 1".
+answer = [1, bytes .cbor answer-body, signature]
+answer-body = acknowledge / receipt
+acknowledge = ["acknowledge", reply, request-ident]
+receipt = ["receipt", reply, request-ident, deleted-messages, seconds-since-1970]
+
+; On TOPIC/to/MAILBOX, the mailbox in hex; signed with "firmware_agent command 1". No purpose: all of them.
+command = [1, bytes .cbor command-body, signature]
+command-body = ["withdraw", mailbox, counter, purpose / ""]
+
+deleted-messages = uint
+seconds-since-1970 = uint
+counter = uint
+key = bytes .size 32
+reply = bytes .size 16
+request-ident = bytes .size 16
+mailbox = bytes .size 16
+signature = bytes .size 64
+"""
+
 
 def cddl(catalogue: Catalogue) -> str:
-    """The schema as text."""
+    """The schema as text. Its first rule, `sent`, is everything that devices send."""
     purposes = sorted(catalogue.purposes)
     lines = [
         f"; Payloads of profile {catalogue.profile} {catalogue.version}. Made by tools/compile_profile; do not edit.",
-        "; ident: 8 random bytes, new for each message, so that a second copy can be told. No field names a device.",
+        "; No field names a device.",
         "",
+        "sent = message / rights-request",
         "message = " + " / ".join(f"{_rule(purpose)}-message" for purpose in purposes),
         "",
     ]
     for purpose in purposes:
         rule = _rule(purpose)
         fields = catalogue.fields_of(purpose)
-        lines.append(f'{rule}-message = [{MESSAGE}, ident, "{purpose}", [1*{len(fields)} {rule}-field]]')
+        events = "" if catalogue.purposes[purpose]["media"] else f"1*{MOST_EVENTS} "
+        lines.append(f'{rule}-message = [{MESSAGE}, ident, "{purpose}", [{events}{rule}-event]]')
+        lines.append(f"{rule}-event = [1*{len(fields)} {rule}-field]")
         lines.append(f"{rule}-field = " + " / ".join(_rule(name) + "-value" for name, _ in fields))
         lines.append("")
-    lines.append("ident = bytes .size 8")
     for name, row in sorted(catalogue.fields.items(), key=lambda item: item[1]["id"]):
         if row["purposes"]:
             lines.append(f"{_rule(name)}-value = [{row['id']}, {_kind(row)}] ; {row['category']}, {row['clause']}")
-    return "\n".join(lines) + "\n"
+    lines.append("")
+    lines.append(f'rights-request = [{MESSAGE}, request-ident, "{REQUEST}", ["delete", purpose, key, reply]]')
+    lines.append("purpose = " + " / ".join(f'"{purpose}"' for purpose in purposes))
+    return "\n".join(lines) + "\n\n" + _IDENT + "\n" + _ANSWERS
 
 
 def _rule(name: str) -> str:

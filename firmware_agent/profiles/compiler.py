@@ -12,6 +12,7 @@ SENSITIVITIES = ("low", "personal", "sensitive", "identifying")
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
 _TOPIC = re.compile(r"[a-z0-9_-]{1,40}(/[a-z0-9_-]{1,40}){0,5}")
 _CLAUSE = re.compile(r"[A-Z]{1,3}[0-9]{1,3}")
+_KEY = re.compile(r"([0-9a-f]{64})?")
 _SPAN = re.compile(r"([0-9]{1,6}) (s|min|h|d)")
 _SECONDS = {"s": 1, "min": 60, "h": 3600, "d": 86400}
 _MIN = -(2**53)
@@ -37,7 +38,7 @@ class _Compiler:
         self.file = file
 
     def profile(self, rows: dict[str, Any]) -> dict[str, Any]:
-        self.known("profile", rows, ("profile", "version", "age", "recipient", "purpose", "field"), ())
+        self.known("profile", rows, ("profile", "version", "age", "device", "recipient", "purpose", "field"), ())
         recipients = {name: self.recipient(name, row) for name, row in self.table(rows, "recipient")}
         purposes = {name: self.purpose(name, row, recipients) for name, row in self.table(rows, "purpose")}
         fields = {name: self.field(name, row, purposes) for name, row in self.table(rows, "field")}
@@ -47,6 +48,7 @@ class _Compiler:
             "profile": self.name("profile", "profile", rows["profile"]),
             "version": self.text("profile", "version", rows["version"], 40),
             "age": self.age(rows["age"]),
+            "device": self.device(rows["device"]),
             "recipients": recipients,
             "purposes": purposes,
             "fields": fields,
@@ -58,13 +60,20 @@ class _Compiler:
             raise self.wrong("age", "threshold", "must be a whole number of years from 0 to 99")
         return {"threshold": row["threshold"], "guardian": self.flag("age", "guardian", row["guardian"])}
 
+    def device(self, row: Any) -> dict[str, Any]:
+        self.known("device", row, ("sent", "ledger"), ())
+        return {key: self.span("device", key, row[key]) for key in ("sent", "ledger")}
+
     def recipient(self, name: str, row: Any) -> dict[str, Any]:
         where = f"recipient.{name}"
-        self.known(where, row, ("name", "topic"), ())
+        self.known(where, row, ("name", "topic"), ("answers",))
         topic = row["topic"]
         if not isinstance(topic, str) or not _TOPIC.fullmatch(topic):
             raise self.wrong(where, "topic", "must be words of a-z 0-9 _ - joined by /, without wildcards")
-        return {"name": self.text(where, "name", row["name"], 80), "topic": topic}
+        answers = row.get("answers", "")
+        if not isinstance(answers, str) or not _KEY.fullmatch(answers):
+            raise self.wrong(where, "answers", "must be an Ed25519 public key as 64 digits of hex, or be left out")
+        return {"name": self.text(where, "name", row["name"], 80), "topic": topic, "answers": bytes.fromhex(answers)}
 
     def purpose(self, name: str, row: Any, recipients: dict[str, Any]) -> dict[str, Any]:
         where = f"purpose.{name}"

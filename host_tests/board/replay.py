@@ -77,10 +77,11 @@ def _release(catalogue, case):
             record = ConsentRecord(*(row[:3] + [bytes.fromhex(row[3])] + row[4:]))
         consents = Consents(record, floor, trouble)
     ident = bytes.fromhex(case["ident"])
-    gate = Gate(catalogue, consents, KEY, lambda count: ident[:count], lambda: case["now"])
+    gate = Gate(catalogue, consents, KEY, lambda *pair: ident, lambda: case["now"])
     fields = Record({name: value(spec) for name, spec in case["fields"]})
     try:
-        release = gate.release(fields, case["purpose"], case["recipient"])
+        gate.collect(fields, case["purpose"], case["recipient"])
+        release = gate.release(case["purpose"], case["recipient"])
         gate.verify(release)
     except Refused as error:
         return "refused %s %d %d" % (error.reason, gate.undeclared, gate.unfit)

@@ -15,7 +15,7 @@ def told():
     world = World()
     world.ledger.decided(world.grant())
     for progress in range(3):
-        world.uplink.offer(world.gate.release(Record({"progress": progress, CANARY: CANARY}), PURPOSE, RECIPIENT))
+        world.uplink.offer(Record({"progress": progress, CANARY: CANARY}), PURPOSE)
         world.pump()
     world.ledger.refused(Refused("consent_missing", "snapshot", RECIPIENT))
     world.ledger.decided(world.withdraw())
@@ -121,7 +121,7 @@ def test_fail__nothing_leaves_when_the_ledger_cannot_be_written():
     world.grant()
     world.uplink.wire.connected = True
     world.storage.cut_after = 10
-    world.uplink.offer(world.gate.release(Record({"progress": 3}), PURPOSE, RECIPIENT))
+    world.uplink.offer(Record({"progress": 3}), PURPOSE)
     with pytest.raises(PowerCut):
         world.uplink.pump()
     assert world.wire.arrived == []
@@ -158,9 +158,9 @@ def test_ok__equal_refusals_are_counted_not_repeated():
 def test_ok__what_a_crash_left_open_is_unknown():
     world = World(answers=False)
     world.grant()
-    world.uplink.offer(world.gate.release(Record({"progress": 3}), PURPOSE, RECIPIENT))
+    world.uplink.offer(Record({"progress": 3}), PURPOSE)
     world.uplink.pump()
-    Ledger(world.storage, world.now).close_open()
+    Ledger(world.storage, world.now).close_open(set())
     found = rows(world.storage)
     assert [row["event"] for row in found] == ["attempted", "unknown"]
     assert found[0]["ident"] == found[1]["ident"] and found[1]["payload"] == found[0]["payload"]

@@ -10,12 +10,6 @@ from host_tests.fakes import PURPOSE, RECIPIENT, World
 CANARY = "canary-anns-printer"
 
 
-def offer(world, count, purpose=PURPOSE, **fields):
-    for number in range(count):
-        record = Record(dict(fields) or {"progress": number % 100})
-        world.uplink.offer(world.gate.release(record, purpose, RECIPIENT))
-
-
 def events(world):
     world.ledger.settle()
     return [row["event"] for row, _, _ in entries(world.storage) for _ in range(row["count"])]
@@ -42,7 +36,7 @@ class Order:
 def test_ok__verified_then_recorded_then_written():
     world = World()
     world.grant()
-    release = world.gate.release(Record({"progress": 3}), PURPOSE, RECIPIENT)
+    release = world.one()
     calls = []
     world.wire.connected = True
     from firmware_agent.egress.door import Door
@@ -59,7 +53,7 @@ def test_fail__what_the_gate_did_not_make_never_reaches_the_wire_and_is_recorded
     for thing in (b"raw " + CANARY.encode(), CANARY, None, {"payload": CANARY}):
         with pytest.raises(Unsealed):
             world.door.send(thing)
-    release = world.gate.release(Record({"progress": 3}), PURPOSE, RECIPIENT)
+    release = world.one()
     release.payload = CANARY.encode()
     with pytest.raises(Unsealed):
         world.door.send(release)
@@ -73,7 +67,7 @@ def test_fail__what_the_gate_did_not_make_never_reaches_the_wire_and_is_recorded
 def test_fail__a_release_leaves_once():
     world = World()
     world.grant()
-    offer(world, 1)
+    world.offer(1)
     world.pump()
     with pytest.raises(Unsealed) as caught:
         world.door.send(world.wire.arrived[0])
@@ -91,7 +85,7 @@ def test_ok__nothing_to_send_opens_nothing():
 def test_ok__an_open_release_is_sent_again_under_one_entry():
     world = World(answers=False)
     world.grant()
-    offer(world, 1)
+    world.offer(1)
     world.pump()
     world.wire.reset()  # the link broke before the acknowledgement
     world.wire.answers = True
@@ -106,82 +100,99 @@ def test_ok__withdrawn_while_the_link_is_down_nothing_arrives_after():
     world = World(online=False)
     world.grant()
     world.grant("print_history")
-    offer(world, 39)
-    offer(world, 1, "print_history", job_material=1200)
+    world.offer(39)
+    world.offer(1, "print_history", {"job_material": 1200})
     world.pump()
-    assert len(world.uplink.outbox) == 40 and world.wire.arrived == []
+    assert world.uplink.waiting() == 40 and world.wire.arrived == []
     world.withdraw()
-    assert world.uplink.purge() == 39
+    assert world.uplink.purge(PURPOSE) == 39
     world.wire.online = True
     world.pump()
     assert [release.purpose for release in world.wire.arrived] == ["print_history"]
-    assert events(world).count("dropped") == 39
+    assert events(world).count("purged") == 39
 
 
 @pytest.mark.clause("L12")
 @pytest.mark.attack(21)
 def test_ok__withdrawn_between_two_publishes_without_any_purge():
-    world = World(answers=False)
+    world = World(answers=False, window=0)
     world.grant()
-    offer(world, 5)
+    for _ in range(5):
+        world.offer(1)
+        world.uplink.tick()
     world.pump()
     world.withdraw()
     world.wire.answer()
     world.wire.answers = True
     world.pump()
-    assert len(world.wire.arrived) == 1 and len(world.uplink.outbox) == 0
+    assert len(world.wire.arrived) == 1
+    assert world.uplink.purge(PURPOSE) == 4 and world.uplink.waiting() == 0
 
 
 @pytest.mark.attack(21)
 def test_ok__what_is_under_way_when_consent_goes_is_cut():
     world = World(answers=False)
     world.grant()
-    offer(world, 2)
+    world.offer(1)
     world.pump()
+    world.offer(3)
     world.withdraw()
     world.uplink.cut()
     assert world.wire.flying is None and not world.wire.connected
-    world.uplink.purge()
-    assert events(world) == ["attempted", "unknown", "dropped"]
+    world.uplink.purge(PURPOSE)
+    assert events(world) == ["attempted", "unknown", "purged", "purged", "purged"]
 
 
-def test_ok__a_full_outbox_never_drops_what_is_under_way():
-    world = World(answers=False, limit=2)
+def test_ok__events_that_come_while_one_is_under_way_leave_together():
+    world = World(answers=False)
     world.grant()
-    offer(world, 1)
-    world.uplink.pump()
-    under_way = world.wire.flying
-    offer(world, 5)
-    assert under_way in world.uplink.outbox._waiting and len(world.uplink.outbox) == 2
+    world.offer(1)
+    world.pump()
+    world.offer(10)
     world.wire.answer()
-    assert events(world).count("acknowledged") == 1 and events(world).count("unknown") == 0
+    world.pump()
+    assert [release.count for release in world.wire.arrived] == [1, 10]
+
+
+def test_ok__what_arrives_within_the_window_never_touches_the_flash():
+    world = World()
+    world.grant()
+    for _ in range(20):
+        world.offer(1)
+        world.pump()
+        world.wait(1)
+    assert len(world.wire.arrived) == 20
+    assert not world.storage.size("vault.improvement_program.lightmake.outbox")
+
+
+def test_ok__purposes_take_turns():
+    world = World(answers=False, window=0)
+    for purpose in (PURPOSE, "print_history"):
+        world.grant(purpose)
+    for _ in range(3):
+        world.offer(1)
+        world.offer(1, "print_history", {"job_material": 1200})
+        world.uplink.tick()
+    for _ in range(6):
+        world.pump()
+        world.wire.answer()
+    assert [one.purpose for one in world.wire.arrived] == [PURPOSE, "print_history"] * 3
 
 
 def test_fail__no_connection_for_what_was_withdrawn_meanwhile():
     world = World()
     world.grant()
-    offer(world, 3)
+    world.offer(3)
     world.withdraw()
     world.pump()
     assert world.wire.opened == 0
-
-
-def test_ok__a_full_outbox_drops_the_oldest_and_counts():
-    world = World(online=False, limit=10)
-    world.grant()
-    offer(world, 25)
-    assert len(world.uplink.outbox) == 10 and world.uplink.outbox.dropped == {PURPOSE: 15}
-    assert events(world).count("dropped") == 15
-    world.wire.online = True
-    world.pump()
-    assert len(world.wire.arrived) == 10 and world.wire.arrived[0].ident == (16).to_bytes(8, "big")
 
 
 @pytest.mark.attack(22)
 def test_ok__pictures_are_media_and_records_are_not():
     world = World()
     world.grant()
-    offer(world, 1)
+    world.offer(1)
     world.pump()
     assert world.wire.arrived[0].media is False
     assert all(
@@ -192,5 +203,5 @@ def test_ok__pictures_are_media_and_records_are_not():
 def test_fail__refusals_carry_no_values():
     world = World()
     with pytest.raises(Refused) as caught:
-        world.gate.release(Record({"state": CANARY}), PURPOSE, RECIPIENT)
+        world.gate.collect(Record({"state": CANARY}), PURPOSE, RECIPIENT)
     assert CANARY not in str(caught.value) and "nobody has decided" in str(caught.value)

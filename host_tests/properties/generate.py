@@ -120,6 +120,7 @@ def every_transform() -> Tree:
         "profile": "every",
         "version": "1",
         "age": {"threshold": 13, "guardian": False},
+        "device": {"sent": "7 d", "ledger": "100 d"},
         "recipient": {"maker": {"name": "M", "topic": "m/1"}, "partner": {"name": "P", "topic": "p/1"}},
         "purpose": {
             "all": purpose(["maker", "partner"]),
@@ -168,6 +169,7 @@ def profile(rng: Random) -> Profile:
         fields[_new_name(rng, fields)] = {**never, "sensitivity": "identifying", "clause": "L21"}
     age = {"threshold": rng.randint(0, 99), "guardian": rng.random() < 0.5}
     tree = {"profile": rng.choice(WORDS), "version": "1", "age": age, "recipient": recipients}
+    tree["device"] = {"sent": "7 d", "ledger": "100 d"}
     return Profile({**tree, "purpose": purposes, "field": fields})
 
 
@@ -240,7 +242,7 @@ def case(rng: Random, now: Profile, before: Profile) -> Case:
         recipient = rng.choice(("nobody", recipient, rng.choice(sorted(now.catalogue.recipients))))
     clock = None if rng.random() < 0.15 else NOW + rng.randint(-(10**6), 10**6)
     vector: dict[str, Any] = {"purpose": purpose, "recipient": recipient, "now": clock}
-    vector["ident"] = rng.randbytes(8).hex()
+    vector["ident"] = rng.randbytes(16).hex()
     shown: list[Tree | None] = []
 
     def decision(about: tuple[str, str]) -> list[Any]:

@@ -25,18 +25,21 @@ def complaints(case: Case, outcome: str) -> list[str]:
     message = cbor2.loads(payload)
     if cbor2.dumps(message, canonical=True) != payload:
         out.append("the payload is not in its canonical form")
+    sent = [pair for event in message[3] for pair in event]
+    if len(message[3]) != 1:
+        out.append("one record, and not one event")
     declared = {
         row["id"] for row in case.now.tree["field"].values() if case.vector["purpose"] in row.get("purposes", ())
     }
-    if [number for number, _ in message[3] if number not in declared]:
+    if [number for number, _ in sent if number not in declared]:
         out.append("a field that is not declared for this purpose")
-    if message[:3] != [1, bytes.fromhex(case.vector["ident"]), case.vector["purpose"]] or len(message) != 4:
+    if message[:3] != [2, bytes.fromhex(case.vector["ident"]), case.vector["purpose"]] or len(message) != 4:
         out.append("the payload's head is not the message's")
-    if [number for number, _ in message[3]] != [number for number, _ in wanted]:
+    if [number for number, _ in sent] != [number for number, _ in wanted]:
         out.append("not the fields that fit, each once, by rising id")
     else:
-        for (number, sent), (_, allowed) in zip(message[3], wanted, strict=True):
-            if not [one for one in allowed if one == sent and type(one) is type(sent)]:
+        for (number, given), (_, allowed) in zip(sent, wanted, strict=True):
+            if not [one for one in allowed if one == given and type(one) is type(given)]:
                 out.append(f"field {number}: not the declared form of its value")
     return out
 

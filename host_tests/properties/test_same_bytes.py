@@ -207,7 +207,7 @@ def test_fail__an_altered_vector_is_a_difference(micropython):
     vectors = [json.loads(json.dumps(case.vector)) for case in made]
     wanted = [replay.outcome(now.catalogue, vector) for vector in vectors]
     altered = next(at for at, line in enumerate(wanted) if line.startswith("release"))
-    vectors[altered]["ident"] = bytes(8).hex()
+    vectors[altered]["ident"] = bytes(16).hex()
     assert differences(wanted, micropython.outcomes([(now.compiled, vectors)])) == [altered]
     assert differences(["a", "b"], ["a"]) == [1] and differences(["a"], ["a", "b"]) == [1]
 
@@ -221,27 +221,27 @@ def test_fail__the_oracle_sees_what_a_broken_gate_would_do():
         assert complaints(case, line) == []
         if not line.startswith("release"):
             if not consent_holds(case):
-                empty = cbor2.dumps([1, bytes.fromhex(case.vector["ident"]), case.vector["purpose"], []])
+                empty = cbor2.dumps([2, bytes.fromhex(case.vector["ident"]), case.vector["purpose"], [[]]])
                 assert "released although it may not be" in complaints(case, "release " + empty.hex())
                 seen["without consent"] += 1
             continue
         sent = bytes.fromhex(line.split(" ")[1])
-        version, ident, purpose, pairs = cbor2.loads(sent)
+        version, ident, purpose, (pairs,) = cbor2.loads(sent)
         assert complaints(case, "refused consent_missing 0 0")
         for what, broken in (
-            ("an undeclared field", [version, ident, purpose, [*pairs, [8, 1]]]),
-            ("the canary", [version, ident, purpose, [*pairs[:-1], [pairs[-1][0], generate.CANARY]]]),
-            ("a changed value", [version, ident, purpose, [*pairs[:-1], [pairs[-1][0], 12345]]]),
-            ("a field that is left out", [version, ident, purpose, pairs[:-1]]),
-            ("a field twice", [version, ident, purpose, [pairs[0], *pairs]]),
-            ("another purpose", [version, ident, "advertising", pairs]),
-            ("an added part", [version, ident, purpose, pairs, 1]),
-            ("another ident", [version, ident + b"x", purpose, pairs]),
-            ("a bool in place of a number", [version, ident, purpose, [[number, None] for number, _ in pairs]]),
+            ("an undeclared field", [version, ident, purpose, [[*pairs, [8, 1]]]]),
+            ("the canary", [version, ident, purpose, [[*pairs[:-1], [pairs[-1][0], generate.CANARY]]]]),
+            ("a changed value", [version, ident, purpose, [[*pairs[:-1], [pairs[-1][0], 12345]]]]),
+            ("a field that is left out", [version, ident, purpose, [pairs[:-1]]]),
+            ("a field twice", [version, ident, purpose, [[pairs[0], *pairs]]]),
+            ("another purpose", [version, ident, "advertising", [pairs]]),
+            ("an added part", [version, ident, purpose, [pairs], 1]),
+            ("another ident", [version, ident + b"x", purpose, [pairs]]),
+            ("a bool in place of a number", [version, ident, purpose, [[[number, None] for number, _ in pairs]]]),
         ):
             assert complaints(case, "release " + cbor2.dumps(broken, canonical=True).hex()), what
             seen[what] += 1
-        longer = sent.replace(b"\x84\x01\x48", b"\x84\x18\x01\x48", 1)
+        longer = sent.replace(b"\x84\x02\x50", b"\x84\x18\x02\x50", 1)
         assert "the payload is not in its canonical form" in complaints(case, "release " + longer.hex())
     assert len(seen) == 10 and min(seen.values()) > 10, seen
 

@@ -11,7 +11,7 @@ LAYERS = (
     ("agent",),
     ("camera", "telemetry", "consent", "egress", "owner"),  # siblings: agent.py passes objects in
     ("gate",),
-    ("decide", "transforms"),
+    ("decide", "transforms", "clock"),
     ("catalogue",),
     ("model", "jpeg"),
     ("cbor", "config"),

@@ -36,6 +36,8 @@ WRITERS = (
     f"{PACKAGE}/egress/door.py",
     f"{PACKAGE}/consent/slots.py",  # storage
     f"{PACKAGE}/consent/store.py",
+    f"{PACKAGE}/clock.py",
+    f"{PACKAGE}/egress/vault.py",
     f"{PACKAGE}/device/",
     f"{PACKAGE}/owner/presence.py",  # the terminal
     f"{PACKAGE}/telemetry/http.py",  # the request for a page of the printer's own server

@@ -1,0 +1,102 @@
+"""What one consent keeps on flash: a key, the releases that wait, copies of the last that left. `shred` ends all of it.
+
+The key's file is overwritten in place and synced, never renamed: an old copy would open what a withdrawal closed.
+"""
+
+import hashlib
+
+from firmware_agent.egress.ring import Ring
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Callable, ContextManager, Protocol
+
+    from firmware_agent.egress.ring import Cipher
+    from firmware_agent.egress.ring import Storage as RingStorage
+
+    class Storage(RingStorage, Protocol):
+        def write(self, name: str, data: bytes) -> None: ...
+        def remove(self, name: str) -> None: ...
+        def lock(self) -> "ContextManager[object]": ...
+
+
+class KeySlot:
+    """A key of 32 bytes in a file of 64: the key, then its SHA-256. A torn key is none: nothing was sealed with it."""
+
+    def __init__(self, storage: "Storage", name: str) -> None:
+        self.name = name
+        self._storage = storage
+
+    def read(self) -> "bytes | None":
+        """The key, or None if there is none."""
+        data = self._storage.read(self.name) or b""
+        if len(data) != 64 or hashlib.sha256(data[:32]).digest() != data[32:]:
+            return None
+        return data[:32]
+
+    def make(self, entropy: "Callable[[int], bytes]") -> bytes:
+        """The key that is there, or a new one."""
+        key = self.read()
+        if key is None:
+            key = entropy(32)
+            self._storage.write(self.name, key + hashlib.sha256(key).digest())
+        return key
+
+    def shred(self) -> None:
+        """Overwrite the key; on the disk when this returns."""
+        if self._storage.size(self.name):
+            self._storage.write(self.name, bytes(64))
+
+
+class Vault:
+    """For one purpose and recipient. room, room_sent: bytes of flash for what waits and for copies of what left."""
+
+    def __init__(
+        self,
+        storage: "Storage",
+        cipher: "Cipher",
+        entropy: "Callable[[int], bytes]",
+        pair: "tuple[str, str]",
+        room: int,
+        room_sent: int,
+    ) -> None:
+        name = "vault." + pair[0] + "." + pair[1]
+        self.purpose, self.recipient = pair
+        self.outbox = Ring(storage, cipher, entropy, name + ".outbox", room)
+        self.sent = Ring(storage, cipher, entropy, name + ".sent", room_sent)
+        self._slot = KeySlot(storage, name + ".key")
+        self._storage = storage
+        self._entropy = entropy
+        self._key: "bytes | None" = None
+
+    @property
+    def files(self) -> "list[str]":
+        """Every file it may have."""
+        return [self._slot.name, self.outbox.name, self.sent.name]
+
+    def load(self) -> None:
+        """Find what an earlier run left."""
+        self._key = self._slot.read()
+        self.outbox.load(self._key)
+        self.sent.load(self._key)
+
+    def key(self) -> bytes:
+        """The key of both rings, made at the first use."""
+        if self._key is None:
+            self._key = self._slot.make(self._entropy)
+        return self._key
+
+    def shred(self) -> int:
+        """Destroy the key, then zero both rings; how many waiting events were destroyed. Again: 0."""
+        self._key = None
+        with self._storage.lock():
+            self._slot.shred()
+            count = self.outbox.wipe()
+            self.sent.wipe()
+        return count
+
+    def remove(self) -> None:
+        """Shred, and take the files away."""
+        self.shred()
+        for name in self.files:
+            self._storage.remove(name)

@@ -1,0 +1,1 @@
+"""What `tools/bench` needs beyond itself: the peers that the agent is measured against."""
