@@ -36,7 +36,8 @@ class ConsentRecord:
     """What was decided for one purpose and one recipient.
 
     policy: SHA-256 of the compiled rows shown when deciding. sequence: rises with each decision on this device.
-    A record is not changed once it is made. actor, method: who and how, as names. time, until: seconds since 1970 UTC, or None (no clock; no end).
+    actor, method: who and how, as names. time, until: seconds since 1970 UTC, or None (no clock; no end). A record is
+    not changed once it is made.
     """
 
     def __init__(
