@@ -15,7 +15,7 @@ import pytest
 
 from firmware_agent.catalogue import Catalogue
 from firmware_agent.errors import ConfigError
-from firmware_agent.gate import compose, message
+from firmware_agent.gate import compose, message, plan
 from firmware_agent.model import Record
 from firmware_agent.profiles.cddl import cddl
 from firmware_agent.profiles.compiler import compile_profile
@@ -77,7 +77,7 @@ def test_ok__every_value_at_its_bounds_validates(published, every):
                 raw += [row["min"], row["max"], float(row["max"]), middle, row["max"] - 1, row["max"] + 1]
             for purpose in row.get("purposes", ()):
                 for value in raw:
-                    pairs, _ = compose(catalogue, Record({name: value}), purpose)
+                    pairs, _ = compose(plan(catalogue, purpose), Record({name: value}))
                     if pairs:
                         assert accepts(schema, message(IDENT, purpose, [pairs])), (name, value, pairs)
                         tried[name] += 1
