@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 MESSAGE = 2  # version of the payload's form
-MOST = 64  # events in one message
+MOST = 128  # events in one message
 _REMEMBERED = 64  # pairs in their encoded form
 
 
