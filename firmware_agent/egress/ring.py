@@ -1,4 +1,4 @@
-"""A file of fixed size in which sealed frames stand in a ring: the newest pushes out the oldest.
+"""A file of bounded size in which sealed frames stand in a ring: the newest pushes out the oldest.
 
 A frame starts at a multiple of UNIT and never passes the end of the file. On flash: b"FAR1", length of what is
 sealed (4), sequence (8), count of events (4), seconds since 1970 or 0 (4), nonce (12), the sealed body, zeros up to the
@@ -31,6 +31,7 @@ _MAGIC = b"FAR1"
 _HEAD = 36
 _BOUND = 24  # bytes of the head that the seal covers
 _CHUNK = 4096  # bytes read at once
+_STEP = 65536  # bytes by which the file grows, up to the ring's size: nobody waits for megabytes of zeros
 
 
 class Frame:
@@ -66,7 +67,7 @@ class Ring:
         self._next = self._sequence = 0
         if not whole:
             return
-        self._size = whole  # a ring keeps the size that it was made with
+        self._size = max(self._size, whole)  # a ring never shrinks
         free = 0  # the first unit not yet known to be free
         for frame in sorted(self._opened(key), key=lambda one: one.offset):
             self._clean(free, frame.offset)
@@ -83,17 +84,19 @@ class Ring:
         self, key: bytes, count: int, time: "int | None", body: bytes, sync: bool = True
     ) -> "tuple[Frame, list[Frame]]":
         """Seal `body` into the ring; (its frame, the frames it pushed out). FormatError if it never fits."""
-        if not self._storage.size(self.name):
-            self._storage.allocate(self.name, self._size)
         whole = _HEAD + len(body) + 16
         whole += -whole % UNIT
         if whole > self._size:
             raise FormatError("%s: a frame of %d bytes in a ring of %d; give it room" % (self.name, whole, self._size))
         pushed: "list[Frame]" = []
+        if not self.frames:
+            self._next = 0  # a short outage after another stays within the first bytes of the file
         if self._next + whole > self._size:  # what stands up to the end is older than what stands at the start
             pushed += self._push(self._next, self._size)
             self._next = 0
         pushed += self._push(self._next, self._next + whole)
+        if self._storage.size(self.name) < self._next + whole:
+            self._storage.allocate(self.name, min(self._size, self._next + whole + _STEP))
         head = _MAGIC + (len(body) + 16).to_bytes(4, "big")
         head += (self._sequence + 1).to_bytes(8, "big") + count.to_bytes(4, "big") + (time or 0).to_bytes(4, "big")
         nonce = self._entropy(12)
