@@ -152,7 +152,7 @@ class World:
         self.catalogue = catalogue()
         self.consents = ConsentStore(self.storage, KEY)
         self.gate = Gate(self.catalogue, self.consents, KEY, self.entropy, self.now)
-        self.ledger = Ledger(self.storage, self.now)
+        self.ledger = Ledger(self.storage, self.now, size=4096)  # a board's heap holds several such files
         self.wire = FakeWire(RECIPIENT, online, answers)
         self.door = Door(self.gate, self.ledger, {RECIPIENT: self.wire})
         self.uplink = Uplink(self.wire, self.door, self.gate, self.ledger, limit)
