@@ -27,9 +27,9 @@ ENTRY = (
     "ident",
     "count",  # events: a release may hold several
 )
-_KINDS = "ntssss[nbbbn"  # of each part: number, time, text, list of texts, bytes
+_KINDS = "ntssss[nbbbn"  # of each part: number, time, text, array, bytes
 CHECKPOINT = (
-    "form",  # 1
+    "form",  # 1; counts the forms of these entries
     "segment",  # counts segments from 1
     "first",  # number of the first entry that was kept when this was written
     "head",  # SHA-256 over everything before
@@ -40,7 +40,6 @@ CHECKPOINT = (
 TOTAL = ("event", "purpose", "recipient", "count", "bytes")
 OPEN = ("number", "time", "purpose", "recipient", "categories", "size", "payload", "consent", "ident", "count")
 TOLD = ("purpose", "recipient", "consent")
-_TABLES = (("totals", TOTAL, "sssnn"), ("open", OPEN, "ntss[nbbbn"), ("told", TOLD, "ssb"))
 
 
 def blank(event: str) -> "dict[str, Any]":
@@ -61,53 +60,34 @@ def encode(row: "dict[str, Any]") -> bytes:
 def decode(body: bytes) -> "dict[str, Any]":
     """The entry that `encode` wrote; FormatError if any part has another shape."""
     parts = cbor.decode(body)
-    if not isinstance(parts, list) or not len(ENTRY) <= len(parts) <= len(ENTRY) + 1:
-        raise FormatError("not an array of %d" % len(ENTRY))
+    _check(parts[: len(ENTRY)] if isinstance(parts, list) else parts, _KINDS)
     row = dict(zip(ENTRY, parts))
-    if row["event"] == "checkpoint" and len(parts) > len(ENTRY):
-        more = parts[-1]
-        if not isinstance(more, list) or len(more) != len(CHECKPOINT):
-            raise FormatError("a checkpoint that is not an array of %d" % len(CHECKPOINT))
-        row["checkpoint"] = dict(zip(CHECKPOINT, more))
-    elif len(parts) > len(ENTRY):
+    more = parts[len(ENTRY) :]
+    if row["event"] == "checkpoint":
+        if len(more) != 1:
+            raise FormatError("a checkpoint without its sums")
+        _check(more[0], "nnnb[[[")
+        row["checkpoint"] = dict(zip(CHECKPOINT, more[0]))
+        for table, kinds in (("totals", "sssnn"), ("open", "ntss[nbbbn"), ("told", "ssb")):
+            for line in row["checkpoint"][table]:
+                _check(line, kinds)
+    elif more:
         raise FormatError("not an array of %d" % len(ENTRY))
-    check(row)
     return row
 
 
-def check(row: "dict[str, Any]") -> None:
-    """FormatError if a part of the entry is not of its kind."""
-    _check([row[name] for name in ENTRY], ENTRY, _KINDS)
-    if row["event"] != "checkpoint":
-        return
-    more = row.get("checkpoint")
-    if more is None:
-        raise FormatError("a checkpoint without its sums")
-    _check([more[name] for name in CHECKPOINT[:4]], CHECKPOINT[:4], "nnnb")
-    if more["form"] != 1 or len(more["head"]) != 32:
-        raise FormatError("a checkpoint of another form")
-    for table, names, kinds in _TABLES:
-        if not isinstance(more[table], list):
-            raise FormatError("%s is not an array" % table)
-        for line in more[table]:
-            if not isinstance(line, list) or len(line) != len(names):
-                raise FormatError("a row of %s is not an array of %d" % (table, len(names)))
-            _check(line, names, kinds)
-
-
-def _check(parts: "list[Any]", names: "tuple[str, ...]", kinds: str) -> None:
-    for value, name, kind in zip(parts, names, kinds):
+def _check(parts: "Any", kinds: str) -> None:
+    """FormatError unless `parts` is an array of these: number, time, text, bytes, array."""
+    if not isinstance(parts, list) or len(parts) != len(kinds):
+        raise FormatError("not an array of %d" % len(kinds))
+    for value, kind in zip(parts, kinds):
         if kind == "s":
             sound = isinstance(value, str)
-        elif kind == "n":
-            sound = cbor.is_int(value) and value >= 0
         elif kind == "b":
             sound = isinstance(value, bytes)
-        elif kind == "t":
-            sound = value is None or cbor.is_int(value)
-        else:
+        elif kind == "[":
             sound = isinstance(value, list)
-            for item in value if sound else ():
-                sound = sound and isinstance(item, str)
+        else:
+            sound = (cbor.is_int(value) and value >= 0) or (kind == "t" and value is None)
         if not sound:
-            raise FormatError("its part %s has another kind" % name)
+            raise FormatError("a part of another kind")

@@ -6,7 +6,6 @@ they stand on the storage in segments.py, how their end is guarded in signed.py.
 
 import hashlib
 
-from firmware_agent.egress import segments, signed
 from firmware_agent.egress.entry import ENTRY, blank
 from firmware_agent.egress.segments import START, Broken, Chain
 from firmware_agent.errors import LedgerError, Refused
@@ -42,7 +41,7 @@ def entries(storage: "Storage", every: bool = False) -> "Iterator[tuple[dict[str
 class Ledger:
     """Appends entries. Several processes may, in turn: each first reads what the others added.
 
-    size: bytes of a segment, at least 4096. keep: how many segments are kept, at least 2; one more file is spare.
+    size: bytes of a segment, at least 2048. keep: how many segments are kept, at least 2; one more file is spare.
     retention: seconds after which entries are destroyed, in whole segments, by `settle` and `expire`; None: never.
     """
 
@@ -57,8 +56,8 @@ class Ledger:
         retention: "int | None" = None,
     ) -> None:
         """Verify what is there and cut a torn tail; Broken if it was tampered with. `watch` sees each later entry."""
-        if size < 4096 or keep < 2 or (retention is not None and retention < 1):
-            raise LedgerError("ledger: size must be 4096 or more, keep 2 or more, retention a positive number or None")
+        if size < 2048 or keep < 2 or (retention is not None and retention < 1):
+            raise LedgerError("ledger: size must be 2048 or more, keep 2 or more, retention a positive number or None")
         self._storage = storage
         self._now = now
         self._signer = signer
@@ -68,13 +67,20 @@ class Ledger:
         self._watch: "Callable[[dict[str, Any]], None] | None" = None
         self._counted: "dict[tuple[str, str, str, str], int]" = {}
         self._since: "int | None" = None
-        self._promised: "SignedHead | None" = signed.newest(storage)  # before the entries: others may add some now
+        self._promised: "SignedHead | None" = None
+        if storage.size("ledger.head"):
+            from firmware_agent.egress import signed  # what is rare is loaded when it happens: a board's heap is small
+
+            self._promised = signed.newest(storage)  # before the entries: others may add some now
         self._signed = b""
         self._chain = Chain(storage)
         self.refresh()
         with storage.lock():
             self._catch_up()
-            self._chain.tidy()
+            if self._chain.spare or self._chain.leftover:
+                from firmware_agent.egress import repair
+
+                repair.tidy(storage, self._chain)
         self._watch = watch
 
     def refresh(self) -> None:
@@ -182,9 +188,11 @@ class Ledger:
 
     def erase(self) -> None:
         """Overwrite the whole history with zeros and remove it. The signing key is not part of it."""
+        from firmware_agent.egress import repair, signed
+
         with self._storage.lock():
             signed.erase(self._storage)  # first: without entries it would tell of tampering
-            segments.erase(self._storage)
+            repair.erase(self._storage)
             self._chain = Chain(self._storage)
         self._counted = {}
         self._signed = b""
@@ -249,25 +257,27 @@ class Ledger:
         self._chain.sync()
         if self._signer is None or self._chain.number == 1 or self._chain.head == self._signed:
             return
+        from firmware_agent.egress import signed
+
         signed.keep(self._storage, signed.sign(self._signer, self._chain.number - 1, self._chain.head, self._now()))
         self._signed = self._chain.head
 
     def _catch_up(self, doubt: bool = False) -> None:
-        """Read to the end; the caller holds the lock."""
+        """Read to the end; the caller holds the lock. What was read before is read anew if there is any doubt."""
         moved = self._chain.moved()
-        if not moved and not doubt:
-            return
-        watch = self._watch
-        try:
-            if moved == "other":
-                raise Broken("ledger", 0, 0, "", False)
-            self._read()
-        except Broken:  # others dropped or erased what we had read, or wrote while we read: begin anew, in silence
+        if moved == "more" and not doubt:
+            try:
+                self._read()
+                return
+            except Broken:
+                doubt = True
+        if doubt or moved == "other":  # others dropped or erased what was read, wrote meanwhile, or died while writing
+            watch, self._watch = self._watch, None
             self._chain = Chain(self._storage)
-            self._watch = None
-            self._read_and_repair()
-        finally:
-            self._watch = watch
+            try:
+                self._read_and_repair()
+            finally:
+                self._watch = watch
 
     def _read_and_repair(self) -> None:
         try:
@@ -276,7 +286,9 @@ class Ledger:
             if not broken.torn:
                 raise
             self._keeps_promise()
-            torn = self._chain.cut()
+            from firmware_agent.egress import repair
+
+            torn = repair.cut(self._storage, self._chain.name, self._chain.offset)
             self._write("recovered", {"size": len(torn), "payload": hashlib.sha256(torn).digest()})
 
     def _read(self) -> None:

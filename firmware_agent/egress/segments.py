@@ -8,7 +8,7 @@ with LIVE is spare, whatever is in it.
 Rotation: write the checkpoint into a spare file, seal the old one, then make the new one LIVE: one byte, so that a
 power cut leaves it either done or not begun. Only then are the oldest files zeroed.
 
-What a power cut may leave at the end, and what is therefore no tampering: at most _TORN bytes that do not verify, then
+What a power cut may leave at the end, and what is therefore no tampering: at most TORN bytes that do not verify, then
 only zeros, and of their first frame the end, or a whole sector, is zeros.
 """
 
@@ -39,10 +39,9 @@ LIVE = b"\xa7"
 SEALED = b"\xff"
 LONGEST = 1024  # bytes of an entry
 _LARGEST = 0x7FFF  # bytes of a checkpoint
-_BEGIN = 9  # where the frames begin
-_TORN = LONGEST + 34 + 1
-_SECTOR = 512
-_CHUNK = 2048  # bytes read at once
+BEGIN = 9  # where the frames begin
+TORN = LONGEST + 34 + 1
+CHUNK = 1280  # bytes read at once
 
 
 class Broken(LedgerError):
@@ -97,9 +96,9 @@ class Chain:
         self._at = -1  # which of `segments` is being read
         self._sealed = False
         self._loose = 0  # bytes written and not yet synced
-        self._spare: "list[str]" = []
+        self.spare: "list[str]" = []
         self._damaged: "list[str]" = []
-        self._leftover: "list[str]" = []  # live, and no longer named by the newest checkpoint
+        self.leftover: "list[str]" = []  # live, and no longer named by the newest checkpoint
 
     # Reading
 
@@ -127,7 +126,7 @@ class Chain:
         if self._at < 0:
             return "more"
         segment = self.segments[self._at]
-        if self._storage.read(segment.name, 0, _BEGIN) != segment.mark:
+        if self._storage.read(segment.name, 0, BEGIN) != segment.mark:
             return "other"
         if self._sealed:
             return "more"
@@ -138,50 +137,33 @@ class Chain:
         mark = self.segments[self._at].mark if self._at >= 0 else b""
         known = {segment.mark: segment for segment in self.segments}
         live: "list[Segment]" = []
-        self._spare, self._damaged = [], []
+        self.spare, self._damaged = [], []
         for name in files(self._storage):
-            data = self._storage.read(name, 0, _BEGIN + 2) or b""
+            data = self._storage.read(name, 0, BEGIN + 2) or b""
             if data[:1] == LIVE:
-                found = self._header(name, data)
+                found = header(self._storage, name, data)
                 if found is None:
                     self._damaged.append(name)
                 else:
                     live.append(known.get(found.mark, found))
             elif data[:1] in (b"", b"\0"):
-                self._spare.append(name)
+                self.spare.append(name)
             else:
                 self._damaged.append(name)
         live.sort(key=lambda segment: segment.segment)
         for at in range(1, len(live)):
             if live[at].segment == live[at - 1].segment:
                 why = "the same part of the history stands in %s" % live[at - 1].name
-                raise Broken(live[at].name, live[at].first, _BEGIN, why)
+                raise Broken(live[at].name, live[at].first, BEGIN, why)
         # what the newest checkpoint no longer names was about to be zeroed
         kept = live[-1].kept if live else 1
         self.segments = [segment for segment in live if segment.first >= kept]
-        self._leftover = [segment.name for segment in live if segment.first < kept]
+        self.leftover = [segment.name for segment in live if segment.first < kept]
         marks = [segment.mark for segment in self.segments]
         if mark:
             if mark not in marks:
                 raise Broken(self.name, self.number, self.offset, "the file was replaced while it was read")
             self._at = marks.index(mark)
-
-    def _header(self, name: str, data: bytes) -> "Segment | None":
-        """The segment that begins in this file; None if its checkpoint is not whole."""
-        length = int.from_bytes(data[_BEGIN : _BEGIN + 2], "big")
-        if not 0 < length <= _LARGEST:
-            return None
-        frame = self._storage.read(name, _BEGIN + 2, length + 32) or b""
-        try:
-            row = form.decode(frame[:length])
-        except FormatError:
-            return None
-        if row["event"] != "checkpoint":
-            return None
-        digest = hashlib.sha256(row["checkpoint"]["head"] + frame[:length]).digest()
-        if digest != frame[length:] or digest[:8] != data[1:_BEGIN]:
-            return None
-        return Segment(name, self._storage.size(name), data[:_BEGIN], row)
 
     def _enter(self, at: int) -> None:
         """Begin to read a segment; Broken if one is missing before it."""
@@ -192,11 +174,11 @@ class Chain:
             self.number, self.head = segment.first, segment.before
         elif segment.segment != self.segments[self._at].segment + 1:
             raise self._missing(self.number, segment.first)
-        self._at, self.offset, self._sealed, self.name = at, _BEGIN, False, segment.name
+        self._at, self.offset, self._sealed, self.name = at, BEGIN, False, segment.name
 
     def _missing(self, number: int, end: int) -> Broken:
         if self._damaged:
-            return Broken(self._damaged[0], number, _BEGIN, "the beginning of the file was changed")
+            return Broken(self._damaged[0], number, BEGIN, "the beginning of the file was changed")
         return Broken("ledger", number, 0, "the file with it and all up to entry %d was removed" % (end - 1))
 
     def _all_there(self) -> None:
@@ -208,8 +190,8 @@ class Chain:
         window, start = b"", self.offset
         while not self._sealed:
             at = self.offset - start
-            if at + LONGEST + 34 > len(window) and start + len(window) < segment.size:
-                window, start, at = self._storage.read(segment.name, self.offset, _CHUNK) or b"", self.offset, 0
+            if at + 2 > len(window):
+                window, start, at = self._storage.read(segment.name, self.offset, CHUNK) or b"", self.offset, 0
             self.began = self.offset
             if window[at : at + 1] == SEALED:
                 if not self._zeros(self.offset + 1):
@@ -221,10 +203,11 @@ class Chain:
                 if not self._zeros(self.offset):
                     raise self._torn_or("there is something after the end", 0)
                 return
-            if length > (_LARGEST if self.offset == _BEGIN else LONGEST):
+            if length > (_LARGEST if self.offset == BEGIN else LONGEST):
                 raise self._broken("its length was changed")
-            if at + length + 34 > len(window):  # a checkpoint, or the end of the file
-                window, start, at = self._storage.read(segment.name, self.offset, length + 34) or b"", self.offset, 0
+            if at + length + 34 > len(window):
+                size = max(CHUNK, length + 34)
+                window, start, at = self._storage.read(segment.name, self.offset, size) or b"", self.offset, 0
             body, after = window[at + 2 : at + 2 + length], window[at + 2 + length : at + 34 + length]
             if len(after) < 32:
                 raise self._broken("the file ends inside it")
@@ -240,7 +223,7 @@ class Chain:
             raise self._broken(str(error))
         if row["number"] != self.number:
             raise self._broken("it is numbered %d" % row["number"])
-        if (row["event"] == "checkpoint") != (self.offset == _BEGIN):
+        if (row["event"] == "checkpoint") != (self.offset == BEGIN):
             raise self._broken("a checkpoint stands at the beginning of a file and nowhere else")
         self._passed(row, head, len(body) + 34)
         return row
@@ -263,17 +246,16 @@ class Chain:
 
     def _torn_or(self, why: str, extent: int) -> Broken:
         """What does not verify: left by a power cut, or changed? extent: bytes of the frame; 0: its length is gone."""
-        last = self._at + 1 == len(self.segments) and self.offset > _BEGIN
-        if last and self._zeros(self.offset + _TORN):
-            tail = self._storage.read(self.name, self.offset, _TORN) or b""
-            extent = extent or _SECTOR - self.offset % _SECTOR  # the sector with the length is the one that is missing
-            if _has_hole(tail[:extent], self.offset) or not any(tail[extent - 1 :]):
+        if self._at + 1 == len(self.segments) and self.offset > BEGIN and self._zeros(self.offset + TORN):
+            from firmware_agent.egress import repair  # what is rare is loaded when it happens: a board's heap is small
+
+            if repair.torn(self._storage, self.name, self.offset, extent):
                 return self._broken("a power cut left only a part of it", True)
         return self._broken(why)
 
     def _zeros(self, offset: int) -> bool:
         """Whether nothing follows."""
-        return _blank(self._storage, self.name, offset, self.segments[self._at].size)
+        return blank(self._storage, self.name, offset, self.segments[self._at].size)
 
     # Writing; the caller holds the lock and has read to the end
 
@@ -290,7 +272,7 @@ class Chain:
         frame = len(body).to_bytes(2, "big") + body + head
         if self.offset + len(frame) >= self.segments[self._at].size:  # a byte stays for the seal
             return False
-        if self._loose and self._loose + len(frame) >= _TORN:
+        if self._loose and self._loose + len(frame) >= TORN:
             self.sync()
         self._storage.patch(self.name, self.offset, frame, sync)
         self._loose = 0 if sync else self._loose + len(frame)
@@ -316,7 +298,7 @@ class Chain:
         row["checkpoint"].update(self.standing.tables())
         body = form.encode(row)
         frame = len(body).to_bytes(2, "big") + body + hashlib.sha256(self.head + body).digest()
-        if len(body) > _LARGEST or _BEGIN + len(frame) + LONGEST + 34 >= size:
+        if len(body) > _LARGEST or BEGIN + len(frame) + LONGEST + 34 >= size:
             raise LedgerError(
                 "ledger: a checkpoint of %d bytes does not fit into %d; raise the size" % (len(body), size)
             )
@@ -328,56 +310,32 @@ class Chain:
             self._sealed = True
         self._storage.patch(name, 0, LIVE)
         self._loose = 0
-        self._spare.remove(name)
+        self.spare.remove(name)
         self.segments.append(Segment(name, self._storage.size(name), LIVE + frame[-32:-24], row))
-        self._at, self.name, self.offset, self._sealed = len(self.segments) - 1, name, _BEGIN, False
+        self._at, self.name, self.offset, self._sealed = len(self.segments) - 1, name, BEGIN, False
         self._passed(row, frame[-32:], len(frame))
         for segment in self.segments[:drop]:
-            self._zero(segment.name)
+            self._clear(segment.name)
+            self.spare.append(segment.name)
         self.segments = self.segments[drop:]
         self._at -= drop
 
-    def tidy(self) -> None:
-        """End what a power cut interrupted: files that were dropped are zeroed, and one spare file is enough."""
-        for name in self._leftover:
-            self._zero(name)
-        self._leftover = []
-        while len(self._spare) > 1:
-            name = self._spare.pop()
-            _zero(self._storage, name)
-            self._storage.remove(name)
-        for name in self._spare:
-            self._zero(name)
-
-    def cut(self) -> bytes:
-        """Zero what a power cut left behind the last entry, and return what it was.
-
-        From its end to its beginning, so that a power cut here leaves something that still counts as torn.
-        """
-        torn = self._storage.read(self.name, self.offset, _TORN) or b""
-        at = len(torn)
-        while at:
-            at -= 1
-            edge = at == 0 or (self.offset + at) % _SECTOR == 0
-            if torn[at] or edge:
-                self._storage.patch(self.name, self.offset + at, b"\0", edge)
-        return _stripped(torn)
-
     def _spare_file(self) -> str:
         """A file of zeros, or one that is not there yet."""
-        if not self._spare:
+        if not self.spare:
             names = files(self._storage)
             number = 0
             while PREFIX + str(number) in names:
                 number += 1
-            self._spare.append(PREFIX + str(number))
-        self._zero(self._spare[0])
-        return self._spare[0]
+            self.spare.append(PREFIX + str(number))
+        self._clear(self.spare[0])
+        return self.spare[0]
 
-    def _zero(self, name: str) -> None:
-        _zero(self._storage, name)
-        if name not in self._spare:
-            self._spare.append(name)
+    def _clear(self, name: str) -> None:
+        if not blank(self._storage, name, 0, self._storage.size(name)):
+            from firmware_agent.egress import repair
+
+            repair.zero(self._storage, name)
 
 
 def files(storage: "Storage") -> "list[str]":
@@ -390,49 +348,29 @@ def files(storage: "Storage") -> "list[str]":
     return found
 
 
-def erase(storage: "Storage") -> None:
-    """Overwrite and remove every segment, whether or not it verifies: the newest first, so that what a power cut
-    leaves of it is still a beginning."""
-    found = []
-    for name in files(storage):
-        chain = Chain(storage)
-        head = chain._header(name, storage.read(name, 0, _BEGIN + 2) or b"")
-        found.append((0 if head is None else -head.segment, name))
-    for _, name in sorted(found):
-        _zero(storage, name)
-        storage.remove(name)
-
-
-def _zero(storage: "Storage", name: str) -> None:
-    """Its first byte goes first: from then on the file is spare."""
-    size = storage.size(name)
-    if _blank(storage, name, 0, size):
-        return
-    storage.patch(name, 0, b"\0")
-    for at in range(0, size, _CHUNK):
-        storage.patch(name, at, bytes(min(_CHUNK, size - at)), False)
-    storage.sync(name)
-
-
-def _blank(storage: "Storage", name: str, offset: int, end: int) -> bool:
+def blank(storage: "Storage", name: str, offset: int, end: int) -> bool:
+    """Whether there are only zeros."""
     while offset < end:
-        data = storage.read(name, offset, min(_CHUNK, end - offset)) or b""
+        data = storage.read(name, offset, min(CHUNK, end - offset)) or b""
         if not data or any(data):
             return not data
         offset += len(data)
     return True
 
 
-def _has_hole(part: bytes, offset: int) -> bool:
-    """Whether one of the sectors that `part`, which stands at `offset`, lies in has only zeros of it."""
-    at = 0
-    while at < len(part):
-        end = at + _SECTOR - (offset + at) % _SECTOR
-        if not any(part[at:end]):
-            return True
-        at = end
-    return False
-
-
-def _stripped(data: bytes) -> bytes:
-    return data.rstrip(b"\0")
+def header(storage: "Storage", name: str, data: bytes) -> "Segment | None":
+    """The segment that begins in this file; None if its checkpoint is not whole."""
+    length = int.from_bytes(data[BEGIN : BEGIN + 2], "big")
+    if not 0 < length <= _LARGEST:
+        return None
+    frame = storage.read(name, BEGIN + 2, length + 32) or b""
+    try:
+        row = form.decode(frame[:length])
+    except FormatError:
+        return None
+    if row["event"] != "checkpoint":
+        return None
+    digest = hashlib.sha256(row["checkpoint"]["head"] + frame[:length]).digest()
+    if digest != frame[length:] or digest[:8] != data[1:BEGIN]:
+        return None
+    return Segment(name, storage.size(name), data[:BEGIN], row)

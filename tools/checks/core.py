@@ -24,6 +24,7 @@ CORE = tuple(
         "egress/standing.py",
         "egress/segments.py",
         "egress/signed.py",
+        "egress/repair.py",
         "egress/ledger.py",
         "egress/door.py",
         "egress/outbox.py",
