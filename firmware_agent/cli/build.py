@@ -15,6 +15,7 @@ from firmware_agent.consent.store import ConsentStore, storage_key
 from firmware_agent.device.linux import LinuxDevice
 from firmware_agent.egress.door import Door
 from firmware_agent.egress.endpoint import Endpoint
+from firmware_agent.egress.heads import Ed25519Signer, device_signer
 from firmware_agent.egress.ledger import Ledger
 from firmware_agent.egress.uplink import Uplink
 from firmware_agent.egress.wire_mqtt import MqttWire
@@ -38,7 +39,10 @@ class Parts:
     gate: Gate
 
     def ledger(self, watch: Callable[[dict[str, Any]], None] | None = None) -> Ledger:
-        return Ledger(self.device.storage, self.device.now, watch)
+        return Ledger(self.device.storage, self.device.now, watch, self.signer())
+
+    def signer(self) -> Ed25519Signer:
+        return device_signer(self.device.storage, self.device.entropy)
 
 
 def parts(config: Config, device: LinuxDevice | None = None) -> Parts:

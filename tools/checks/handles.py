@@ -26,7 +26,7 @@ STANDARD = {
     "argparse", "asyncio", "binascii", "collections", "contextlib", "dataclasses", "datetime", "errno", "fcntl",
     "hashlib", "hmac", "ipaddress", "itertools", "json", "logging", "math", "os",
     "pathlib", "random", "re", "secrets", "shutil", "signal", "socket", "ssl",
-    "stat", "struct", "sys", "textwrap", "time", "tomllib", "typing", "urllib",
+    "stat", "struct", "sys", "textwrap", "time", "tomllib", "typing", "urllib", "zipfile", "zlib",
 }
 # fmt: on
 LIBRARIES = {"paho", "h11", "cryptography", PACKAGE}
@@ -36,6 +36,7 @@ WRITERS = (
     f"{PACKAGE}/egress/door.py",
     f"{PACKAGE}/consent/slots.py",  # storage
     f"{PACKAGE}/consent/store.py",
+    f"{PACKAGE}/egress/heads.py",
     f"{PACKAGE}/device/",
     f"{PACKAGE}/owner/presence.py",  # the terminal
     f"{PACKAGE}/telemetry/http.py",  # the request for a page of the printer's own server
