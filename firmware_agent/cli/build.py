@@ -17,6 +17,7 @@ from firmware_agent.consent.store import ConsentStore, storage_key
 from firmware_agent.device.linux import LinuxDevice
 from firmware_agent.egress.door import Door
 from firmware_agent.egress.endpoint import Endpoint
+from firmware_agent.egress.heads import Ed25519Signer, device_signer
 from firmware_agent.egress.idents import Idents
 from firmware_agent.egress.ledger import Ledger
 from firmware_agent.egress.outbox import Outbox
@@ -46,12 +47,17 @@ class Parts:
     idents: Idents
 
     def ledger(self, watch: Callable[[dict[str, Any]], None] | None = None) -> Ledger:
-        return Ledger(self.device.storage, self.clock.now, watch)
+        """The history; its entries end with the period of the profile."""
+        retention = self.catalogue.device["ledger"]
+        return Ledger(self.device.storage, self.clock.now, watch, self.signer(), retention=retention)
 
     def vault(self, purpose: str, recipient: str) -> Vault:
         """What the consent for this purpose and recipient keeps on flash."""
         device, room = self.device, self.config.outbox * 1024
         return Vault(device.storage, device.cipher, device.entropy, (purpose, recipient), room, _ROOM_SENT)
+
+    def signer(self) -> Ed25519Signer:
+        return device_signer(self.device.storage, self.device.entropy)
 
 
 def parts(config: Config, device: LinuxDevice | None = None) -> Parts:

@@ -92,13 +92,16 @@ def _parser() -> argparse.ArgumentParser:
     add(decisions, "show", consent.show, "every purpose, what it means, and what was decided")
     add(commands, "show", show.show, "the exact payload that would leave now, and why each other field stays")
     books = commands.add_parser("ledger", help="what left, what was refused").add_subparsers(
-        required=True, metavar="show|verify"
+        required=True, metavar="show|verify|export"
     )
     add(books, "show", ledger.show, "the last entries").add_argument(
         "--last", type=_positive, default=40, metavar="N", help="how many (40)"
     )
     add(books, "verify", ledger.verify, "check the whole chain").add_argument(
         "--head", metavar="H", help="a head that you kept: the ledger must still contain it"
+    )
+    add(books, "export", ledger.export, "write it as JSON lines, signed, for whoever audits").add_argument(
+        "file", type=Path, metavar="FILE"
     )
     add(commands, "doctor", doctor.doctor, "what is wrong and what to do").add_argument(
         "--connect", action="store_true", help="try the broker even if nothing is allowed (it sees this address)"

@@ -1,13 +1,14 @@
 """The history of what left, what was refused and what was decided: append-only, each entry hashed with the one before.
 
 An entry about a release is on the disk before its first byte leaves. What the entries are is said in entry.py, how
-they stand on the storage in segments.py, how their end is guarded in signed.py.
+they stand on the storage in layout.py and segments.py, how their end is guarded in signed.py.
 """
 
 import hashlib
 
 from firmware_agent.egress.entry import ENTRY, blank
-from firmware_agent.egress.segments import START, Broken, Chain
+from firmware_agent.egress.layout import START, Broken
+from firmware_agent.egress.segments import Chain
 from firmware_agent.errors import LedgerError, Refused
 from firmware_agent.model import ConsentRecord, Release
 
@@ -15,7 +16,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Callable, Iterator
 
-    from firmware_agent.egress.segments import Storage
+    from firmware_agent.egress.layout import Storage
     from firmware_agent.egress.signed import SignedHead, Signer
 
 __all__ = ("ENTRY", "KEEP", "PERIOD", "SIZE", "START", "Broken", "Ledger", "entries")
@@ -80,7 +81,8 @@ class Ledger:
             if self._chain.spare or self._chain.leftover:
                 from firmware_agent.egress import repair
 
-                repair.tidy(storage, self._chain)
+                self._chain.spare = repair.tidy(storage, self._chain.leftover, self._chain.spare)
+                self._chain.leftover = []
         self._watch = watch
 
     def refresh(self) -> None:
