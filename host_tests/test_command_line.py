@@ -128,7 +128,10 @@ WRONG = (
         "[source.octoprint]\nkey_file='k'\nurl='http://192.168.1.5'",
         'source.octoprint.url: is wrong; allowed: "http://127',
     ),
-    ("outbox = 0\n[source.demo]", "outbox: is wrong; allowed: KiB of flash for what waits of each purpose, 16 to 1048576"),
+    (
+        "outbox = 0\n[source.demo]",
+        "outbox: is wrong; allowed: KiB of flash for what waits of each purpose, 16 to 1048576",
+    ),
     ("consent = true\n[source.demo]", "consent: is not a key; allowed: one of profile"),
     (
         "[source.demo]\n[uplink.partner]\nhost = 'x'",

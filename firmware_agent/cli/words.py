@@ -23,6 +23,11 @@ _ENDS = {
     "unknown": ("sent", "; nobody confirms it"),
     "recovered": ("repaired", " were no whole entry, as a power cut leaves it; they were cut off"),
 }
+_GONE = {
+    "purged": "{} that waited, destroyed with the key",
+    "lost": "{} that waited and cannot be opened any more",
+    "cut": "the link is cut, and nothing of it is left in memory",
+}
 
 
 def day(seconds: int | None) -> str:
@@ -46,6 +51,11 @@ def span(seconds: int) -> str:
         if seconds >= size and seconds % size == 0:
             return f"{seconds // size} {word}{'s' if seconds > size else ''}"
     return f"{seconds} seconds"
+
+
+def events(count: int) -> str:
+    """How many events, as people say it."""
+    return f"{count:,} event{'' if count == 1 else 's'}"
 
 
 def verdict(found: Permit | Denial, record: ConsentRecord | None) -> str:
@@ -90,6 +100,8 @@ def entry(row: dict[str, Any]) -> str:
     elif event == "refused":
         word = "not granted" if detail == "no_presence" else "stays"
         what = f"{pair}: {REASONS.get(detail, (printable(detail), ''))[0]}{again}"
+    elif event in _GONE:
+        word, what = event, f"{pair}: {_GONE[event].format(events(row['count']))}"
     elif event == "dropped":
         word, what = "dropped", f"{pair}: waited and never left{again}"
     else:
@@ -98,16 +110,21 @@ def entry(row: dict[str, Any]) -> str:
     return f"{clock(row['time'])}  {word:<13}  {what}"
 
 
+def field(number: int, catalogue: Catalogue) -> str:
+    """The name of a field; one that the policy has no more keeps its number."""
+    return next((name for name, row in catalogue.fields.items() if row["id"] == number), f"field {number}")
+
+
 def payload(data: bytes, catalogue: Catalogue) -> list[list[str]]:
     """What a payload says, event by event and field by field, by the names of the policy."""
     return [_event(pairs, catalogue) for pairs in cbor.decode(data)[3]]
 
 
 def _event(pairs: list[Any], catalogue: Catalogue) -> list[str]:
-    fields = {row["id"]: (name, row) for name, row in catalogue.fields.items()}
     lines = []
     for number, value in pairs:
-        name, row = fields[number]
+        name = field(number, catalogue)
+        row = catalogue.fields.get(name, {"transform": ""})
         shown = f"a picture of {len(value)} bytes" if isinstance(value, bytes) else str(value)
         if row["transform"] == "bucket":
             edges = row["parameters"]["edges"]

@@ -144,14 +144,17 @@ class Outbox:
         self._out = None
         return in_ram + on_flash
 
-    def expire(self, now: int, waiting: int, sent: int) -> None:
-        """Let go what is too old, in seconds: `waiting` for what waits, `sent` for copies of what left."""
+    def expire(self, now: int, waiting: int) -> None:
+        """Let go what waits for `waiting` seconds or longer."""
         while self._line and self._line[0] is not self._out and self._line[0].frame is not None:
             frame = self._line[0].frame
             if frame.time + waiting > now:
                 break
             self.vault.outbox.clear(frame)
             self._drop(self._line[0])
+
+    def expire_sent(self, now: int, sent: int) -> None:
+        """Let go the copies of what left `sent` seconds ago or earlier."""
         copies = self.vault.sent.frames
         while copies and copies[0].time + sent <= now:
             self.vault.sent.clear(copies[0])

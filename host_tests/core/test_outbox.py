@@ -159,11 +159,11 @@ def test_ok__a_frame_that_rots_is_counted_as_lost_and_stops_nothing():
 def test_ok__what_waits_too_long_is_gone_at_the_next_tick():
     world = offline()
     keep = world.catalogue.keep(PURPOSE)
-    world.uplink.expire(NOW + keep + 4, world.catalogue.keep, 60)
+    world.uplink.expire(NOW + keep + 4, world.catalogue.keep)
     assert world.uplink.waiting() == 6
-    world.uplink.expire(NOW + keep + 5, world.catalogue.keep, 60)
+    world.uplink.expire(NOW + keep + 5, world.catalogue.keep)
     assert world.uplink.waiting() == 4  # the first was saved at second 5
-    world.uplink.expire(NOW + keep + 3600, world.catalogue.keep, 60)
+    world.uplink.expire(NOW + keep + 3600, world.catalogue.keep)
     world.uplink.tick()
     assert world.uplink.waiting() == 0 and not any(world.storage.files[FILE]) and counts(world)["dropped"] == 6
 
@@ -177,9 +177,9 @@ def test_ok__what_left_is_kept_sealed_for_the_owner_for_its_time():
     vault = outbox(world).vault
     assert [vault.sent.read(vault.key(), frame) for frame in vault.sent.frames] == [world.wire.arrived[0].payload]
     assert world.wire.arrived[0].payload not in world.storage.files[vault.sent.name]
-    world.uplink.expire(NOW + 59, world.catalogue.keep, 60)
+    world.uplink.expire_sent(NOW + 59, 60)
     assert len(vault.sent.frames) == 1
-    world.uplink.expire(NOW + 60, world.catalogue.keep, 60)
+    world.uplink.expire_sent(NOW + 60, 60)
     assert vault.sent.frames == [] and not any(world.storage.files[vault.sent.name])
 
 
