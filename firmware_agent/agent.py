@@ -132,8 +132,7 @@ class Agent:
     def _look(self) -> tuple[dict[Pair, bytes], set[Pair]]:
         """(what is permitted, by which consent record; what is denied for good: not just for want of a clock)."""
         permits, lapsed = {}, set()
-        for pair in self.gate.catalogue.pairs():
-            verdict = self.gate.decide(*pair)
+        for pair, verdict in self.gate.look().items():
             if isinstance(verdict, Permit):
                 permits[pair] = verdict.consent
             else:
