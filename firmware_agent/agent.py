@@ -114,7 +114,7 @@ class Agent:
         consent = self._permits.pop((purpose, recipient), None)
         count = 0 if uplink is None else uplink.purge(purpose)
         if uplink is not None and consent is not None:
-            self.ledger.cut(purpose, recipient, consent)
+            self.ledger.cut(purpose, recipient, consent, count)
         self.ledger.refresh()
         return count
 
@@ -152,9 +152,9 @@ class Agent:
         for recipient in sorted({recipient for _, recipient in narrowed}):
             self.uplinks[recipient].cut()
         for pair in narrowed:
-            if pair in lapsed or pair in self._permits:  # not for want of a clock only: that may come back
-                self.uplinks[pair[1]].purge(pair[0])
-            self.ledger.cut(*pair, before[pair])
+            lasting = pair in lapsed or pair in self._permits  # not for want of a clock only: that may come back
+            count = self.uplinks[pair[1]].purge(pair[0]) if lasting else 0
+            self.ledger.cut(*pair, before[pair], count)
         self.ledger.refresh()
 
     async def _read(self, source: Source) -> None:

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 from firmware_agent import cbor
 from firmware_agent.catalogue import Catalogue
 from firmware_agent.cli import words
+from firmware_agent.cli.logs import JOURNAL
 from firmware_agent.clock import Clock
 from firmware_agent.consent.store import ConsentStore
 from firmware_agent.device.linux import LinuxDevice
@@ -133,6 +134,14 @@ def register(made: Made, uplinks: Iterable[Uplink] = (), ledger: Ledger | None =
                 lambda file: file in ("time.0", "time.1"),
                 lambda: _clock(made),
                 schema(latest=moment("the latest time")),
+            ),
+            Store(
+                "journal",
+                "What the running agent logged: names and counts, never values",
+                "the last 64 to 128 KiB, oldest lost first",
+                lambda file: file in JOURNAL,
+                lambda: _journal(made),
+                schema(line=text("one line of the log")),
             ),
             Store(
                 "requests",
@@ -290,6 +299,12 @@ def _idents(made: Made) -> Iterator[Row]:
         parts = file.split(".")
         if len(parts) == 4 and parts[0] == "ident" and made.idents.slot(parts[1], parts[2]).read() is not None:
             yield {"purpose": parts[1], "recipient": parts[2], "secret": "kept on the device"}
+
+
+def _journal(made: Made) -> Iterator[Row]:
+    logs = sorted((made.device.storage.read(file) or b"").decode("utf-8", "replace") for file in JOURNAL)
+    for log in logs:  # each line begins with its time
+        yield from ({"line": line} for line in log.splitlines())
 
 
 def _clock(made: Made) -> Iterator[Row]:

@@ -141,9 +141,9 @@ class Ledger:
     def lost(self, purpose: str, recipient: str, count: int) -> None:
         self._append("lost", {"purpose": purpose, "recipient": recipient, "count": count})
 
-    def cut(self, purpose: str, recipient: str, consent: bytes) -> None:
-        """Record that the link on which this consent counted is cut, and that nothing of it is left in memory."""
-        self._append("cut", {"purpose": purpose, "recipient": recipient, "consent": consent})
+    def cut(self, purpose: str, recipient: str, consent: bytes, count: int) -> None:
+        """Record that the link on which this consent counted is cut and nothing of it is left: `count` events were."""
+        self._append("cut", {"purpose": purpose, "recipient": recipient, "consent": consent, "count": count})
 
     def open(self, release: Release) -> None:
         """Record that `release` is about to leave. Doing so again while it is open changes nothing (QoS 1)."""
