@@ -107,6 +107,11 @@ class Uplink:
     def expire(self, now: int, waiting: "Callable[[str], int]") -> None:
         """Let go what waits for longer than the profile allows: `waiting(purpose)` seconds."""
         for purpose, outbox in self.outboxes.items():
+            head = outbox.overdue(now, waiting(purpose))
+            if head is not None:  # without a link it has its turn for as long as it waits
+                self.wire.reset()
+                self._ledger.forgotten(head)
+                outbox.done()
             outbox.expire(now, waiting(purpose))
 
     def expire_sent(self, now: int, sent: int) -> None:

@@ -33,30 +33,41 @@ class Erased:
 def erase(storage: Storage, register: Register) -> Erased:
     """Destroy every file of every store that does not say why it stays. No agent may run; the caller holds the lock."""
     done = Erased()
-    files: list[str] = []
+    sizes = {file: storage.size(file) for file in storage.names()}
+    owners = {file: register.owner(file) for file in sizes}
+    files = [file for file, owner in owners.items() if owner is not None and not owner.stays]
+    gone = _destroy(storage, files, done.troubles)
     for store in register:
-        held = [file for file in storage.names() if store.holds(file)]
-        row: Row = {"store": store.name, "what": store.title, "files": held}
-        if held and store.stays:
-            done.stays.append({**row, "why": store.stays})
-        elif held:
-            row["bytes"] = sum(storage.size(file) for file in held)
-            row["keys"] = len([file for file in held if is_key(file)])
-            done.destroyed.append(row)
-            files += held
-    strange = register.unknown(storage.names())
+        held = [file for file in sizes if store.holds(file)]
+        row: Row = {"store": store.name, "what": store.title}
+        if store.stays and held:
+            done.stays.append({**row, "files": held, "why": store.stays})
+        held = [file for file in held if file in gone]
+        if held:
+            size, keys = sum(sizes[file] for file in held), len([file for file in held if is_key(file)])
+            done.destroyed.append({**row, "files": held, "bytes": size, "keys": keys})
+    strange = register.unknown(sizes)
     if strange:
         why = "of no store of this agent: look at them, and delete them yourself"
         done.stays.append({"store": "", "what": "Files that the agent does not know", "files": strange, "why": why})
+    return done
+
+
+def _destroy(storage: Storage, files: list[str], troubles: list[str]) -> set[str]:
+    """Those of `files` that are gone. One that cannot be overwritten is left, so that the next erase tries again."""
     keys = [file for file in files if is_key(file)]
     others = [file for file in files if not is_key(file)]
-    steps = [(_overwrite, file) for file in keys + others] + [(_remove, file) for file in others + keys]
-    for step, file in steps:
-        try:
-            step(storage, file)
-        except StorageError as error:  # the others must go all the same
-            done.troubles.append(str(error))
-    return done
+    failed: set[str] = set()
+    for step, some in ((_overwrite, keys + others), (_remove, others + keys)):
+        for file in some:
+            if file in failed:
+                continue
+            try:
+                step(storage, file)
+            except StorageError as error:  # the others must go all the same
+                troubles.append(str(error))
+                failed.add(file)
+    return set(files) - failed
 
 
 def _overwrite(storage: Storage, file: str) -> None:
