@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 MESSAGE = 2  # version of the payload's form
-MOST = 64  # events in one message
+MOST = 128  # events in one message
 _REMEMBERED = 64  # pairs in their encoded form
 
 
@@ -190,11 +190,14 @@ class Gate:
         if not isinstance(row, list) or len(row) != 4 or row[0] != MESSAGE or row[2] != permit.purpose:
             raise FormatError("a message that waited: not one of %s" % permit.purpose)
         ident, events = row[1], row[3]
-        declared = [field["id"] for _, field in self.catalogue.fields_of(permit.purpose)]
-        fields = {number for event in events for number, _ in event}
-        for number in fields:
-            if number not in declared:
-                raise FormatError("a message that waited: field %s is not declared" % number)
+        declared = {field["id"]: field["parameters"] for _, field in self.catalogue.fields_of(permit.purpose)}
+        fields = set()
+        for event in events:
+            for number, value in event:
+                text = isinstance(value, str) and value in declared.get(number, {}).get("values", ())
+                if number not in declared or not (text or value is True or value is False or cbor.is_int(value)):
+                    raise FormatError("a message that waited: field %s is not declared, or not so" % number)
+                fields.add(number)
         return self._sealed(ident, permit, payload, len(events), fields)
 
     def verify(self, release: Release) -> None:
