@@ -127,7 +127,9 @@ def test_ok__again_there_is_nothing_left(rig):
 
 
 def test_fail__files_of_nobody_stay_and_are_named(rig):
+    assert "belongs to no store" not in " ".join(call(rig, "doctor")[1].split())
     rig.device.storage.write("ledger-old", b"moved away for an audit")
+    assert "ledger-old: belongs to no store of this agent" in " ".join(call(rig, "doctor")[1].split())
     code, shown, _ = call(rig, "erase", "--yes")
     assert code == 1 and "Look at ledger-old" in shown
     assert rig.device.storage.names() == ["ledger-old", *STAYS]
