@@ -44,7 +44,7 @@ def play(source, story):
 
     async def main():
         passed = [0.0]
-        agent = Agent(world.gate, world.ledger, [world.uplink], [source], world.clock, lambda: passed[0])
+        agent = Agent(world.gate, world.ledger, [world.uplink], [source], world.clock, lambda: passed[0], [])
 
         async def step(seconds=1.0):
             passed[0] += seconds

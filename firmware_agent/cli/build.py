@@ -10,6 +10,7 @@ from typing import Any
 from firmware_agent.agent import Agent
 from firmware_agent.camera.supervisor import CameraSource
 from firmware_agent.catalogue import Catalogue
+from firmware_agent.cli.stores import register
 from firmware_agent.clock import Clock
 from firmware_agent.config import Config, UplinkConfig
 from firmware_agent.consent.slots import SlotPair
@@ -98,7 +99,8 @@ def agent(made: Parts, watch: Callable[[dict[str, Any]], None] | None = None) ->
         ]
         window, clock, ticks = made.config.window, made.clock, made.device.ticks
         uplinks.append(Uplink(wire, door, made.gate, ledger, outboxes, window, clock.now, ticks))
-    return Agent(made.gate, ledger, uplinks, sources(made), made.clock, made.device.ticks)
+    kept = register(made, uplinks, ledger)
+    return Agent(made.gate, ledger, uplinks, sources(made), made.clock, made.device.ticks, kept.expiries())
 
 
 def endpoint(catalogue: Catalogue, name: str, row: UplinkConfig) -> Endpoint:

@@ -115,6 +115,10 @@ class Ledger:
             if entry["ident"] not in waiting:
                 self._append("unknown", entry)
 
+    def cut(self, purpose: str, recipient: str, consent: bytes, count: int) -> None:
+        """Record that the link on which this consent counted is cut and nothing of it is left: `count` events were."""
+        self._append("cut", {"purpose": purpose, "recipient": recipient, "consent": consent, "count": count})
+
     def open(self, release: Release) -> None:
         """Record that `release` is about to leave. Doing so again while it is open changes nothing (QoS 1)."""
         if release.ident in self._chain.standing.open:

@@ -23,8 +23,8 @@ HANDLES = {
 }
 # fmt: off
 STANDARD = {
-    "argparse", "asyncio", "binascii", "collections", "contextlib", "dataclasses", "datetime", "errno", "fcntl",
-    "hashlib", "hmac", "ipaddress", "itertools", "json", "logging", "math", "os",
+    "argparse", "asyncio", "binascii", "collections", "contextlib", "csv", "dataclasses", "datetime", "errno", "fcntl",
+    "hashlib", "hmac", "io", "ipaddress", "itertools", "json", "logging", "math", "os",
     "pathlib", "random", "re", "secrets", "shutil", "signal", "socket", "ssl",
     "stat", "struct", "sys", "textwrap", "time", "tomllib", "traceback", "typing", "urllib", "zipfile", "zlib",
 }
