@@ -125,8 +125,7 @@ class Agent:
     def _look(self) -> tuple[dict[Pair, int], set[Pair]]:
         """(what is permitted, by generation; what is denied for good: not just for want of a clock)."""
         permits, lapsed = {}, set()
-        for pair in self.gate.catalogue.pairs():
-            verdict = self.gate.decide(*pair)
+        for pair, verdict in self.gate.look().items():
             if isinstance(verdict, Permit):
                 permits[pair] = verdict.generation
             else:

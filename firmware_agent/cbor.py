@@ -21,6 +21,13 @@ def encode(value: "Any") -> bytes:
     return bytes(out)
 
 
+def joined(items: "list[bytes]") -> bytes:
+    """The array of `items`, each of which is encoded already."""
+    out = bytearray()
+    _head(out, 4, len(items))
+    return bytes(out) + b"".join(items)
+
+
 def decode(data: bytes) -> "Any":
     """Return the value that `data` encodes; FormatError on anything `encode` would not have written."""
     reader = _Reader(data)
@@ -51,7 +58,11 @@ def _head(out: bytearray, major: int, number: int) -> None:
 def _put(out: bytearray, value: "Any", depth: int) -> None:
     if depth > MAX_DEPTH:
         raise FormatError("cbor: nested deeper than %d" % MAX_DEPTH)
-    if value is False or value is True:  # before int: the runtimes disagree on whether a bool is one
+    if type(value) is int and 0 <= value < 256:  # nearly all of what leaves
+        if value >= 24:
+            out.append(24)
+        out.append(value)
+    elif value is False or value is True:  # before int: the runtimes disagree on whether a bool is one
         out.append(0xF5 if value else 0xF4)
     elif value is None:
         out.append(0xF6)
@@ -68,7 +79,7 @@ def _put(out: bytearray, value: "Any", depth: int) -> None:
             raw = value.encode()
         except UnicodeError:
             raw = b"\xff"
-        if not _is_utf8(raw):
+        if raw and max(raw) >= 0x80 and not _is_utf8(raw):
             raise FormatError("cbor: text that is not Unicode")
         _head(out, 3, len(raw))
         out.extend(raw)

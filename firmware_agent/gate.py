@@ -27,33 +27,36 @@ if TYPE_CHECKING:
 MESSAGE = 2  # version of the payload's form
 RIGHTS = ("delete",)  # what an owner can ask of a recipient
 MOST = 64  # events in one message
+_REMEMBERED = 64  # pairs in their encoded form
 
 
 def compose(catalogue: "Catalogue", record: Record, purpose: str) -> "tuple[list[list[Any]], list[str]]":
     """The declared fields of `record` for `purpose`, transformed: ([[field id, value], ...], names of unfit fields)."""
     out = []
     unfit = []
+    given = record.fields
     for name, row in catalogue.fields_of(purpose):
-        if name not in record.fields:
-            continue
-        try:
-            out.append([row["id"], TRANSFORMS[row["transform"]](record.fields[name], row["parameters"])])
-        except Unfit:
-            unfit.append(name)
+        if name in given:
+            try:
+                out.append([row["id"], TRANSFORMS[row["transform"]](given[name], row["parameters"])])
+            except Unfit:
+                unfit.append(name)
     return out, unfit
 
 
-def message(ident: bytes, purpose: str, events: "list[list[list[Any]]]") -> bytes:
+def message(ident: bytes, purpose: str, events: "list[bytes]") -> bytes:
     """The payload as it travels: CBOR [2, ident, purpose, [[[field id, value], ...], ...]]."""
-    return cbor.encode([MESSAGE, ident, purpose, events])
+    head = [cbor.encode(MESSAGE), cbor.encode(ident), cbor.encode(purpose)]
+    return cbor.joined(head + [cbor.joined(events)])
 
 
 class _Batch:
-    """Events that were taken under one consent and are not sealed yet."""
+    """Events that were taken under one consent and are not sealed yet, each as CBOR."""
 
     def __init__(self, permit: Permit) -> None:
         self.permit = permit
-        self.events: "list[list[list[Any]]]" = []
+        self.events: "list[bytes]" = []
+        self.fields: "set[int]" = set()
 
 
 class Gate:
@@ -82,6 +85,8 @@ class Gate:
         self._open: "set[bytes]" = set()
         self._batches: "dict[tuple[str, str], _Batch]" = {}
         self._shut: "set[tuple[str, str]]" = set()
+        self._pairs: "dict[tuple[int, Any], bytes]" = {}
+        self._standing: "dict[tuple[str, str], Permit | Denial]" = {}
 
     def decide(self, purpose: str, recipient: str) -> "Permit | Denial":
         """Whether consent holds at this moment; asks the store anew each time."""
@@ -93,9 +98,21 @@ class Gate:
             return Denial(purpose, recipient, trouble)
         return verdict
 
+    def look(self) -> "dict[tuple[str, str], Permit | Denial]":
+        """Decide for every pair, and keep it: events are taken by this until the next look. What is sealed, saved or
+        sent is decided anew each time."""
+        self._standing = {pair: self.decide(*pair) for pair in self.catalogue.pairs()}
+        return self._standing
+
+    def denied(self, purpose: str, recipient: str) -> str:
+        """The reason for which events of this pair stay, by the last look; "" if they do not."""
+        verdict = self._standing.get((purpose, recipient))
+        return "" if verdict is None else verdict.reason
+
     def shut(self, purpose: str, recipient: str) -> None:
         """Deny from this moment on, before anything is written; until `reopen`."""
         self._shut.add((purpose, recipient))
+        self._standing.pop((purpose, recipient), None)
 
     def reopen(self, purpose: str, recipient: str) -> None:
         """The store knows the decision now: its word counts again."""
@@ -106,7 +123,9 @@ class Gate:
 
         Refused if consent does not hold or nothing is declared. The raw record is not kept.
         """
-        permit = self._permit(purpose, recipient)
+        permit = self._standing.get((purpose, recipient)) or self._permit(purpose, recipient)
+        if not isinstance(permit, Permit):
+            raise Refused(permit.reason, purpose, recipient)
         pairs, unfit = compose(self.catalogue, record, purpose)
         self.undeclared += len([name for name in record.fields if name not in self.catalogue.fields])
         self.unfit += len(unfit)
@@ -119,7 +138,8 @@ class Gate:
             raise Unsealed("consent_changed", purpose, recipient)
         elif len(batch.events) >= self.most(purpose):
             raise Unsealed("batch_full", purpose, recipient)
-        batch.events.append(pairs)
+        batch.events.append(cbor.joined([self._pair(number, value) for number, value in pairs]))
+        batch.fields.update([number for number, _ in pairs])
         return len(batch.events)
 
     def most(self, purpose: str) -> int:
@@ -143,7 +163,7 @@ class Gate:
         del self._batches[purpose, recipient]
         ident = self._ident(purpose, recipient)
         payload = message(ident, purpose, batch.events)
-        return self._sealed(ident, batch.permit, payload, batch.events)
+        return self._sealed(ident, batch.permit, payload, len(batch.events), batch.fields)
 
     def readmit(self, permit: Permit, payload: bytes) -> Release:
         """Seal anew a message of an earlier run that waited on flash under `permit`.
@@ -157,11 +177,11 @@ class Gate:
             raise FormatError("a message that waited: not one of %s" % permit.purpose)
         ident, events = row[1], row[3]
         declared = [field["id"] for _, field in self.catalogue.fields_of(permit.purpose)]
-        for event in events:
-            for number, _ in event:
-                if number not in declared:
-                    raise FormatError("a message that waited: field %s is not declared" % number)
-        return self._sealed(ident, permit, payload, events)
+        fields = {number for event in events for number, _ in event}
+        for number in fields:
+            if number not in declared:
+                raise FormatError("a message that waited: field %s is not declared" % number)
+        return self._sealed(ident, permit, payload, len(events), fields)
 
     def request(
         self, right: str, purpose: str, recipient: str, key: bytes, reply: bytes, ident: bytes
@@ -227,7 +247,7 @@ class Gate:
                 fate = "leaves"
             fates.append((name, fate))
         allowed = verdict.allowed and bool(pairs)
-        return (message(bytes(16), purpose, [pairs]) if allowed else b""), fates
+        return (message(bytes(16), purpose, [cbor.encode(pairs)]) if allowed else b""), fates
 
     def _permit(self, purpose: str, recipient: str) -> Permit:
         verdict = self.decide(purpose, recipient)
@@ -235,18 +255,29 @@ class Gate:
             raise Refused(verdict.reason, purpose, recipient)
         return verdict
 
+    def _pair(self, number: int, value: "Any") -> bytes:
+        """[field id, value] as CBOR. A printer says the same again and again: the last few are remembered."""
+        known = self._pairs.get((number, value))
+        if known is None:
+            known = cbor.encode([number, value])
+            if len(known) < 16:  # no picture
+                if len(self._pairs) >= _REMEMBERED:
+                    self._pairs.clear()
+                self._pairs[number, value] = known
+        return known
+
     def _same(self, permit: Permit, consent: bytes, generation: int) -> None:
         if permit.generation != generation or permit.consent != consent:
             raise Unsealed("consent_changed", permit.purpose, permit.recipient)
 
-    def _sealed(self, ident: bytes, permit: Permit, payload: bytes, events: "list[list[list[Any]]]") -> Release:
-        categories = {self.catalogue.category(number) for event in events for number, _ in event}
+    def _sealed(self, ident: bytes, permit: Permit, payload: bytes, count: int, fields: "set[int]") -> Release:
+        categories = {self.catalogue.category(number) for number in fields}
         release = Release(
             ident,
             permit.purpose,
             permit.recipient,
             payload,
-            len(events),
+            count,
             tuple(sorted(categories)),
             self.catalogue.purposes[permit.purpose]["media"],
             permit.consent,

@@ -36,7 +36,8 @@ class ConsentRecord:
     """What was decided for one purpose and one recipient.
 
     policy: SHA-256 of the compiled rows shown when deciding. sequence: rises with each decision on this device.
-    actor, method: who and how, as names. time, until: seconds since 1970 UTC, or None (no clock; no end).
+    actor, method: who and how, as names. time, until: seconds since 1970 UTC, or None (no clock; no end). A record is
+    not changed once it is made.
     """
 
     def __init__(
@@ -60,6 +61,7 @@ class ConsentRecord:
         self.method = method
         self.time = time
         self.until = until
+        self._digest = b""
 
     def row(self) -> "list[Any]":
         """The record as the array that is stored."""
@@ -77,7 +79,9 @@ class ConsentRecord:
 
     def digest(self) -> bytes:
         """SHA-256 of the stored array: names this record in releases and in the ledger."""
-        return hashlib.sha256(cbor.encode(self.row())).digest()
+        if not self._digest:
+            self._digest = hashlib.sha256(cbor.encode(self.row())).digest()
+        return self._digest
 
 
 def consent_record(row: "Any") -> ConsentRecord:

@@ -42,7 +42,9 @@ def enum(value: "Any", parameters: "Parameters") -> "Any":
 
 def round_to(value: "Any", parameters: "Parameters") -> "Any":
     """A number from min to max, to the nearest multiple of the integer `step` (halves go up)."""
-    number = _within(_number(value), parameters)
+    number = value if type(value) is float else _number(value)
+    if not parameters["min"] <= number <= parameters["max"]:
+        raise Unfit
     step: int = parameters["step"]
     whole = int(number // 1)
     low = whole // step * step  # in integers: a float has 53 bits here and 24 on some boards

@@ -1,14 +1,13 @@
 """Arguments in, exit code out. Errors are one line each; a refusal exits with 3, bad configuration with 2."""
 
 import argparse
-import logging
 import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 from firmware_agent import __version__, config
-from firmware_agent.cli import consent, doctor, ledger, run, show
+from firmware_agent.cli import consent, doctor, ledger, logs, run, show
 from firmware_agent.cli.build import PLACES, Parts, parts
 from firmware_agent.errors import AgentError, ConfigError, Refused
 
@@ -22,9 +21,7 @@ def main(arguments: list[str] | None = None) -> int:
     if "command" not in options:
         parser.print_help()
         return 2
-    form = "%(levelname)s %(name)s: %(message)s" if options.log == "debug" else "%(message)s"
-    logging.basicConfig(level=options.log.upper(), format=form, stream=sys.stderr)
-    logging.getLogger("asyncio").setLevel(logging.WARNING)
+    logs.set_up(options.log)
     try:
         if options.command is None:  # the demonstration brings its own configuration
             from firmware_agent.demo.demo import demo

@@ -7,7 +7,7 @@ import sys
 from argparse import Namespace
 from typing import Any
 
-from firmware_agent.cli import build, words
+from firmware_agent.cli import build, logs, words
 from firmware_agent.cli.build import Parts, typed
 from firmware_agent.cli.ledger import untold
 
@@ -34,6 +34,8 @@ async def until_stopped(made: Parts, seconds: float | None = None) -> None:
 
     agent = build.agent(made, tell)
     loop = asyncio.get_running_loop()
+    logs.watch(loop)
+    journal = logs.Journal(made.device.storage)
     for one in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(one, stopped.set)
     running = loop.create_task(agent.run())
@@ -46,6 +48,7 @@ async def until_stopped(made: Parts, seconds: float | None = None) -> None:
     running.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await running
+    journal.close()
 
 
 def print_standing(made: Parts) -> None:

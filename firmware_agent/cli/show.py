@@ -55,7 +55,7 @@ def _one(made: Parts, records: list[Record], purpose: str, recipient: str) -> No
     data, fates = made.gate.explain(record, purpose, recipient)
     if isinstance(found, Denial):
         print(f"  Leaves now: nothing, {words.why(found.reason)}.")
-        preview = message(bytes(16), purpose, [compose(made.catalogue, record, purpose)[0]])
+        preview = message(bytes(16), purpose, [cbor.encode(compose(made.catalogue, record, purpose)[0])])
         print(words.wrap(", ".join(words.payload(preview, made.catalogue)[0]), "  If you allowed it: "))
     else:
         print(words.wrap(", ".join(words.payload(data, made.catalogue)[0]), "  Leaves now: "))

@@ -53,10 +53,10 @@ class LinuxStorage:
         with self._told(name):
             self._put(name, data, os.O_RDWR, truncate=True)
 
-    def append(self, name: str, data: bytes) -> None:
+    def append(self, name: str, data: bytes, sync: bool = True) -> None:
         """Add `data` to the end."""
         with self._told(name):
-            self._put(name, data, os.O_RDWR | os.O_APPEND, truncate=False)
+            self._put(name, data, os.O_RDWR | os.O_APPEND, truncate=False, sync=sync)
 
     def truncate(self, name: str, size: int) -> None:
         """Cut to `size` bytes."""
@@ -160,7 +160,7 @@ class LinuxStorage:
             os.fchown(fd, owner.st_uid, owner.st_gid)
         return fd
 
-    def _put(self, name: str, data: bytes, flags: int, truncate: bool) -> None:
+    def _put(self, name: str, data: bytes, flags: int, truncate: bool, sync: bool = True) -> None:
         fresh = not (self.directory / name).exists()
         fd = self._open(name, flags)
         try:
@@ -169,10 +169,11 @@ class LinuxStorage:
                 view = view[os.write(fd, view) :]
             if truncate:
                 os.ftruncate(fd, len(data))
-            os.fsync(fd)
+            if sync:
+                os.fsync(fd)
         finally:
             os.close(fd)
-        if fresh:
+        if fresh and sync:
             self._sync_directory()
 
     def _sync_directory(self) -> None:

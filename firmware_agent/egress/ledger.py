@@ -162,9 +162,10 @@ class Ledger:
         else:
             self._append("unknown", entry)
 
-    def refused(self, refusal: Refused) -> None:
+    def refused(self, refusal: Refused, count: int = 1) -> None:
         """Count a refusal by its names."""
-        self._count(("refused", refusal.reason, refusal.purpose, refusal.recipient))
+        for _ in range(count):
+            self._count(("refused", refusal.reason, refusal.purpose, refusal.recipient))
 
     def settle(self) -> None:
         """Write what was counted."""

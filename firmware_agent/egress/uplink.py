@@ -41,6 +41,7 @@ class Uplink:
         self._now = now
         self._ticks = ticks
         self._since: "dict[str, float]" = {}  # purpose -> since when something of it is in RAM only
+        self._denied: "dict[tuple[str, str], int]" = {}
         self._turns = sorted(self.outboxes)  # whose turn is next
         wire.on_done = self._done
         wire.on_ready = self.pump
@@ -60,7 +61,11 @@ class Uplink:
         return sum([len(outbox) + self._collected(outbox.purpose) for outbox in self.outboxes.values()])
 
     def offer(self, record: "Record", purpose: str) -> None:
-        """Take one event; Refused if it may not leave."""
+        """Take one event. What is denied is only counted; Refused if nothing of it is declared."""
+        reason = self._gate.denied(purpose, self.recipient)
+        if reason:
+            self._denied[purpose, reason] = self._denied.get((purpose, reason), 0) + 1
+            return
         count = self._gate.collect(record, purpose, self.recipient)
         self._since.setdefault(purpose, self._ticks())
         if count >= self._gate.most(purpose):
@@ -96,6 +101,7 @@ class Uplink:
             if since is not None and self._ticks() - since >= self._window:
                 self._save(outbox)
             self._tell(outbox)
+        self._tell_denied()
 
     def expire(self, now: int, waiting: "Callable[[str], int]", sent: int) -> None:
         """Let go what is older than the profile allows: `waiting(purpose)` and `sent` are seconds."""
@@ -126,6 +132,7 @@ class Uplink:
             self._save(outbox)
             self._tell(outbox)
             outbox.vault.outbox.sync()
+        self._tell_denied()
 
     def _collected(self, purpose: str) -> int:
         return self._gate.collected(purpose, self.recipient)
@@ -156,6 +163,11 @@ class Uplink:
         if outbox.dropped:
             self._ledger.dropped(outbox.purpose, self.recipient, outbox.dropped)
             outbox.dropped = 0
+
+    def _tell_denied(self) -> None:
+        denied, self._denied = self._denied, {}
+        for (purpose, reason), count in denied.items():
+            self._ledger.refused(Refused(reason, purpose, self.recipient), count)
 
     def _done(self, release: Release, event: str) -> None:
         outbox = self.outboxes[release.purpose]

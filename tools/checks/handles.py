@@ -26,7 +26,7 @@ STANDARD = {
     "argparse", "asyncio", "binascii", "collections", "contextlib", "dataclasses", "datetime", "errno", "fcntl",
     "hashlib", "hmac", "ipaddress", "itertools", "json", "logging", "math", "os",
     "pathlib", "random", "re", "secrets", "shutil", "signal", "socket", "ssl",
-    "stat", "struct", "sys", "textwrap", "time", "tomllib", "typing", "urllib",
+    "stat", "struct", "sys", "textwrap", "time", "tomllib", "traceback", "typing", "urllib",
 }
 # fmt: on
 LIBRARIES = {"paho", "h11", "cryptography", PACKAGE}
