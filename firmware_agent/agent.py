@@ -10,6 +10,7 @@ from collections.abc import Callable, Coroutine, Iterable
 
 from firmware_agent.clock import Clock
 from firmware_agent.egress.ledger import Ledger
+from firmware_agent.egress.rights import Rights
 from firmware_agent.egress.uplink import Uplink
 from firmware_agent.errors import Refused, SourceError
 from firmware_agent.gate import Gate
@@ -37,6 +38,7 @@ class Agent:
         sources: Iterable[Source],
         clock: Clock,
         ticks: Callable[[], float],
+        rights: Iterable[Rights] = (),
     ) -> None:
         self.gate = gate
         self.ledger = ledger
@@ -45,6 +47,7 @@ class Agent:
         self._sources = [_Reading(source, self._pairs_for(source)) for source in sources]
         self._clock = clock
         self._ticks = ticks
+        self._rights = list(rights)
         self._permits: dict[Pair, int] = {}
         self._begun = False
         self._last: dict[Pair, float] = {}
@@ -79,6 +82,8 @@ class Agent:
                 reading.begin(self._read(reading.source), self._ticks())
         for uplink in self.uplinks.values():
             uplink.pump()
+        for rights in self._rights:
+            rights.tick()
 
     async def settle(self) -> None:
         """Wait for every reading that has begun."""
@@ -89,6 +94,8 @@ class Agent:
         """Cut the links, end the sources, write what was counted."""
         for uplink in self.uplinks.values():
             uplink.close()
+        for rights in self._rights:
+            rights.close()
         for reading in self._sources:
             reading.rest()
             await reading.wait()

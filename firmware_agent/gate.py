@@ -183,9 +183,7 @@ class Gate:
                 raise FormatError("a message that waited: field %s is not declared" % number)
         return self._sealed(ident, permit, payload, len(events), fields)
 
-    def request(
-        self, right: str, purpose: str, recipient: str, key: bytes, reply: bytes, ident: bytes
-    ) -> Release:
+    def request(self, right: str, purpose: str, recipient: str, key: bytes, reply: bytes, ident: bytes) -> Release:
         """Seal what the owner asks of a recipient; the one release that rests on no consent, for the owner began it.
 
         key: the secret of the idents of what is meant, 32 bytes. reply: names the topic of the answer; ident: the

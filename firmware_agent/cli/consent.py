@@ -26,7 +26,7 @@ def show(made: Parts, options: Namespace) -> int:
 
 def grant(made: Parts, options: Namespace) -> int:
     """Ask the person at the device, then store the consent."""
-    purpose, recipient = _pair(made, options)
+    purpose, recipient = chosen(made, options)
     ledger = made.ledger()
     until = _until(made, options)
     try:
@@ -48,12 +48,12 @@ def grant(made: Parts, options: Namespace) -> int:
 
 def refuse(made: Parts, options: Namespace) -> int:
     """Store a no."""
-    return _narrow(made, [_pair(made, options)], REFUSED, "Refused")
+    return _narrow(made, [chosen(made, options)], REFUSED, "Refused")
 
 
 def withdraw(made: Parts, options: Namespace) -> int:
     """Store a withdrawal of what was given; a running agent stops before its next publish."""
-    pairs = made.catalogue.pairs() if options.all else [_pair(made, options)]
+    pairs = made.catalogue.pairs() if options.all else [chosen(made, options)]
     given = [pair for pair in pairs if _may_be_given(made, *pair)]
     for purpose, recipient in pairs:
         if (purpose, recipient) not in given:
@@ -62,13 +62,7 @@ def withdraw(made: Parts, options: Namespace) -> int:
 
 
 def _may_be_given(made: Parts, purpose: str, recipient: str) -> bool:
-    """Whether a consent is stored, even one that no longer holds; yes if damage may hide one, lest it come back."""
-    record, floor, trouble = made.consents.current(purpose, recipient)
-    if trouble == "consent_unreadable" or made.consents.trouble():
-        return True
-    if record is None or (floor is not None and record.sequence < floor):
-        return floor is not None
-    return record.state in GIVEN
+    return made.consents.may_be_given(purpose, recipient)
 
 
 def _narrow(made: Parts, pairs: list[tuple[str, str]], state: str, word: str) -> int:
@@ -96,7 +90,8 @@ def _standing(made: Parts, purpose: str, recipient: str) -> str:
     return "STILL ALLOWED" if found.allowed else f"not allowed, {words.why(found.reason)}"
 
 
-def _pair(made: Parts, options: Namespace) -> tuple[str, str]:
+def chosen(made: Parts, options: Namespace) -> tuple[str, str]:
+    """The purpose and recipient that the command line names; AgentError says which there are."""
     purpose, recipient = options.purpose, options.recipient
     known = ", ".join(sorted(made.catalogue.purposes))
     if purpose is None:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from firmware_agent import __version__, config
-from firmware_agent.cli import consent, doctor, ledger, logs, run, show
+from firmware_agent.cli import consent, doctor, ledger, logs, rights, run, show
 from firmware_agent.cli.build import PLACES, Parts, parts
 from firmware_agent.errors import AgentError, ConfigError, Refused
 
@@ -38,6 +38,12 @@ def main(arguments: list[str] | None = None) -> int:
     except AgentError as error:
         print(error, file=sys.stderr)
         return 2 if isinstance(error, ConfigError) else 1
+
+
+def _withdraw(made: Parts, options: argparse.Namespace) -> int:
+    done = consent.withdraw(made, options)
+    rights.hint(made, made.catalogue.pairs() if options.all else [consent.chosen(made, options)])
+    return done
 
 
 def _positive(text: str) -> int:
@@ -80,7 +86,7 @@ def _parser() -> argparse.ArgumentParser:
     for name, command, text in (
         ("grant", consent.grant, "allow a purpose (at the device)"),
         ("refuse", consent.refuse, "say no to a purpose"),
-        ("withdraw", consent.withdraw, "take a consent back; it counts before the next publish"),
+        ("withdraw", _withdraw, "take a consent back; it counts before the next publish"),
     ):
         one = add(decisions, name, command, text)
         one.add_argument("purpose", nargs=None if name != "withdraw" else "?", help="as `consent show` names it")
@@ -100,6 +106,13 @@ def _parser() -> argparse.ArgumentParser:
     add(books, "verify", ledger.verify, "check the whole chain").add_argument(
         "--head", metavar="H", help="a head that you kept: the ledger must still contain it"
     )
+    asks = commands.add_parser("rights", help="ask those who received something").add_subparsers(
+        required=True, metavar="delete|show"
+    )
+    one = add(asks, "delete", rights.delete, "have a recipient delete all that it has of a purpose")
+    one.add_argument("purpose", help="as `consent show` names it")
+    one.add_argument("--recipient", help="needed only where a purpose has several")
+    add(asks, "show", rights.show, "what was asked, and how it stands")
     add(commands, "doctor", doctor.doctor, "what is wrong and what to do").add_argument(
         "--connect", action="store_true", help="try the broker even if nothing is allowed (it sees this address)"
     )

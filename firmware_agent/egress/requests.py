@@ -11,20 +11,19 @@ from firmware_agent.errors import AgentError, FormatError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Callable
+    from typing import Callable, Protocol
 
     from firmware_agent.egress.idents import Idents
     from firmware_agent.egress.ring import Cipher
-    from firmware_agent.egress.ring import Storage as RingStorage
     from firmware_agent.egress.vault import Storage as VaultStorage
 
-    class Storage(VaultStorage, RingStorage):
+    class Storage(VaultStorage, Protocol):
         def stamp(self, name: str) -> object: ...
 
 
-MOST = 32  # pending for one recipient
 KEEP = 30 * 86400  # seconds after which a request is given up: receivers remember it as long
-_ROOM = 16384  # bytes: three frames of MOST requests, so that a new one never pushes out the one before
+ROOM = 16384  # bytes of flash for what is pending
+_EACH = 640  # bytes of room for a request of at most 117: a new frame of all never pushes out the one before
 
 
 class Request:
@@ -45,7 +44,7 @@ class Request:
 
 
 class Requests:
-    """What is pending for `recipient`. latest: -> seconds since 1970 that never go back, 0 without a clock."""
+    """What is pending for `recipient`, at most `most`. latest: -> seconds since 1970 that never go back, or 0."""
 
     def __init__(
         self,
@@ -55,10 +54,12 @@ class Requests:
         idents: "Idents",
         recipient: str,
         latest: "Callable[[], int]",
+        room: int = ROOM,
     ) -> None:
         self.recipient = recipient
+        self.most = room // _EACH
         self.pending: "list[Request]" = []
-        self.vault = Vault(storage, cipher, entropy, (REQUEST, recipient), _ROOM, 0)
+        self.vault = Vault(storage, cipher, entropy, (REQUEST, recipient), room, 0)
         self._storage = storage
         self._entropy = entropy
         self._idents = idents
@@ -75,8 +76,10 @@ class Requests:
             key = self._idents.slot(purpose, self.recipient).read()
             if key is None:
                 return None
-            if len(self.pending) >= MOST:
-                raise AgentError("%d deletion requests are pending at %s; wait until one is done" % (MOST, self.recipient))
+            if len(self.pending) >= self.most:
+                raise AgentError(
+                    "%d deletion requests are pending at %s; wait until one is done" % (self.most, self.recipient)
+                )
             request = Request(self._entropy(16), purpose, key, self._entropy(16), self._latest())
             self._save(self.pending + [request])
             self._idents.forget(purpose, self.recipient)

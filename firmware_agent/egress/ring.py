@@ -169,7 +169,7 @@ class Ring:
 
     def _clean(self, start: int, end: int) -> None:
         """Zero what is not zero between two offsets; not synced."""
-        blank = bytes(_CHUNK * SECTOR)
+        blank = bytes(min(end - start, _CHUNK * SECTOR))
         for offset in range(start, end, _CHUNK * SECTOR):
             size = min(_CHUNK * SECTOR, end - offset)
             if self._storage.read(self.name, offset, size) != blank[:size]:
