@@ -30,9 +30,16 @@ class SlowDevice(LinuxDevice):
 class Rig:
     """A configured agent. `endpoint` are lines of [uplink.lightmake]; `extra` further sections."""
 
-    def __init__(self, directory: Path, endpoint: str, extra: str = "", sources: str = "[source.demo]") -> None:
+    def __init__(
+        self,
+        directory: Path,
+        endpoint: str,
+        extra: str = "",
+        sources: str = "[source.demo]",
+        profile: str = "lightmake",
+    ) -> None:
         self.file = directory / "agent.toml"
-        top = 'profile = "lightmake"\nstate = "state"\npresence = "terminal"\n'
+        top = f'profile = "{profile}"\nstate = "state"\npresence = "terminal"\n'
         self.file.write_text(f"{top}{extra}\n{sources}\n[uplink.lightmake]\n{endpoint}\n")
         self.device = SlowDevice(directory / "state")
         self.parts = build.parts(config.load(self.file), self.device)
