@@ -68,7 +68,7 @@ _TOP: dict[str, Check] = {
         '"console" (only the device\'s own console can grant) or "terminal" (any interactive terminal can)',
         "console",
     ),
-    "outbox": (_whole(16, 1_048_576), "KiB of flash for what waits of each purpose, 16 to 1048576", 1024),
+    "outbox": (_whole(16, 1_048_576), "KiB of flash for what waits of each purpose, 16 to 1048576", 4096),
     "window": (_between(0, 3600), "seconds of events that a power cut may lose, 0 to 3600", 5),
 }
 _UPLINK: dict[str, Check] = {

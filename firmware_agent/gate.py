@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from firmware_agent.catalogue import Catalogue
     from firmware_agent.model import ConsentRecord
 
+    Step = tuple[str, int, Callable[[Any, dict[str, Any]], Any], dict[str, Any]]
+
     class Consents(Protocol):
         def current(self, purpose: str, recipient: str) -> "tuple[ConsentRecord | None, int | None, str]":
             """The stored record, its floor, and a reason of REASONS if neither can be trusted."""
@@ -26,19 +28,25 @@ if TYPE_CHECKING:
 
 MESSAGE = 2  # version of the payload's form
 RIGHTS = ("delete",)  # what an owner can ask of a recipient
-MOST = 64  # events in one message
+MOST = 128  # events in one message
 _REMEMBERED = 64  # pairs in their encoded form
 
 
-def compose(catalogue: "Catalogue", record: Record, purpose: str) -> "tuple[list[list[Any]], list[str]]":
-    """The declared fields of `record` for `purpose`, transformed: ([[field id, value], ...], names of unfit fields)."""
+def plan(catalogue: "Catalogue", purpose: str) -> "list[Step]":
+    """What `compose` does for a purpose: (name, field id, transform, its parameters) by rising id."""
+    rows = catalogue.fields_of(purpose)
+    return [(name, row["id"], TRANSFORMS[row["transform"]], row["parameters"]) for name, row in rows]
+
+
+def compose(steps: "list[Step]", record: Record) -> "tuple[list[list[Any]], list[str]]":
+    """The declared fields of `record`, transformed: ([[field id, value], ...], names of unfit fields)."""
     out = []
     unfit = []
     given = record.fields
-    for name, row in catalogue.fields_of(purpose):
+    for name, number, transform, parameters in steps:
         if name in given:
             try:
-                out.append([row["id"], TRANSFORMS[row["transform"]](given[name], row["parameters"])])
+                out.append([number, transform(given[name], parameters)])
             except Unfit:
                 unfit.append(name)
     return out, unfit
@@ -51,10 +59,11 @@ def message(ident: bytes, purpose: str, events: "list[bytes]") -> bytes:
 
 
 class _Batch:
-    """Events that were taken under one consent and are not sealed yet, each as CBOR."""
+    """Events that were taken under one consent and are not sealed yet, each as CBOR. most: how many it takes."""
 
-    def __init__(self, permit: Permit) -> None:
+    def __init__(self, permit: Permit, most: int) -> None:
         self.permit = permit
+        self.most = most
         self.events: "list[bytes]" = []
         self.fields: "set[int]" = set()
 
@@ -85,6 +94,7 @@ class Gate:
         self._open: "set[bytes]" = set()
         self._batches: "dict[tuple[str, str], _Batch]" = {}
         self._shut: "set[tuple[str, str]]" = set()
+        self._plans = {purpose: plan(catalogue, purpose) for purpose in catalogue.purposes}
         self._pairs: "dict[tuple[int, Any], bytes]" = {}
         self._standing: "dict[tuple[str, str], Permit | Denial]" = {}
 
@@ -118,29 +128,35 @@ class Gate:
         """The store knows the decision now: its word counts again."""
         self._shut.discard((purpose, recipient))
 
-    def collect(self, record: Record, purpose: str, recipient: str) -> int:
-        """Take what may leave of `record` as one event; how many wait to be sealed now.
+    def collect(self, record: Record, purpose: str, recipient: str) -> bool:
+        """Take what may leave of `record` as one event; True if no more of this pair can be taken before `release`.
 
         Refused if consent does not hold or nothing is declared. The raw record is not kept.
         """
-        permit = self._standing.get((purpose, recipient)) or self._permit(purpose, recipient)
+        pair = (purpose, recipient)
+        permit = self._standing.get(pair) or self._permit(purpose, recipient)
         if not isinstance(permit, Permit):
             raise Refused(permit.reason, purpose, recipient)
-        pairs, unfit = compose(self.catalogue, record, purpose)
-        self.undeclared += len([name for name in record.fields if name not in self.catalogue.fields])
+        steps = self._plans[purpose]
+        pairs, unfit = compose(steps, record)
+        declared = self.catalogue.fields
+        for name in record.fields:
+            if name not in declared:
+                self.undeclared += 1
         self.unfit += len(unfit)
         if not pairs:
             raise Refused("nothing_declared", purpose, recipient)
-        batch = self._batches.get((purpose, recipient))
+        batch = self._batches.get(pair)
         if batch is None:
-            batch = self._batches[purpose, recipient] = _Batch(permit)
+            batch = self._batches[pair] = _Batch(permit, self.most(purpose))
         elif batch.permit.consent != permit.consent:
             raise Unsealed("consent_changed", purpose, recipient)
-        elif len(batch.events) >= self.most(purpose):
+        elif len(batch.events) >= batch.most:
             raise Unsealed("batch_full", purpose, recipient)
         batch.events.append(cbor.joined([self._pair(number, value) for number, value in pairs]))
-        batch.fields.update([number for number, _ in pairs])
-        return len(batch.events)
+        if len(batch.fields) < len(steps):
+            batch.fields.update([number for number, _ in pairs])
+        return len(batch.events) >= batch.most
 
     def most(self, purpose: str) -> int:
         """How many events one message of this purpose takes; a picture travels alone."""
@@ -176,11 +192,14 @@ class Gate:
         if not isinstance(row, list) or len(row) != 4 or row[0] != MESSAGE or row[2] != permit.purpose:
             raise FormatError("a message that waited: not one of %s" % permit.purpose)
         ident, events = row[1], row[3]
-        declared = [field["id"] for _, field in self.catalogue.fields_of(permit.purpose)]
-        fields = {number for event in events for number, _ in event}
-        for number in fields:
-            if number not in declared:
-                raise FormatError("a message that waited: field %s is not declared" % number)
+        declared = {field["id"]: field["parameters"] for _, field in self.catalogue.fields_of(permit.purpose)}
+        fields = set()
+        for event in events:
+            for number, value in event:
+                text = isinstance(value, str) and value in declared.get(number, {}).get("values", ())
+                if number not in declared or not (text or value is True or value is False or cbor.is_int(value)):
+                    raise FormatError("a message that waited: field %s is not declared, or not so" % number)
+                fields.add(number)
         return self._sealed(ident, permit, payload, len(events), fields)
 
     def request(self, right: str, purpose: str, recipient: str, key: bytes, reply: bytes, ident: bytes) -> Release:
@@ -226,7 +245,7 @@ class Gate:
 
     def explain(self, record: Record, purpose: str, recipient: str) -> "tuple[bytes, list[tuple[str, str]]]":
         """(the payload that would leave now or b"", [(field, "leaves" or why it stays), ...]); needs no consent."""
-        pairs, unfit = compose(self.catalogue, record, purpose)
+        pairs, unfit = compose(self._plans[purpose], record)
         verdict = self.decide(purpose, recipient)
         fates = []
         for name in sorted(record.fields):

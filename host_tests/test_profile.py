@@ -11,7 +11,7 @@ import pytest
 from firmware_agent import cbor
 from firmware_agent.catalogue import FIELD_PARTS, PURPOSE_PARTS, Catalogue, pack
 from firmware_agent.errors import AgentError, ConfigError
-from firmware_agent.gate import compose
+from firmware_agent.gate import compose, plan
 from firmware_agent.model import Record
 from firmware_agent.profiles.cddl import cddl
 from firmware_agent.profiles.compiler import compile_profile
@@ -299,7 +299,7 @@ def use(catalogue):
     """Everything a device asks of a catalogue. A record for it has a value of every type in every field."""
     for value in (True, 1, 0.5, "idle", b"\xff\xd8"):
         for purpose in catalogue.purposes:
-            compose(catalogue, Record(dict.fromkeys(catalogue.fields, value)), purpose)
+            compose(plan(catalogue, purpose), Record(dict.fromkeys(catalogue.fields, value)))
     for pair in catalogue.pairs():
         assert catalogue.allows(*pair) and len(catalogue.policy(*pair)) == 32
 

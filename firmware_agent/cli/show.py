@@ -7,7 +7,7 @@ from firmware_agent import cbor
 from firmware_agent.cli import words
 from firmware_agent.cli.build import Parts, sources
 from firmware_agent.errors import SourceError
-from firmware_agent.gate import compose, message
+from firmware_agent.gate import compose, message, plan
 from firmware_agent.model import Denial, Record
 from firmware_agent.telemetry.source import Source
 
@@ -46,7 +46,7 @@ def _serves(made: Parts, source: Source, purpose: str) -> bool:
 
 
 def _one(made: Parts, records: list[Record], purpose: str, recipient: str) -> None:
-    record = next((one for one in records if compose(made.catalogue, one, purpose)[0]), None)
+    record = next((one for one in records if compose(plan(made.catalogue, purpose), one)[0]), None)
     found = made.gate.decide(purpose, recipient)
     print(f"{purpose} -> {recipient}: {'allowed' if found.allowed else 'not allowed'}")
     if record is None:
@@ -55,7 +55,7 @@ def _one(made: Parts, records: list[Record], purpose: str, recipient: str) -> No
     data, fates = made.gate.explain(record, purpose, recipient)
     if isinstance(found, Denial):
         print(f"  Leaves now: nothing, {words.why(found.reason)}.")
-        preview = message(bytes(16), purpose, [cbor.encode(compose(made.catalogue, record, purpose)[0])])
+        preview = message(bytes(16), purpose, [cbor.encode(compose(plan(made.catalogue, purpose), record)[0])])
         print(words.wrap(", ".join(words.payload(preview, made.catalogue)[0]), "  If you allowed it: "))
     else:
         print(words.wrap(", ".join(words.payload(data, made.catalogue)[0]), "  Leaves now: "))

@@ -133,8 +133,7 @@ class Ledger:
                 self._append("unknown", entry)
 
     def dropped(self, purpose: str, recipient: str, count: int) -> None:
-        for _ in range(count):
-            self._count(("dropped", "", purpose, recipient))
+        self._count(("dropped", "", purpose, recipient), count)
 
     def purged(self, purpose: str, recipient: str, count: int) -> None:
         self._append("purged", {"purpose": purpose, "recipient": recipient, "count": count})
@@ -164,8 +163,7 @@ class Ledger:
 
     def refused(self, refusal: Refused, count: int = 1) -> None:
         """Count a refusal by its names."""
-        for _ in range(count):
-            self._count(("refused", refusal.reason, refusal.purpose, refusal.recipient))
+        self._count(("refused", refusal.reason, refusal.purpose, refusal.recipient), count)
 
     def settle(self) -> None:
         """Write what was counted."""
@@ -179,16 +177,20 @@ class Ledger:
         parts = {"detail": record.state, "purpose": record.purpose, "recipient": record.recipient}
         self._append(event, dict(parts, consent=record.digest()))
 
+<<<<<<< HEAD
     def asked(self, event: str, purpose: str, recipient: str, ident: bytes, count: int = 1) -> None:
         """Record a step of a deletion request (see requests.py), by the request's ident."""
         self._append(event, {"purpose": purpose, "recipient": recipient, "ident": ident, "count": count})
 
     def _count(self, key: "tuple[str, str, str, str]") -> None:
+=======
+    def _count(self, key: "tuple[str, str, str, str]", count: int = 1) -> None:
+>>>>>>> main
         """The first of its kind makes an entry at once, its like are summed up each PERIOD."""
         if key in self._counted:
-            self._counted[key] += 1
+            self._counted[key] += count
         else:
-            self._append_count(key, 1)
+            self._append_count(key, count)
             self._counted[key] = 0
         now = self._now()
         if self._since is None:

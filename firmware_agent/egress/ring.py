@@ -1,8 +1,8 @@
-"""A file of fixed size in which sealed frames stand in a ring: the newest pushes out the oldest.
+"""A file of bounded size in which sealed frames stand in a ring: the newest pushes out the oldest.
 
-A frame starts at a multiple of SECTOR and never passes the end of the file. On flash: b"FAR1", length of what is
+A frame starts at a multiple of UNIT and never passes the end of the file. On flash: b"FAR1", length of what is
 sealed (4), sequence (8), count of events (4), seconds since 1970 or 0 (4), nonce (12), the sealed body, zeros up to the
-next sector. The head, the ring's name and the frame's place are bound to the seal. What a power cut tore does not open
+next unit. The head, the ring's name and the frame's place are bound to the seal. What a power cut tore does not open
 and counts as free.
 """
 
@@ -26,11 +26,12 @@ if TYPE_CHECKING:
         def open(self, key: bytes, nonce: bytes, data: bytes, about: bytes) -> bytes: ...
 
 
-SECTOR = 512
+UNIT = 64  # bytes: small enough for one event, large enough to look for frames quickly
 _MAGIC = b"FAR1"
 _HEAD = 36
 _BOUND = 24  # bytes of the head that the seal covers
-_CHUNK = 16  # sectors read at once
+_CHUNK = 4096  # bytes read at once
+_STEP = 65536  # bytes by which the file grows, up to the ring's size: nobody waits for megabytes of zeros
 
 
 class Frame:
@@ -55,7 +56,7 @@ class Ring:
         self._storage = storage
         self._cipher = cipher
         self._entropy = entropy
-        self._size = size // SECTOR * SECTOR
+        self._size = size // UNIT * UNIT
         self._next = 0  # offset of the next frame
         self._sequence = 0
 
@@ -66,8 +67,8 @@ class Ring:
         self._next = self._sequence = 0
         if not whole:
             return
-        self._size = whole  # a ring keeps the size that it was made with
-        free = 0  # the first sector not yet known to be free
+        self._size = max(self._size, whole)  # a ring never shrinks
+        free = 0  # the first unit not yet known to be free
         for frame in sorted(self._opened(key), key=lambda one: one.offset):
             self._clean(free, frame.offset)
             free = frame.offset + frame.size
@@ -83,17 +84,19 @@ class Ring:
         self, key: bytes, count: int, time: "int | None", body: bytes, sync: bool = True
     ) -> "tuple[Frame, list[Frame]]":
         """Seal `body` into the ring; (its frame, the frames it pushed out). FormatError if it never fits."""
-        if not self._storage.size(self.name):
-            self._storage.allocate(self.name, self._size)
         whole = _HEAD + len(body) + 16
-        whole += -whole % SECTOR
+        whole += -whole % UNIT
         if whole > self._size:
             raise FormatError("%s: a frame of %d bytes in a ring of %d; give it room" % (self.name, whole, self._size))
         pushed: "list[Frame]" = []
+        if not self.frames:
+            self._next = 0  # a short outage after another stays within the first bytes of the file
         if self._next + whole > self._size:  # what stands up to the end is older than what stands at the start
             pushed += self._push(self._next, self._size)
             self._next = 0
         pushed += self._push(self._next, self._next + whole)
+        if self._storage.size(self.name) < self._next + whole:
+            self._storage.allocate(self.name, min(self._size, self._next + whole + _STEP))
         head = _MAGIC + (len(body) + 16).to_bytes(4, "big")
         head += (self._sequence + 1).to_bytes(8, "big") + count.to_bytes(4, "big") + (time or 0).to_bytes(4, "big")
         nonce = self._entropy(12)
@@ -160,23 +163,23 @@ class Ring:
 
     def _heads(self) -> "Iterator[Frame]":
         """Whatever looks like the head of a frame."""
-        for offset, sector in self._sectors(0, self._storage.size(self.name)):
-            size = _HEAD + int.from_bytes(sector[4:8], "big")
-            size += -size % SECTOR
-            if sector[:4] == _MAGIC and offset + size <= self._size:
-                sequence, count = int.from_bytes(sector[8:16], "big"), int.from_bytes(sector[16:20], "big")
-                yield Frame(sequence, offset, size, count, int.from_bytes(sector[20:24], "big"))
+        for offset, unit in self._units(0, self._storage.size(self.name)):
+            size = _HEAD + int.from_bytes(unit[4:8], "big")
+            size += -size % UNIT
+            if unit[:4] == _MAGIC and offset + size <= self._size:
+                sequence, count = int.from_bytes(unit[8:16], "big"), int.from_bytes(unit[16:20], "big")
+                yield Frame(sequence, offset, size, count, int.from_bytes(unit[20:24], "big"))
 
     def _clean(self, start: int, end: int) -> None:
         """Zero what is not zero between two offsets; not synced."""
-        blank = bytes(min(end - start, _CHUNK * SECTOR))
-        for offset in range(start, end, _CHUNK * SECTOR):
-            size = min(_CHUNK * SECTOR, end - offset)
+        blank = bytes(_CHUNK)
+        for offset in range(start, end, _CHUNK):
+            size = min(_CHUNK, end - offset)
             if self._storage.read(self.name, offset, size) != blank[:size]:
                 self._storage.patch(self.name, offset, blank[:size], False)
 
-    def _sectors(self, start: int, end: int) -> "Iterator[tuple[int, bytes]]":
-        for offset in range(start, end, _CHUNK * SECTOR):
-            chunk = self._storage.read(self.name, offset, min(_CHUNK * SECTOR, end - offset)) or b""
-            for at in range(0, len(chunk), SECTOR):
-                yield offset + at, chunk[at : at + SECTOR]
+    def _units(self, start: int, end: int) -> "Iterator[tuple[int, bytes]]":
+        for offset in range(start, end, _CHUNK):
+            chunk = self._storage.read(self.name, offset, min(_CHUNK, end - offset)) or b""
+            for at in range(0, len(chunk), UNIT):
+                yield offset + at, chunk[at : at + UNIT]

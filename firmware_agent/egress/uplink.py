@@ -66,9 +66,10 @@ class Uplink:
         if reason:
             self._denied[purpose, reason] = self._denied.get((purpose, reason), 0) + 1
             return
-        count = self._gate.collect(record, purpose, self.recipient)
-        self._since.setdefault(purpose, self._ticks())
-        if count >= self._gate.most(purpose):
+        full = self._gate.collect(record, purpose, self.recipient)
+        if purpose not in self._since:
+            self._since[purpose] = self._ticks()
+        if full:
             self._seal(self.outboxes[purpose])
 
     def pump(self) -> None:

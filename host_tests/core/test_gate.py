@@ -240,6 +240,8 @@ def test_fail__a_message_that_waited_names_only_what_is_declared():
         [1, ident, PURPOSE, [[[2, 40]]]],
         [2, ident, "print_history", [[[8, 40]]]],
         [2, ident, PURPOSE, [[[2, 40], [8, 40]]]],
+        [2, ident, PURPOSE, [[[1, CANARY]]]],
+        [2, ident, PURPOSE, [[[1, b"printing"]]]],
         [2, ident, PURPOSE],
         {},
     ):

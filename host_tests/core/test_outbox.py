@@ -56,7 +56,7 @@ def test_ok__no_more_than_the_window_is_lost_to_a_power_cut():
 
 
 def test_ok__the_oldest_are_dropped_first_and_counted():
-    world = offline(saved=0, room=2048)
+    world = offline(saved=0, room=768)
     for _ in range(10):
         world.offer(1)
         world.wait(5)
@@ -67,7 +67,7 @@ def test_ok__the_oldest_are_dropped_first_and_counted():
 
 
 def test_ok__what_is_under_way_is_not_dropped():
-    world = World(answers=False, room=2048)
+    world = World(answers=False, room=768)
     world.grant()
     world.offer(1)
     world.pump()
@@ -208,7 +208,7 @@ def test_ok__every_event_is_accounted_for():
     """collected = acknowledged + waiting + dropped + purged, whatever happens in between."""
     for seed in range(6):
         dice = Dice(seed)
-        world = World(answers=False, room=2048)
+        world = World(answers=False, room=768)
         world.grant()
         collected = 0
         for _ in range(60):
@@ -239,7 +239,7 @@ def test_ok__every_event_is_accounted_for():
 def test_ok__power_cuts_at_random_bytes_lose_at_most_the_window():
     for seed in range(12):
         dice = Dice(seed + 40)
-        world = World(online=False, room=2048)
+        world = World(online=False, room=768)
         world.grant()
         saved = 0
         world.storage.cut_after = 700 + dice.below(4000)
@@ -250,7 +250,7 @@ def test_ok__power_cuts_at_random_bytes_lose_at_most_the_window():
                 saved += 1
         except PowerCut:
             pass
-        again = World(storage=MemoryStorage(world.storage.files), room=2048)
+        again = World(storage=MemoryStorage(world.storage.files), room=768)
         assert again.uplink.waiting() >= min(saved, 4) - 1, seed  # one may have been pushed out by the torn one
         again.pump()
         assert len(again.wire.arrived) == len({release.ident for release in again.wire.arrived})
