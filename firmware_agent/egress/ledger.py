@@ -177,15 +177,11 @@ class Ledger:
         parts = {"detail": record.state, "purpose": record.purpose, "recipient": record.recipient}
         self._append(event, dict(parts, consent=record.digest()))
 
-<<<<<<< HEAD
     def asked(self, event: str, purpose: str, recipient: str, ident: bytes, count: int = 1) -> None:
         """Record a step of a deletion request (see requests.py), by the request's ident."""
         self._append(event, {"purpose": purpose, "recipient": recipient, "ident": ident, "count": count})
 
-    def _count(self, key: "tuple[str, str, str, str]") -> None:
-=======
     def _count(self, key: "tuple[str, str, str, str]", count: int = 1) -> None:
->>>>>>> main
         """The first of its kind makes an entry at once, its like are summed up each PERIOD."""
         if key in self._counted:
             self._counted[key] += count
