@@ -61,7 +61,7 @@ def call(rig, *arguments):
 
 def due(rig, agent, seconds=660):
     """The random wait of a request is over: its connection begins."""
-    rig.device.passed += 5
+    rig.device.passed += 60
     agent.tick()
     rig.device.passed += seconds
     agent.tick()

@@ -62,11 +62,11 @@ def _promise(made: Parts, recipient: str) -> str:
     days = KEEP // 86400
     if made.catalogue.recipients[recipient]["answers"]:
         return (
-            "The request goes out within ten minutes while the agent runs, on a connection of its own, and is repeated "
+            "The request goes out within a quarter of an hour while the agent runs, on a connection of its own, and is repeated "
             f"for up to {days} days until a signed answer says that it is done."
         )
     return (
-        "The request goes out within ten minutes while the agent runs, on a connection of its own, and is repeated for "
+        "The request goes out within a quarter of an hour while the agent runs, on a connection of its own, and is repeated for "
         f"up to {days} days until the broker has it. The policy names no key for answers: nobody can confirm more."
     )
 

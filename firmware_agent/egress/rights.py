@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from firmware_agent.model import Release
 
 SPREAD = 600  # seconds: the first try is at a random moment within them
-_LOOK = 5  # seconds between two looks for requests of other processes
+_LOOK = 60  # seconds between two looks for requests of other processes
 _PATIENCE = 120  # seconds for one connection, with its answers
 _FIRST_PAUSE = 60  # seconds until the second try; doubled each time, up to
 _LONGEST_PAUSE = 86400

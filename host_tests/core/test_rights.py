@@ -183,8 +183,8 @@ def test_ok__repeated_ever_more_rarely_until_acknowledged():
     one = Asking(online=False)
     one.left()
     one.ask()
-    one.wait(5 * 86400, 600)
-    assert 8 < one.wire.opened < 200 and one.wire.arrived == []
+    one.wait(5 * 86400, 1200)
+    assert 8 < one.wire.opened < 100 and one.wire.arrived == []
     one.wire.online = True
     one.send()
     one.send()
@@ -215,9 +215,9 @@ def test_ok__each_at_its_own_time_on_a_connection_of_its_own():
     one.requests.ask("print_history")
     topics = []
     times = []
-    for second in range(0, 700, 10):
+    for second in range(0, 800, 20):
         seen = len(one.wire.arrived)
-        one.wait(10)
+        one.wait(20, 20)
         if len(one.wire.arrived) > seen:
             times.append(second)
             topics.append(list(one.wire.subscriptions))
@@ -232,7 +232,7 @@ def test_ok__given_up_after_30_days_and_its_secret_is_gone():
     one = Asking(online=False)
     key = one.left()
     one.ask()
-    one.wait(KEEP - 3600, 3600)
+    one.wait(KEEP - 3600, 20700)
     assert len(one.requests.pending) == 1 and "deletion_expired" not in one.events()
     one.wait(7200, 3600)
     assert one.requests.pending == [] and one.events()[-1] == "deletion_expired"
@@ -288,7 +288,7 @@ def test_fail__noise_changes_nothing():
     said = cbor.encode(["receipt", body[3], ident, 3, NOW])
     good = cbor.encode([1, said, sign(PUBLIC, ANSWER + said)])
     dice = Dice(7)
-    for _ in range(300):
+    for _ in range(150):
         bad = bytearray(good)
         for _ in range(1 + dice.below(3)):
             bad[dice.below(len(bad))] ^= 1 << dice.below(8)
@@ -372,7 +372,7 @@ def test_ok__a_power_cut_anywhere_loses_no_secret_and_no_request():
     one.idents.new(PURPOSE, RECIPIENT)
     key = one.secret()
     cuts = 0
-    for cut in list(range(0, 2048, 300)) + list(range(2048, 2900, 37)):
+    for cut in list(range(0, 2048, 300)) + list(range(2048, 2500, 11)):
         torn = Stored(one.storage.files)
         torn.storage.cut_after = cut
         try:
@@ -382,7 +382,7 @@ def test_ok__a_power_cut_anywhere_loses_no_secret_and_no_request():
         after = Stored(torn.storage.files)
         kept = after.secret() == key
         assert [found.key for found in after.requests.pending] == ([] if kept else [key]), cut
-    assert 20 < cuts < 31
+    assert 20 < cuts < 48
 
 
 @pytest.mark.attack(2)
