@@ -53,7 +53,7 @@ def test_ok__a_rotated_ledger_verifies_shows_and_is_exported(rig, call, tmp_path
     assert code == 0 and f"none changed, head {ledger.head.hex()}" in shown
     assert rig.parts.signer().public.hex() in shown and "removed" not in shown
     code, shown = call("ledger", "show", "--last", "3")
-    assert code == 0 and "waited and were destroyed by the withdrawal" in shown and "allowed" not in shown
+    assert code == 0 and "that waited, destroyed with the key" in shown and "allowed" not in shown
     code, shown = call("ledger", "show", "--last", "200")
     assert code == 0 and "before these are too old to be kept" in shown
     code, shown = call("ledger", "export", str(tmp_path / "ledger.jsonl"))
@@ -127,4 +127,4 @@ def test_ok__every_event_has_words():
     assert "5 entries before" in words.entry({**blank("checkpoint"), "number": 6})
     row = blank("purged")
     row.update(purpose="a", recipient="b")
-    assert "a -> b: 1 event waited" in words.entry(row)
+    assert "a -> b: 1 event that waited" in words.entry(row)

@@ -69,7 +69,7 @@ class SectorStorage(MemoryStorage):
 
 def release(number):
     ident = number.to_bytes(8, "big")
-    return Release(ident, PURPOSE, RECIPIENT, b"payload", ("performance",), False, bytes(32), 1, b"")
+    return Release(ident, PURPOSE, RECIPIENT, b"payload", 1, ("performance",), False, bytes(32), 1, b"")
 
 
 def live(ledger, dice, steps):
