@@ -17,7 +17,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 from firmware_agent import cbor
 from firmware_agent.catalogue import Catalogue, pack
-from firmware_agent.cli import build
+from firmware_agent.cli import build, words
 from firmware_agent.egress.ledger import entries
 from firmware_agent.errors import CatalogueError, ConfigError
 from firmware_agent.profiles.compiler import compile_profile
@@ -244,9 +244,9 @@ def test_ok__without_a_key_the_brokers_word_is_all_there_is(tmp_path, broker):
             due(rig, agent)
             await until(agent, lambda: "deletion_handed_over" in events(rig))
             await agent.close()
-            return [cbor.decode(payload)[2] for payload in maker.payloads()]
+            return [words.payload(payload, rig.parts.catalogue)[0] for payload in maker.payloads()]
 
-    assert asyncio.run(story()) == ["rights_request"]
+    assert asyncio.run(story()) == [[f"please delete all you have of {PURPOSE}"]]
     assert refreshed(rig).pending == []
 
 

@@ -59,15 +59,13 @@ def hint(made: Parts, pairs: list[tuple[str, str]]) -> None:
 
 
 def _promise(made: Parts, recipient: str) -> str:
-    days = KEEP // 86400
     if made.catalogue.recipients[recipient]["answers"]:
-        return (
-            "The request goes out within a quarter of an hour while the agent runs, on a connection of its own, and is repeated "
-            f"for up to {days} days until a signed answer says that it is done."
-        )
+        end = "a signed answer says that it is done."
+    else:
+        end = "the broker has it. The policy names no key for answers: nobody can confirm more."
     return (
-        "The request goes out within a quarter of an hour while the agent runs, on a connection of its own, and is repeated for "
-        f"up to {days} days until the broker has it. The policy names no key for answers: nobody can confirm more."
+        "The request goes out within a quarter of an hour while the agent runs, on a connection of its own, and is "
+        f"repeated for up to {KEEP // 86400} days until {end}"
     )
 
 
