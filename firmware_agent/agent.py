@@ -28,7 +28,9 @@ Pair = tuple[str, str]  # purpose, recipient
 
 
 class Agent:
-    """ticks: seconds that only go forward. `troubles` holds the last error of each source that has one."""
+    """ticks: seconds that only go forward. expiries: called at each tick with the time, seconds since 1970; each lets
+    go what is too old in one store. `troubles` holds the last error of each source that has one.
+    """
 
     def __init__(
         self,
@@ -38,6 +40,7 @@ class Agent:
         sources: Iterable[Source],
         clock: Clock,
         ticks: Callable[[], float],
+        expiries: Iterable[Callable[[int], object]],
         rights: Iterable[Rights] = (),
     ) -> None:
         self.gate = gate
@@ -47,8 +50,9 @@ class Agent:
         self._sources = [_Reading(source, self._pairs_for(source)) for source in sources]
         self._clock = clock
         self._ticks = ticks
+        self._expiries = list(expiries)
         self._rights = list(rights)
-        self._permits: dict[Pair, int] = {}
+        self._permits: dict[Pair, bytes] = {}  # the consent record that permits
         self._begun = False
         self._last: dict[Pair, float] = {}
         self._noted: dict[tuple[Pair, str], float] = {}
@@ -71,8 +75,9 @@ class Agent:
         elif self._permits != before:
             self._forget(before, lapsed)
         self._clock.keep()
+        for expire in self._expiries:
+            expire(self._clock.latest())
         for uplink in self.uplinks.values():
-            uplink.expire(self._clock.latest(), self.gate.catalogue.keep, self.gate.catalogue.device["sent"])
             uplink.tick()
         for reading in self._sources:
             allowed = [pair for pair in reading.pairs if pair in self._permits]
@@ -113,8 +118,10 @@ class Agent:
             uplink.cut()
         put()
         self.gate.reopen(purpose, recipient)
-        self._permits.pop((purpose, recipient), None)
+        consent = self._permits.pop((purpose, recipient), None)
         count = 0 if uplink is None else uplink.purge(purpose)
+        if uplink is not None and consent is not None:
+            self.ledger.cut(purpose, recipient, consent, count)
         self.ledger.refresh()
         return count
 
@@ -129,30 +136,32 @@ class Agent:
                     uplink.purge(purpose)
         self.ledger.close_open(waiting)
 
-    def _look(self) -> tuple[dict[Pair, int], set[Pair]]:
-        """(what is permitted, by generation; what is denied for good: not just for want of a clock)."""
+    def _look(self) -> tuple[dict[Pair, bytes], set[Pair]]:
+        """(what is permitted, by which consent record; what is denied for good: not just for want of a clock)."""
         permits, lapsed = {}, set()
         for pair, verdict in self.gate.look().items():
             if isinstance(verdict, Permit):
-                permits[pair] = verdict.generation
+                permits[pair] = verdict.consent
             else:
                 self._note(pair, verdict.reason)
                 if verdict.reason != "clock_untrusted":
                     lapsed.add(pair)
         return permits, lapsed
 
-    def _forget(self, before: dict[Pair, int], lapsed: set[Pair]) -> None:
-        """Consent changed. The links of what was narrowed are cut first: all else takes time. Then what waits goes."""
+    def _forget(self, before: dict[Pair, bytes], lapsed: set[Pair]) -> None:
+        """Consent changed. The links of what was narrowed are cut first: all else takes time. Then what waits goes.
+
+        The entry `cut` tells the command that withdrew, in another process, that all of it is done.
+        """
         narrowed = [
-            pair
-            for pair, generation in before.items()
-            if self._permits.get(pair) != generation and pair[1] in self.uplinks
+            pair for pair, consent in before.items() if self._permits.get(pair) != consent and pair[1] in self.uplinks
         ]
         for recipient in sorted({recipient for _, recipient in narrowed}):
             self.uplinks[recipient].cut()
         for pair in narrowed:
-            if pair in lapsed or pair in self._permits:  # not for want of a clock only: that may come back
-                self.uplinks[pair[1]].purge(pair[0])
+            lasting = pair in lapsed or pair in self._permits  # not for want of a clock only: that may come back
+            count = self.uplinks[pair[1]].purge(pair[0]) if lasting else 0
+            self.ledger.cut(*pair, before[pair], count)
         self.ledger.refresh()
 
     async def _read(self, source: Source) -> None:

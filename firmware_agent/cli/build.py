@@ -10,6 +10,7 @@ from typing import Any
 from firmware_agent.agent import Agent
 from firmware_agent.camera.supervisor import CameraSource
 from firmware_agent.catalogue import Catalogue
+from firmware_agent.cli.stores import register
 from firmware_agent.clock import Clock
 from firmware_agent.config import Config, UplinkConfig
 from firmware_agent.consent.slots import SlotPair
@@ -17,6 +18,7 @@ from firmware_agent.consent.store import ConsentStore, storage_key
 from firmware_agent.device.linux import LinuxDevice
 from firmware_agent.egress.door import Door
 from firmware_agent.egress.endpoint import Endpoint
+from firmware_agent.egress.heads import Ed25519Signer, device_signer
 from firmware_agent.egress.idents import Idents
 from firmware_agent.egress.intake import Intake, Mailbox
 from firmware_agent.egress.ledger import Ledger
@@ -51,7 +53,9 @@ class Parts:
     key: bytes
 
     def ledger(self, watch: Callable[[dict[str, Any]], None] | None = None) -> Ledger:
-        return Ledger(self.device.storage, self.clock.now, watch)
+        """The history; its entries end with the period of the profile."""
+        retention = self.catalogue.device["ledger"]
+        return Ledger(self.device.storage, self.clock.now, watch, self.signer(), retention=retention)
 
     def vault(self, purpose: str, recipient: str) -> Vault:
         """What the consent for this purpose and recipient keeps on flash."""
@@ -66,6 +70,9 @@ class Parts:
     def mailbox(self, recipient: str) -> Mailbox:
         """Where a recipient's commands are addressed to."""
         return Mailbox(SlotPair(self.device.storage, f"mailbox.{recipient}", self.key), self.device.entropy)
+
+    def signer(self) -> Ed25519Signer:
+        return device_signer(self.device.storage, self.device.entropy)
 
 
 def parts(config: Config, device: LinuxDevice | None = None) -> Parts:
@@ -111,7 +118,9 @@ def agent(made: Parts, watch: Callable[[dict[str, Any]], None] | None = None) ->
         ]
         window, clock, ticks = made.config.window, made.clock, made.device.ticks
         uplinks.append(Uplink(wire, door, made.gate, ledger, outboxes, window, clock.now, ticks))
-    built = Agent(made.gate, ledger, uplinks, sources(made), made.clock, made.device.ticks, rights(made, ledger))
+    kept = register(made, uplinks, ledger).expiries()
+    asking = rights(made, ledger)
+    built = Agent(made.gate, ledger, uplinks, sources(made), made.clock, made.device.ticks, kept, asking)
     for name, wire in wires.items():
         if made.config.uplinks[name].commands:
             listen(made, built, name, wire)

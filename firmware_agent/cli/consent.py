@@ -5,8 +5,9 @@ from argparse import Namespace
 
 from firmware_agent.cli import words
 from firmware_agent.cli.build import Parts, typed
-from firmware_agent.errors import AgentError, ConfigError, LedgerError, Refused, StorageError
-from firmware_agent.model import GIVEN, REFUSED, WITHDRAWN, ConsentRecord
+from firmware_agent.cli.narrow import narrow
+from firmware_agent.errors import AgentError, ConfigError, Refused
+from firmware_agent.model import GIVEN, REFUSED, WITHDRAWN
 from firmware_agent.owner.presence import confirmed, require_terminal
 
 _SPAN = re.compile(r"([1-9][0-9]{0,4})(min|h|d)")
@@ -41,48 +42,26 @@ def grant(made: Parts, options: Namespace) -> int:
         print(f"Nothing changed: {purpose} -> {recipient} is {_standing(made, purpose, recipient)}.")
         return 3
     state = GIVEN[1] if before is not None and before.state in GIVEN else GIVEN[0]
-    ledger.decided(_put(made, purpose, recipient, state, until))
+    policy, now = made.catalogue.policy(purpose, recipient), made.device.now()
+    put = made.consents.put
+    ledger.decided(put(purpose, recipient, state, policy, "owner", made.config.presence, now, until))
     print(f"Allowed: {purpose} -> {recipient}. To stop it:\n  {typed(made, f'consent withdraw {purpose}')}")
     return 0
 
 
 def refuse(made: Parts, options: Namespace) -> int:
     """Store a no."""
-    return _narrow(made, [chosen(made, options)], REFUSED, "Refused")
+    return narrow(made, [chosen(made, options)], REFUSED, "Refused")
 
 
 def withdraw(made: Parts, options: Namespace) -> int:
-    """Store a withdrawal of what was given; a running agent stops before its next publish."""
+    """Store a withdrawal of what was given and destroy what waits; a running agent stops before its next publish."""
     pairs = made.catalogue.pairs() if options.all else [chosen(made, options)]
-    given = [pair for pair in pairs if _may_be_given(made, *pair)]
+    given = [pair for pair in pairs if made.consents.may_be_given(*pair)]
     for purpose, recipient in pairs:
         if (purpose, recipient) not in given:
             print(f"{purpose} -> {recipient} was not allowed: there is nothing to withdraw.")
-    return _narrow(made, given, WITHDRAWN, "Withdrawn")
-
-
-def _may_be_given(made: Parts, purpose: str, recipient: str) -> bool:
-    return made.consents.may_be_given(purpose, recipient)
-
-
-def _narrow(made: Parts, pairs: list[tuple[str, str]], state: str, word: str) -> int:
-    records = [_put(made, purpose, recipient, state, None) for purpose, recipient in pairs]  # before anything can fail
-    for purpose, recipient in pairs:
-        print(words.wrap(f"{word}: {purpose} -> {recipient}. Nothing of it leaves from now on."))
-    try:
-        ledger = made.ledger()
-        for record in records:
-            ledger.decided(record)
-    except (LedgerError, StorageError) as error:
-        print(f"The decision holds, but it could not be recorded: {error}")
-        return 1
-    return 0
-
-
-def _put(made: Parts, purpose: str, recipient: str, state: str, until: int | None) -> ConsentRecord:
-    policy = made.catalogue.policy(purpose, recipient)
-    method = made.config.presence if state in GIVEN else "command_line"
-    return made.consents.put(purpose, recipient, state, policy, "owner", method, made.device.now(), until)
+    return narrow(made, given, WITHDRAWN, "Withdrawn")
 
 
 def _standing(made: Parts, purpose: str, recipient: str) -> str:

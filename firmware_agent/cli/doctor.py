@@ -13,6 +13,7 @@ from cryptography import x509
 from firmware_agent.cli import words
 from firmware_agent.cli.build import Parts, endpoint, sources
 from firmware_agent.cli.ledger import cut_off
+from firmware_agent.cli.stores import register
 from firmware_agent.config import UplinkConfig
 from firmware_agent.egress.ledger import Broken, entries
 from firmware_agent.egress.wire_mqtt import probe
@@ -53,6 +54,8 @@ def _state(made: Parts) -> Iterator[Finding]:
         yield "wrong", f"{path}: does not belong to the owner of the directory; chown --reference={directory} {path}"
     if not open_to_others and not strange:
         yield "ok", f"{directory}: only its owner, user {owner}, can get at it"
+    for file in register(made).unknown(made.device.storage.names()):
+        yield "note", f"{directory / file}: belongs to no store of this agent, and erase leaves it: look at it"
     for line in made.consents.trouble():
         yield "wrong", f"consent store, {line}; what it held counts as not allowed: decide again"
     reasons = {made.gate.decide(*pair).reason for pair in made.catalogue.pairs()}

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from firmware_agent import __version__, config
-from firmware_agent.cli import consent, doctor, ledger, logs, rights, run, show
+from firmware_agent.cli import consent, doctor, erase, export, ledger, logs, rights, run, show
 from firmware_agent.cli.build import PLACES, Parts, parts
 from firmware_agent.errors import AgentError, ConfigError, Refused
 
@@ -96,9 +96,10 @@ def _parser() -> argparse.ArgumentParser:
         if name == "withdraw":
             one.add_argument("--all", action="store_true", help="stop everything")
     add(decisions, "show", consent.show, "every purpose, what it means, and what was decided")
-    add(commands, "show", show.show, "the exact payload that would leave now, and why each other field stays")
+    preview = add(commands, "show", show.show, "the exact payload that would leave now, and why each other field stays")
+    preview.add_argument("--sent", nargs="?", const="", metavar="PURPOSE", help="instead: the last that left")
     books = commands.add_parser("ledger", help="what left, what was refused").add_subparsers(
-        required=True, metavar="show|verify"
+        required=True, metavar="show|verify|export"
     )
     add(books, "show", ledger.show, "the last entries").add_argument(
         "--last", type=_positive, default=40, metavar="N", help="how many (40)"
@@ -113,6 +114,15 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("purpose", help="as `consent show` names it")
     one.add_argument("--recipient", help="needed only where a purpose has several")
     add(asks, "show", rights.show, "what was asked, and how it stands")
+    add(books, "export", ledger.export, "write it as JSON lines, signed, for whoever audits").add_argument(
+        "file", type=Path, metavar="FILE"
+    )
+    add(commands, "export", export.export, "everything that is kept here, as one file for you").add_argument(
+        "file", type=Path, metavar="FILE.zip", help="a new file"
+    )
+    end = add(commands, "erase", erase.erase, "withdraw everything, then destroy everything that is kept here")
+    end.add_argument("--yes", action="store_true", help="do not ask")
+    end.add_argument("--receipt", type=Path, metavar="FILE", help="write what was destroyed to a new file, too")
     add(commands, "doctor", doctor.doctor, "what is wrong and what to do").add_argument(
         "--connect", action="store_true", help="try the broker even if nothing is allowed (it sees this address)"
     )

@@ -6,15 +6,36 @@ from argparse import Namespace
 from firmware_agent import cbor
 from firmware_agent.cli import words
 from firmware_agent.cli.build import Parts, sources
-from firmware_agent.errors import SourceError
+from firmware_agent.cli.stores import sent
+from firmware_agent.errors import AgentError, SourceError
 from firmware_agent.gate import compose, message, plan
 from firmware_agent.model import Denial, Record
 from firmware_agent.telemetry.source import Source
 
 
 def show(made: Parts, options: Namespace) -> int:
-    """Read each source once, send nothing."""
-    return asyncio.run(_show(made))
+    """Read each source once, send nothing; with --sent, the copies of what left."""
+    return asyncio.run(_show(made)) if options.sent is None else _sent(made, options.sent)
+
+
+def _sent(made: Parts, purpose: str) -> int:
+    """Newest last."""
+    if purpose and purpose not in made.catalogue.purposes:
+        raise AgentError(f"this policy has no such purpose; one of: {', '.join(sorted(made.catalogue.purposes))}")
+    rows = sent(made, purpose or None)
+    for row in rows:
+        print(
+            words.wrap(row["words"], f"{row['left'] or 'without a clock':<21} {row['purpose']} -> {row['recipient']}: ")
+        )
+    if not rows:
+        print("There is no copy of anything that left.")
+    days = words.span(made.catalogue.device["sent"])
+    print(
+        words.wrap(
+            f"Copies are kept for {days}, while there is room, until you withdraw; pictures never. Times are UTC."
+        )
+    )
+    return 0
 
 
 async def _show(made: Parts) -> int:

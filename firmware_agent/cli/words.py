@@ -23,6 +23,12 @@ _ENDS = {
     "unknown": ("sent", "; nobody confirms it"),
     "recovered": ("repaired", " were no whole entry, as a power cut leaves it; they were cut off"),
 }
+_GONE = {
+    "dropped": "{} that waited and never left",
+    "purged": "{} that waited, destroyed with the key",
+    "lost": "{} that waited and cannot be opened any more",
+    "cut": "the link is cut, and nothing of it is left in memory",
+}
 
 DELETION = {
     "deletion_asked": ("asked", "to delete all it has"),
@@ -57,6 +63,11 @@ def span(seconds: int) -> str:
     return f"{seconds} seconds"
 
 
+def events(count: int) -> str:
+    """How many events, as people say it."""
+    return f"{count:,} event{'' if count == 1 else 's'}"
+
+
 def verdict(found: Permit | Denial, record: ConsentRecord | None) -> str:
     """ALLOWED since when and by whom, or why not."""
     if isinstance(found, Permit) and record is not None:
@@ -88,7 +99,8 @@ def entry(row: dict[str, Any]) -> str:
     """A ledger entry as a line."""
     names = printable(row["purpose"]), printable(row["recipient"])
     pair = " -> ".join(names) if row["purpose"] else "something that the gate did not make"
-    about = f"{pair} ({', '.join(row['categories'])}, {row['size']} bytes)"
+    several = f"{row['count']} events, " if row["count"] > 1 else ""
+    about = f"{pair} ({', '.join(map(str, row['categories']))}, {several}{row['size']} bytes)"
     event, detail = row["event"], row["detail"]
     again = f" ({row['count']} more times)" if row["count"] > 1 else ""
     if event == "decided":
@@ -104,12 +116,21 @@ def entry(row: dict[str, Any]) -> str:
     elif event == "refused":
         word = "not granted" if detail == "no_presence" else "stays"
         what = f"{pair}: {REASONS.get(detail, (printable(detail), ''))[0]}{again}"
-    elif event == "dropped":
-        word, what = "dropped", f"{pair}: waited and never left{again}"
+    elif event == "erased":
+        word, what = "erased", "everything that was kept on this device until now"
+    elif event == "checkpoint":
+        word, what = "checkpoint", f"the {row['number'] - 1} entries before are summed up; a new file begins"
+    elif event in _GONE:
+        word, what = event, f"{pair}: {_GONE[event].format(events(row['count']))}"
     else:
         word, tail = _ENDS.get(event, (printable(event), ""))
         what = (about if row["purpose"] else f"{row['size']} bytes at the end") + tail
     return f"{clock(row['time'])}  {word:<13}  {what}"
+
+
+def field(number: int, catalogue: Catalogue) -> str:
+    """The name of a field; one that the policy has no more keeps its number."""
+    return next((name for name, row in catalogue.fields.items() if row["id"] == number), f"field {number}")
 
 
 def payload(data: bytes, catalogue: Catalogue) -> list[list[str]]:
@@ -121,10 +142,10 @@ def payload(data: bytes, catalogue: Catalogue) -> list[list[str]]:
 
 
 def _event(pairs: list[Any], catalogue: Catalogue) -> list[str]:
-    fields = {row["id"]: (name, row) for name, row in catalogue.fields.items()}
     lines = []
     for number, value in pairs:
-        name, row = fields[number]
+        name = field(number, catalogue)
+        row = catalogue.fields.get(name, {"transform": ""})
         shown = f"a picture of {len(value)} bytes" if isinstance(value, bytes) else str(value)
         if row["transform"] == "bucket":
             edges = row["parameters"]["edges"]

@@ -36,7 +36,7 @@ def storage_key(storage: "Storage", entropy: "Callable[[int], bytes]") -> bytes:
     """
     with storage.lock():
         key = storage.read(KEY)
-        if key is None or len(key) != 32:
+        if key is None or len(key) != 32 or not any(key):  # zeros: an erase that a power cut ended
             for name in ("consent.0", "consent.1", "floor.0", "floor.1"):
                 if storage.read(name) is not None:
                     storage.write(name, b"")

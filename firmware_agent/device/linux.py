@@ -134,13 +134,29 @@ class LinuxStorage:
         with self._told("running"):
             fd = self._open("running", os.O_RDWR)
         try:
-            try:
-                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise ConfigError(f"{self.directory}: another agent runs on it; stop that one first") from None
+            for patience in (True, True, False):
+                try:
+                    fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    break
+                except BlockingIOError:
+                    if not patience:
+                        raise ConfigError(f"{self.directory}: another agent runs on it; stop that one first") from None
+                    time.sleep(0.05)  # it may be `claimed` of another process, which holds it for an instant
             yield
         finally:
             os.close(fd)
+
+    def claimed(self) -> bool:
+        """Whether an agent runs on this directory."""
+        with self._told("running"):
+            fd = self._open("running", os.O_RDWR)
+        try:
+            fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        finally:
+            os.close(fd)
+        return False
 
     @contextlib.contextmanager
     def _told(self, name: str) -> Iterator[None]:

@@ -23,13 +23,17 @@ PICTURES = 4  # that wait while the link is down: an old picture is of no use
 
 
 class _Waiting:
-    """One release in line: on flash if `frame`, in RAM if `release`. spilled: pushed off the flash while under way."""
+    """One release in line: on flash if `frame`, in RAM if `release`. spilled: pushed off the flash while under way.
+
+    time: when it was saved, seconds since 1970 or 0; None if it never was.
+    """
 
     def __init__(self, release: "Release | None", frame: "Frame | None", count: int) -> None:
         self.release = release
         self.frame = frame
         self.count = count
         self.spilled = False
+        self.time = None if frame is None else frame.time
 
 
 class Outbox:
@@ -95,6 +99,7 @@ class Outbox:
                 body = cbor.encode([one.release.consent, one.release.generation, one.release.payload])
                 last = one is fresh[-1]
                 one.frame, pushed = self.vault.outbox.append(self.vault.key(), one.count, now, body, last)
+                one.time = one.frame.time
                 if one is not self._out:
                     self._close(one)
                     one.release = None
@@ -144,17 +149,37 @@ class Outbox:
         self._out = None
         return in_ram + on_flash
 
-    def expire(self, now: int, waiting: int, sent: int) -> None:
-        """Let go what is too old, in seconds: `waiting` for what waits, `sent` for copies of what left."""
-        while self._line and self._line[0] is not self._out and self._line[0].frame is not None:
+    def end(self) -> "Release | None":
+        """The run ends: what is in RAM only is dropped. What was under way is given back if it goes with it."""
+        for one in [one for one in self._line if one.frame is None and one is not self._out]:
+            self._drop(one)
+        out = self._out
+        if out is None or out.frame is not None:
+            return None
+        self._out = None
+        self._remove(out)
+        return out.release
+
+    def expire(self, now: int, waiting: int) -> None:
+        """Let go what waits for `waiting` seconds or longer, but for what `head` gave."""
+        while self._line and self._line[0] is not self._out and self._old(self._line[0], now, waiting):
             frame = self._line[0].frame
-            if frame.time + waiting > now:
-                break
-            self.vault.outbox.clear(frame)
+            if frame is not None:
+                self.vault.outbox.clear(frame)
             self._drop(self._line[0])
+
+    def overdue(self, now: int, waiting: int) -> "Release | None":
+        """What `head` gave, if it waits for `waiting` seconds or longer; `done` lets go of it."""
+        return self.under_way if self._out is not None and self._old(self._out, now, waiting) else None
+
+    def expire_sent(self, now: int, sent: int) -> None:
+        """Let go the copies of what left `sent` seconds ago or earlier."""
         copies = self.vault.sent.frames
         while copies and copies[0].time + sent <= now:
             self.vault.sent.clear(copies[0])
+
+    def _old(self, one: _Waiting, now: int, waiting: int) -> bool:
+        return one.time is not None and one.time + waiting <= now
 
     def _fresh(self, one: _Waiting) -> bool:
         return one.frame is None and not one.spilled

@@ -117,6 +117,17 @@ class Ring:
             raise FormatError("%s: no frame at byte %d" % (self.name, frame.offset))
         return self._cipher.open(key, nonce, data[_HEAD : _HEAD + length], self._about(head, frame.offset))
 
+    def look(self, key: "bytes | None") -> "list[tuple[Frame, bytes]]":
+        """(frame, body) of all that `key` opens, oldest first. Changes nothing, so that others may write meanwhile."""
+        found = []
+        for frame in self._opened(key):
+            try:
+                found.append((frame, self.read(key or b"", frame)))
+            except FormatError:
+                continue  # another process has just cleared it
+        found.sort(key=lambda one: one[0].sequence)
+        return found
+
     def clear(self, frame: Frame) -> None:
         """Zero a frame; on the disk with the next synced write, or `sync`."""
         self.frames.remove(frame)
@@ -163,10 +174,11 @@ class Ring:
 
     def _heads(self) -> "Iterator[Frame]":
         """Whatever looks like the head of a frame."""
-        for offset, unit in self._units(0, self._storage.size(self.name)):
+        whole = self._storage.size(self.name)  # by whatever configuration it was made
+        for offset, unit in self._units(0, whole):
             size = _HEAD + int.from_bytes(unit[4:8], "big")
             size += -size % UNIT
-            if unit[:4] == _MAGIC and offset + size <= self._size:
+            if unit[:4] == _MAGIC and offset + size <= whole:
                 sequence, count = int.from_bytes(unit[8:16], "big"), int.from_bytes(unit[16:20], "big")
                 yield Frame(sequence, offset, size, count, int.from_bytes(unit[20:24], "big"))
 

@@ -104,10 +104,20 @@ class Uplink:
             self._tell(outbox)
         self._tell_denied()
 
-    def expire(self, now: int, waiting: "Callable[[str], int]", sent: int) -> None:
-        """Let go what is older than the profile allows: `waiting(purpose)` and `sent` are seconds."""
+    def expire(self, now: int, waiting: "Callable[[str], int]") -> None:
+        """Let go what waits for longer than the profile allows: `waiting(purpose)` seconds."""
         for purpose, outbox in self.outboxes.items():
-            outbox.expire(now, waiting(purpose), sent)
+            head = outbox.overdue(now, waiting(purpose))
+            if head is not None:  # without a link it has its turn for as long as it waits
+                self.wire.reset()
+                self._ledger.forgotten(head)
+                outbox.done()
+            outbox.expire(now, waiting(purpose))
+
+    def expire_sent(self, now: int, sent: int) -> None:
+        """Let go the copies of what left that are `sent` seconds old."""
+        for outbox in self.outboxes.values():
+            outbox.expire_sent(now, sent)
 
     def cut(self) -> None:
         """Consent was narrowed: nothing that the wire, its client or the kernel still holds goes on its way."""
@@ -126,11 +136,15 @@ class Uplink:
         return count
 
     def close(self) -> None:
-        """The agent ends: cut, never connect again, and save what waits."""
+        """The agent ends: cut, never connect again, save what waits, count what cannot be saved."""
         self.wire.on_ready = _nothing
         self.cut()
         for outbox in self.outboxes.values():
             self._save(outbox)
+            gone = outbox.end()
+            if gone is not None:
+                self._ledger.forgotten(gone)
+            outbox.dropped += self._gate.forget(outbox.purpose, self.recipient)  # could not be sealed: consent has gone
             self._tell(outbox)
             outbox.vault.outbox.sync()
         self._tell_denied()

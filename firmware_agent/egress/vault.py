@@ -11,7 +11,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Callable, ContextManager, Protocol
 
-    from firmware_agent.egress.ring import Cipher
+    from firmware_agent.egress.ring import Cipher, Frame
     from firmware_agent.egress.ring import Storage as RingStorage
 
     class Storage(RingStorage, Protocol):
@@ -85,6 +85,18 @@ class Vault:
         if self._key is None:
             self._key = self._slot.make(self._entropy)
         return self._key
+
+    def waiting(self) -> "list[tuple[Frame, bytes]]":
+        """(frame, CBOR [consent, generation, payload]) of what waits on flash, oldest first; changes nothing."""
+        return self.outbox.look(self._slot.read())
+
+    def copies(self) -> "list[tuple[Frame, bytes]]":
+        """(frame, payload) of the last that left, oldest first; changes nothing."""
+        return self.sent.look(self._slot.read())
+
+    def sealed(self) -> bool:
+        """Whether there is a key that opens anything."""
+        return self._slot.read() is not None
 
     def shred(self) -> int:
         """Destroy the key, then zero both rings; how many waiting events were destroyed. Again: 0."""

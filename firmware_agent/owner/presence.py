@@ -36,14 +36,14 @@ def is_console(name: str, active: Path = _ACTIVE) -> bool:
         return False
 
 
-def confirmed() -> bool:
-    """Whether the person typed back the code that was shown; anything else is a no.
+def confirmed(aim: str = "To allow this") -> bool:
+    """Whether the person typed back the code that was shown; anything else is a no. `aim` begins the question.
 
     Both go through the terminal that was looked at, wherever this process's output goes.
     """
     code = f"{secrets.randbelow(10_000):04}"
     with open(os.ttyname(sys.stdin.fileno()), "rb+", buffering=0) as terminal:
-        terminal.write(f"To allow this, type {code} and press Enter (anything else: no): ".encode())
+        terminal.write(f"{aim}, type {code} and press Enter (anything else: no): ".encode())
         try:
             typed = terminal.readline(80)
         except KeyboardInterrupt:

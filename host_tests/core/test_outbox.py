@@ -159,13 +159,44 @@ def test_ok__a_frame_that_rots_is_counted_as_lost_and_stops_nothing():
 def test_ok__what_waits_too_long_is_gone_at_the_next_tick():
     world = offline()
     keep = world.catalogue.keep(PURPOSE)
-    world.uplink.expire(NOW + keep + 4, world.catalogue.keep, 60)
+    world.uplink.expire(NOW + keep + 4, world.catalogue.keep)
     assert world.uplink.waiting() == 6
-    world.uplink.expire(NOW + keep + 5, world.catalogue.keep, 60)
+    world.uplink.expire(NOW + keep + 5, world.catalogue.keep)
     assert world.uplink.waiting() == 4  # the first was saved at second 5
-    world.uplink.expire(NOW + keep + 3600, world.catalogue.keep, 60)
+    world.uplink.expire(NOW + keep + 3600, world.catalogue.keep)
     world.uplink.tick()
     assert world.uplink.waiting() == 0 and not any(world.storage.files[FILE]) and counts(world)["dropped"] == 6
+
+
+@pytest.mark.clause("L14")
+def test_ok__what_has_its_turn_without_a_link_ends_in_time_as_well():
+    for room in (4096, 768):  # with the small one, what has its turn is pushed off the flash by what comes after
+        world = offline(saved=0, room=room)
+        for _ in range(6):
+            world.offer(1)
+            world.wait(5)
+            world.pump()
+        keep = world.catalogue.keep(PURPOSE)
+        assert outbox(world).under_way is not None
+        world.uplink.expire(NOW + keep + 4, world.catalogue.keep)
+        assert outbox(world).under_way is not None and world.uplink.waiting() > 1
+        world.uplink.expire(NOW + keep + 30, world.catalogue.keep)
+        world.uplink.tick()
+        assert outbox(world).under_way is None and world.uplink.waiting() == 0
+        assert counts(world)["dropped"] == 6 and not any(world.storage.files[FILE])
+
+
+@pytest.mark.clause("L14")
+def test_ok__what_is_under_way_when_its_time_is_over_is_cut_and_told_as_unknown():
+    world = World(answers=False, window=0)
+    world.grant()
+    world.offer(1)
+    world.uplink.tick()
+    world.pump()
+    assert world.wire.flying is not None
+    world.uplink.expire(NOW + world.catalogue.keep(PURPOSE), world.catalogue.keep)
+    assert world.wire.flying is None and not world.wire.connected and world.uplink.waiting() == 0
+    assert counts(world)["unknown"] == 1 and "dropped" not in counts(world)
 
 
 @pytest.mark.clause("L14", "L17")
@@ -177,9 +208,9 @@ def test_ok__what_left_is_kept_sealed_for_the_owner_for_its_time():
     vault = outbox(world).vault
     assert [vault.sent.read(vault.key(), frame) for frame in vault.sent.frames] == [world.wire.arrived[0].payload]
     assert world.wire.arrived[0].payload not in world.storage.files[vault.sent.name]
-    world.uplink.expire(NOW + 59, world.catalogue.keep, 60)
+    world.uplink.expire_sent(NOW + 59, 60)
     assert len(vault.sent.frames) == 1
-    world.uplink.expire(NOW + 60, world.catalogue.keep, 60)
+    world.uplink.expire_sent(NOW + 60, 60)
     assert vault.sent.frames == [] and not any(world.storage.files[vault.sent.name])
 
 

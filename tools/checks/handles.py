@@ -23,10 +23,10 @@ HANDLES = {
 }
 # fmt: off
 STANDARD = {
-    "argparse", "asyncio", "binascii", "collections", "contextlib", "dataclasses", "datetime", "errno", "fcntl",
-    "hashlib", "hmac", "ipaddress", "itertools", "json", "logging", "math", "os",
+    "argparse", "asyncio", "binascii", "collections", "contextlib", "csv", "dataclasses", "datetime", "errno", "fcntl",
+    "hashlib", "hmac", "io", "ipaddress", "itertools", "json", "logging", "math", "os",
     "pathlib", "random", "re", "secrets", "shutil", "signal", "socket", "ssl",
-    "stat", "struct", "sys", "textwrap", "time", "tomllib", "traceback", "typing", "urllib",
+    "stat", "struct", "sys", "textwrap", "time", "tomllib", "traceback", "typing", "urllib", "zipfile", "zlib",
 }
 # fmt: on
 LIBRARIES = {"paho", "h11", "cryptography", PACKAGE}
@@ -44,6 +44,7 @@ WRITERS = (
     f"{PACKAGE}/clock.py",
     f"{PACKAGE}/egress/vault.py",
     f"{PACKAGE}/egress/intake.py",  # the slot with the counter of remote commands
+    f"{PACKAGE}/egress/heads.py",
     f"{PACKAGE}/device/",
     f"{PACKAGE}/owner/presence.py",  # the terminal
     f"{PACKAGE}/telemetry/http.py",  # the request for a page of the printer's own server

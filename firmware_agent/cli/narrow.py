@@ -1,0 +1,99 @@
+"""A decision that narrows, and all that follows: stored first, then what waits is destroyed, then the link is cut."""
+
+import time
+from typing import Any
+
+from firmware_agent.cli import words
+from firmware_agent.cli.build import Parts
+from firmware_agent.egress.ledger import Broken, Ledger, entries
+from firmware_agent.errors import LedgerError, StorageError
+from firmware_agent.model import ConsentRecord, Permit
+
+PATIENCE = 3.0  # s to wait for the running agent: it looks every quarter of a second
+_LOOK = 0.05  # s between two looks at the ledger
+
+Pair = tuple[str, str]  # purpose, recipient
+
+
+def given(made: Parts) -> list[Pair]:
+    """All that is, or may be, allowed."""
+    return [pair for pair in made.catalogue.pairs() if made.consents.may_be_given(*pair)]
+
+
+def narrow(made: Parts, pairs: list[Pair], state: str, word: str) -> int:
+    """Store `state` for all pairs, destroy what waits, record it, and say how it stands; 1 if a part of it failed."""
+    if not pairs:
+        return 0
+    verdicts = {pair: made.gate.decide(*pair) for pair in pairs}
+    held = {pair: verdict.consent for pair, verdict in verdicts.items() if isinstance(verdict, Permit)}
+    records = [_put(made, pair, state) for pair in pairs]  # all of them, before anything can fail
+    for purpose, recipient in pairs:
+        print(words.wrap(f"{word}: {purpose} -> {recipient}. Nothing of it leaves from now on."), flush=True)
+    code = 0
+    destroyed: dict[Pair, tuple[int, bool]] = {}  # events, whether there was a key
+    try:
+        for pair in pairs:
+            vault = made.vault(*pair)
+            sealed = vault.sealed()
+            destroyed[pair] = vault.shred(), sealed
+    except StorageError as error:
+        print(words.wrap(f"The decision holds, but what waits could not all be destroyed: {error}"))
+        code = 1
+    try:
+        later: list[dict[str, Any]] = []
+        ledger = made.ledger(later.append)
+        for record in records:
+            ledger.decided(record)
+        for pair, (count, _) in destroyed.items():
+            if count:
+                ledger.purged(*pair, count)
+    except (LedgerError, StorageError) as error:
+        print(words.wrap(f"The decision holds, but it could not be recorded: {error}"))
+        return 1
+    linked = {consent for pair, consent in held.items() if pair[1] in made.config.uplinks}
+    runs = made.device.storage.claimed()
+    cuts = _cuts(made, ledger, later, linked) if runs and linked else {}
+    for pair, (count, sealed) in destroyed.items():
+        consent = held.get(pair, b"")
+        count += cuts.get(consent, 0)
+        if sealed or consent:
+            done = [f"{count:,} waiting event{'' if count == 1 else 's'} destroyed" if count else "no event waited"]
+            done += ["key overwritten"] if sealed else []
+            done += ["link cut"] if consent in cuts else [] if runs else ["no agent runs"]
+            print(words.wrap(f"{pair[0]} -> {pair[1]}: {', '.join(done)}."))
+    if runs and made.device.storage.claimed() and not linked <= set(cuts):
+        code = 1
+        text = (
+            f"An agent runs and has not told within {PATIENCE:.0f} seconds that its link is cut. It asks before each "
+        )
+        print(words.wrap(text + "message, so no other begins to leave; see what it does, or stop it."))
+    return code
+
+
+def _put(made: Parts, pair: Pair, state: str) -> ConsentRecord:
+    policy = made.catalogue.policy(*pair)
+    return made.consents.put(*pair, state, policy, "owner", "command_line", made.device.now())
+
+
+def _cuts(made: Parts, ledger: Ledger, later: list[dict[str, Any]], consents: set[bytes]) -> dict[bytes, int]:
+    """consent -> events that the running agent still destroyed, for each whose link it has cut; waits for that."""
+    end = time.monotonic() + PATIENCE
+    found = _counts(_history(made), consents)  # it may have been faster than our reading of the ledger
+    while True:
+        found.update(_counts(later, consents))
+        if len(found) == len(consents) or time.monotonic() > end or not made.device.storage.claimed():
+            return found
+        time.sleep(_LOOK)
+        ledger.refresh()
+
+
+def _history(made: Parts) -> list[dict[str, Any]]:
+    try:
+        with made.device.storage.lock():
+            return [row for row, _, _ in entries(made.device.storage) if row["event"] == "cut"]
+    except Broken:
+        return []  # verified a moment ago: what changed since is what `refresh` reads
+
+
+def _counts(rows: list[dict[str, Any]], consents: set[bytes]) -> dict[bytes, int]:
+    return {row["consent"]: row["count"] for row in rows if row["event"] == "cut" and row["consent"] in consents}
