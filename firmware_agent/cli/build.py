@@ -62,6 +62,9 @@ class Parts:
         device, room = self.device, self.config.outbox * 1024
         return Vault(device.storage, device.cipher, device.entropy, (purpose, recipient), room, _ROOM_SENT)
 
+    def signer(self) -> Ed25519Signer:
+        return device_signer(self.device.storage, self.device.entropy)
+
     def requests(self, recipient: str) -> Requests:
         """What the owner asked a recipient to delete, and is not done."""
         device = self.device
@@ -70,9 +73,6 @@ class Parts:
     def mailbox(self, recipient: str) -> Mailbox:
         """Where a recipient's commands are addressed to."""
         return Mailbox(SlotPair(self.device.storage, f"mailbox.{recipient}", self.key), self.device.entropy)
-
-    def signer(self) -> Ed25519Signer:
-        return device_signer(self.device.storage, self.device.entropy)
 
 
 def parts(config: Config, device: LinuxDevice | None = None) -> Parts:
@@ -118,9 +118,10 @@ def agent(made: Parts, watch: Callable[[dict[str, Any]], None] | None = None) ->
         ]
         window, clock, ticks = made.config.window, made.clock, made.device.ticks
         uplinks.append(Uplink(wire, door, made.gate, ledger, outboxes, window, clock.now, ticks))
-    kept = register(made, uplinks, ledger).expiries()
-    asking = rights(made, ledger)
-    built = Agent(made.gate, ledger, uplinks, sources(made), made.clock, made.device.ticks, kept, asking)
+    kept = register(made, uplinks, ledger)
+    asks = rights(made, ledger)
+    ticks = made.device.ticks
+    built = Agent(made.gate, ledger, uplinks, sources(made), made.clock, ticks, kept.expiries(), asks)
     for name, wire in wires.items():
         if made.config.uplinks[name].commands:
             listen(made, built, name, wire)

@@ -107,13 +107,6 @@ def _parser() -> argparse.ArgumentParser:
     add(books, "verify", ledger.verify, "check the whole chain").add_argument(
         "--head", metavar="H", help="a head that you kept: the ledger must still contain it"
     )
-    asks = commands.add_parser("rights", help="ask those who received something").add_subparsers(
-        required=True, metavar="delete|show"
-    )
-    one = add(asks, "delete", rights.delete, "have a recipient delete all that it has of a purpose")
-    one.add_argument("purpose", help="as `consent show` names it")
-    one.add_argument("--recipient", help="needed only where a purpose has several")
-    add(asks, "show", rights.show, "what was asked, and how it stands")
     add(books, "export", ledger.export, "write it as JSON lines, signed, for whoever audits").add_argument(
         "file", type=Path, metavar="FILE"
     )
@@ -123,6 +116,13 @@ def _parser() -> argparse.ArgumentParser:
     end = add(commands, "erase", erase.erase, "withdraw everything, then destroy everything that is kept here")
     end.add_argument("--yes", action="store_true", help="do not ask")
     end.add_argument("--receipt", type=Path, metavar="FILE", help="write what was destroyed to a new file, too")
+    asks = commands.add_parser("rights", help="ask those who received something").add_subparsers(
+        required=True, metavar="delete|show"
+    )
+    one = add(asks, "delete", rights.delete, "have a recipient delete all that it has of a purpose")
+    one.add_argument("purpose", help="as `consent show` names it")
+    one.add_argument("--recipient", help="needed only where a purpose has several")
+    add(asks, "show", rights.show, "what was asked, and how it stands")
     add(commands, "doctor", doctor.doctor, "what is wrong and what to do").add_argument(
         "--connect", action="store_true", help="try the broker even if nothing is allowed (it sees this address)"
     )
