@@ -32,6 +32,8 @@ def lived(tmp_path_factory):
 
         asyncio.run(story())
         run_for(rig, 1)
+    assert rig.parts.requests("lightmake").ask("print_history") is not None
+    rig.parts.mailbox("lightmake").read()
     return rig
 
 
@@ -105,7 +107,7 @@ def test_ok__no_key_is_in_it(lived, tmp_path):
     assert call(lived, "export", str(tmp_path / "mine.zip"))[0] == 0
     whole = b"".join(members(tmp_path / "mine.zip").values())
     found = list(secrets(lived))
-    assert len(found) == 4 * 6  # consent, ledger, two vaults, two idents
+    assert len(found) == 4 * 7  # consent, ledger, two vaults, two idents, what is asked
     for secret in found:
         assert secret not in whole
     assert rows(lived, "ledger")[0]["hash"].encode() in whole  # the control: what is there is found

@@ -5,19 +5,20 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Protocol
 
 from firmware_agent import cbor
-from firmware_agent.catalogue import Catalogue
+from firmware_agent.catalogue import REQUEST, Catalogue
 from firmware_agent.cli import words
 from firmware_agent.cli.logs import JOURNAL
 from firmware_agent.clock import Clock
 from firmware_agent.consent.store import ConsentStore
 from firmware_agent.device.linux import LinuxDevice
 from firmware_agent.egress.idents import Idents
+from firmware_agent.egress.intake import Mailbox
 from firmware_agent.egress.ledger import Broken, Ledger, entries
+from firmware_agent.egress.requests import KEEP, Requests
 from firmware_agent.egress.uplink import Uplink
 from firmware_agent.egress.vault import Vault
 from firmware_agent.owner.stores import Register, Row, Store, digest, moment, number, schema, text
 
-_REQUESTS = "rights_request"  # the purpose under which deletion requests wait
 _HOUR = 3600  # s between two looks for ledger entries that are too old
 
 _EVENT = {
@@ -44,6 +45,8 @@ class Made(Protocol):
     idents: Idents
 
     def vault(self, purpose: str, recipient: str) -> Vault: ...
+    def requests(self, recipient: str) -> Requests: ...
+    def mailbox(self, recipient: str) -> Mailbox: ...
 
 
 def register(made: Made, uplinks: Iterable[Uplink] = (), ledger: Ledger | None = None) -> Register:
@@ -148,9 +151,29 @@ def register(made: Made, uplinks: Iterable[Uplink] = (), ledger: Ledger | None =
                 "Your requests to recipients to delete what they have",
                 "until they are done, at most 30 days",
                 lambda file: _is_vault(file, ("outbox", "sent", "key"), requests=True),
-                lambda: [],
-                schema(),
+                lambda: _requests(made),
+                schema(
+                    purpose=text("of what is to be deleted"),
+                    recipient=text("who is to delete it"),
+                    request=digest("the request, by its 16 random bytes"),
+                    asked=moment("when you asked"),
+                    acknowledged={"type": "boolean", "description": "whether the recipient has it"},
+                ),
+                expire=None if ledger is None else _hourly(_Unserved(made, links, ledger)),
+                ttl=None if ledger is None else KEEP,
                 stays="requests for deletion that are still on their way; they end by themselves",
+            ),
+            Store(
+                "mailbox",
+                "Where recipients whom you let do so address a withdrawal from afar, and how far they have counted",
+                "until you erase it",
+                lambda file: file.startswith("mailbox."),
+                lambda: _mailboxes(made),
+                schema(
+                    recipient=text("who may"),
+                    address=text("16 random bytes, as the recipient knows them"),
+                    counter=number("of the last command"),
+                ),
             ),
             Store(
                 "locks",
@@ -203,6 +226,23 @@ class _Waiting:
             link.expire(now, self._made.catalogue.keep)
 
 
+class _Unserved:
+    """The end of requests to recipients that are not configured any more; egress/rights.py sees to all others."""
+
+    def __init__(self, made: Made, links: list[Uplink], ledger: Ledger) -> None:
+        self._made = made
+        self._served = [link.recipient for link in links]
+        self._ledger = ledger
+
+    def __call__(self, now: int) -> None:
+        for recipient in _asked(self._made):
+            if recipient not in self._served:
+                requests = self._made.requests(recipient)
+                requests.refresh()
+                for one in requests.expire():
+                    self._ledger.asked("deletion_expired", one.purpose, recipient, one.ident)
+
+
 class _Sent:
     """Retention of the copies of what left."""
 
@@ -229,7 +269,7 @@ def _hourly(expire: Callable[[int], object]) -> Callable[[int], object]:
 
 def _is_vault(file: str, endings: tuple[str, ...], requests: bool = False) -> bool:
     parts = file.split(".")
-    return len(parts) == 4 and parts[0] == "vault" and (parts[1] == _REQUESTS) == requests and parts[3] in endings
+    return len(parts) == 4 and parts[0] == "vault" and (parts[1] == REQUEST) == requests and parts[3] in endings
 
 
 def _vaults(made: Made) -> list[tuple[str, str]]:
@@ -299,6 +339,33 @@ def _idents(made: Made) -> Iterator[Row]:
         parts = file.split(".")
         if len(parts) == 4 and parts[0] == "ident" and made.idents.slot(parts[1], parts[2]).read() is not None:
             yield {"purpose": parts[1], "recipient": parts[2], "secret": "kept on the device"}
+
+
+def _asked(made: Made) -> list[str]:
+    """Recipients that were ever asked for something."""
+    files = [file for file in made.device.storage.names() if _is_vault(file, ("key",), requests=True)]
+    return [file.split(".")[2] for file in files]
+
+
+def _requests(made: Made) -> Iterator[Row]:
+    for recipient in _asked(made):
+        for one in made.requests(recipient).look():
+            yield {
+                "purpose": one.purpose,
+                "recipient": recipient,
+                "request": one.ident.hex(),
+                "asked": instant(one.asked),
+                "acknowledged": one.acknowledged,
+            }
+
+
+def _mailboxes(made: Made) -> Iterator[Row]:
+    for file in made.device.storage.names():
+        parts = file.split(".")
+        if parts[0] == "mailbox" and parts[-1] == "0":
+            found = made.mailbox(parts[1]).look()
+            if found is not None:
+                yield {"recipient": parts[1], "address": found[1].hex(), "counter": found[0]}
 
 
 def _journal(made: Made) -> Iterator[Row]:

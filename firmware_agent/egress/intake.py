@@ -45,6 +45,11 @@ class Mailbox:
             self._slots.write(sequence, address)
         return sequence - 1, address
 
+    def look(self) -> "tuple[int, bytes] | None":
+        """What `read` gives, making nothing."""
+        sequence, address = self._slots.newest(self._slots.raw())
+        return None if address is None else (sequence - 1, address)
+
     def count(self, counter: int) -> None:
         """Remember the counter; on the disk when this returns."""
         self._slots.write(counter + 1, self.read()[1])

@@ -93,6 +93,11 @@ class Requests:
                 self._load()
             self._stamp = stamp  # taken before the reading: what was written since has another
 
+    def look(self) -> "list[Request]":
+        """What is pending, changing nothing."""
+        found = self.vault.waiting()
+        return _decode(found[-1][1]) if found else []
+
     def acknowledge(self, request: Request) -> None:
         """Remember that the recipient has it."""
         self._change(request, True)
