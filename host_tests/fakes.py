@@ -68,7 +68,9 @@ class MemoryStorage:
 
     def allocate(self, name, size):
         missing = size - self.size(name)
-        if missing > 0:
+        if missing > 0 and name not in self.files and self.cut_after is None:
+            self.files[name] = bytearray(missing)  # in one piece: a board's heap has few large ones
+        elif missing > 0:
             self.append(name, bytes(missing))
 
     def patch(self, name, offset, data, sync=True):
@@ -185,7 +187,7 @@ class World:
         self.clock = Clock(SlotPair(self.storage, "time", KEY), self.now, self.ticks)
         self.idents = Idents(self.storage, self.entropy)
         self.gate = Gate(self.catalogue, self.consents, KEY, self.idents.new, self.now)
-        self.ledger = Ledger(self.storage, self.now)
+        self.ledger = Ledger(self.storage, self.now, size=3072)  # a board's heap holds several such files
         self.wire = FakeWire(RECIPIENT, online, answers)
         self.door = Door(self.gate, self.ledger, {RECIPIENT: self.wire})
         outboxes = []

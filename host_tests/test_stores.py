@@ -4,7 +4,6 @@ import asyncio
 
 import pytest
 
-from firmware_agent.egress.ledger import Ledger
 from firmware_agent.owner.stores import Register, Store, schema
 from host_tests.rigs.agent import Rig, forward, plain
 from host_tests.rigs.broker import Broker, free_port
@@ -69,7 +68,7 @@ def test_ok__whatever_has_a_time_to_live_is_gone_at_the_next_tick_after_it(tmp_p
         agent = await live(rig, broker)
         aged = sorted((one for one in kept(rig, agent) if one.ttl is not None), key=lambda one: one.ttl)
         names = [one.name for one in aged]
-        assert names == ["sent", "waiting"] + (["ledger"] if hasattr(Ledger, "expire") else [])
+        assert names == ["sent", "waiting", "ledger"]
         assert all((one.ttl is None) == (one.expire is None) for one in kept(rig, agent))
         for name, ttl in [(one.name, one.ttl) for one in aged]:
             before = rows(rig, name)

@@ -47,7 +47,7 @@ class Parts:
     idents: Idents
 
     def ledger(self, watch: Callable[[dict[str, Any]], None] | None = None) -> Ledger:
-        return Ledger(self.device.storage, self.clock.now, watch)
+        return Ledger(self.device.storage, self.clock.now, watch, retention=self.catalogue.device["ledger"])
 
     def vault(self, purpose: str, recipient: str) -> Vault:
         """What the consent for this purpose and recipient keeps on flash."""

@@ -50,7 +50,6 @@ def register(made: Made, uplinks: Iterable[Uplink] = (), ledger: Ledger | None =
     """The stores of the state directory. Only with the running agent's own uplinks and ledger can they expire."""
     device, links = made.catalogue.device, list(uplinks)
     waits = max(map(made.catalogue.keep, made.catalogue.purposes))
-    trim = getattr(ledger, "expire", None)  # a ledger in one file cannot let go of its beginning
     return Register(
         (
             Store(
@@ -75,7 +74,7 @@ def register(made: Made, uplinks: Iterable[Uplink] = (), ledger: Ledger | None =
                 "ledger",
                 "The history of what left, what was refused and what was decided: names, sizes and hashes",
                 words.span(device["ledger"]),
-                lambda file: file == "ledger" or file.startswith("ledger."),
+                lambda file: file.startswith("ledger."),
                 lambda: _ledger(made),
                 schema(
                     number=number("of the entry"),
@@ -92,8 +91,8 @@ def register(made: Made, uplinks: Iterable[Uplink] = (), ledger: Ledger | None =
                     count=number("how many events, or how often"),
                     hash=digest("SHA-256 over this entry and the hash before it"),
                 ),
-                expire=_hourly(trim) if trim is not None else None,
-                ttl=device["ledger"] if trim is not None else None,
+                expire=None if ledger is None else _hourly(ledger.expire),
+                ttl=None if ledger is None else device["ledger"],
             ),
             Store(
                 "waiting",

@@ -149,6 +149,17 @@ class Outbox:
         self._out = None
         return in_ram + on_flash
 
+    def end(self) -> "Release | None":
+        """The run ends: what is in RAM only is dropped. What was under way is given back if it goes with it."""
+        for one in [one for one in self._line if one.frame is None and one is not self._out]:
+            self._drop(one)
+        out = self._out
+        if out is None or out.frame is not None:
+            return None
+        self._out = None
+        self._remove(out)
+        return out.release
+
     def expire(self, now: int, waiting: int) -> None:
         """Let go what waits for `waiting` seconds or longer, but for what `head` gave."""
         while self._line and self._line[0] is not self._out and self._old(self._line[0], now, waiting):

@@ -136,11 +136,15 @@ class Uplink:
         return count
 
     def close(self) -> None:
-        """The agent ends: cut, never connect again, and save what waits."""
+        """The agent ends: cut, never connect again, save what waits, count what cannot be saved."""
         self.wire.on_ready = _nothing
         self.cut()
         for outbox in self.outboxes.values():
             self._save(outbox)
+            gone = outbox.end()
+            if gone is not None:
+                self._ledger.forgotten(gone)
+            outbox.dropped += self._gate.forget(outbox.purpose, self.recipient)  # could not be sealed: consent has gone
             self._tell(outbox)
             outbox.vault.outbox.sync()
         self._tell_denied()

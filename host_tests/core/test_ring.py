@@ -77,16 +77,6 @@ def test_ok__the_newest_push_out_the_oldest_over_many_laps():
             wrote.pop(0)
 
 
-def test_ok__the_file_grows_as_it_is_needed_and_a_ring_that_emptied_begins_anew():
-    storage = MemoryStorage()
-    one = ring(storage, 1048576)
-    frame, _ = one.append(KEY, 1, NOW, b"first")
-    assert storage.size("ring") == 65536 + UNIT
-    one.clear(frame)
-    assert one.append(KEY, 1, NOW, b"second")[0].offset == 0
-    assert found(storage, 1048576) == [b"second"]
-
-
 def test_ok__a_ring_that_was_given_less_room_keeps_what_it_holds():
     storage = MemoryStorage()
     one = ring(storage, 4096)

@@ -60,7 +60,7 @@ def test_fail__what_the_gate_did_not_make_never_reaches_the_wire_and_is_recorded
     world.ledger.settle()
     found = [(row["detail"], row["count"]) for row, _, _ in entries(world.storage)]
     assert sorted(found) == [("not_a_release", 1), ("not_a_release", 3), ("seal_broken", 1)]
-    assert CANARY.encode() not in world.storage.files["ledger"]
+    assert CANARY.encode() not in world.storage.files["ledger.0"]
     assert world.wire.arrived == []
 
 
