@@ -155,8 +155,8 @@ def test_fail__a_state_directory_that_vanishes_is_one_of_our_errors(tmp_path):
 def test_fail__a_state_that_cannot_be_used_is_one_line(tmp_path):
     file = tmp_path / "agent.toml"
     file.write_text('profile = "lightmake"\nstate = "state"\n[source.demo]\n')
-    (tmp_path / "state/ledger").mkdir(parents=True)
+    (tmp_path / "state/ledger.0").mkdir(parents=True)
     (tmp_path / "state").chmod(0o700)
     done = subprocess.run([PROGRAM, "run", "--config", file], capture_output=True, text=True, timeout=60)
     assert done.returncode == 1 and done.stderr.count("\n") == 1
-    assert "state/ledger: " in done.stderr and "Traceback" not in done.stderr
+    assert "state/ledger.0: " in done.stderr and "Traceback" not in done.stderr

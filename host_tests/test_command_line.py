@@ -182,14 +182,14 @@ def test_fail__a_second_agent_on_the_same_state(rig):
 def test_fail__a_changed_ledger_is_found(rig):
     assert at_the_terminal(rig, "consent", "grant", "snapshot")[0] == 0
     call(rig, "consent", "refuse", "print_history")
-    file = rig.device.storage.directory / "ledger"
+    file = rig.device.storage.directory / "ledger.0"
     data = bytearray(file.read_bytes())
     data[50] ^= 1
     file.write_bytes(bytes(data))
     code, shown, _ = call(rig, "ledger", "verify")
-    assert code == 1 and "wrong: ledger: entry 1 at byte 0" in shown
+    assert code == 1 and "wrong: ledger.0: entry 1 at byte 9" in shown
     code, shown, _ = call(rig, "doctor")
-    assert code == 1 and "entry 1 at byte 0" in shown and "move it away" in shown
+    assert code == 1 and "entry 1 at byte 9" in shown and "move it away" in shown
     code, shown, _ = call(rig, "consent", "withdraw", "snapshot")  # a withdrawal holds all the same
     assert code == 1 and "Withdrawn: snapshot" in shown and "could not be recorded" in shown
 
@@ -197,11 +197,12 @@ def test_fail__a_changed_ledger_is_found(rig):
 @pytest.mark.clause("L17")
 def test_fail__a_ledger_cut_or_replaced_is_found_by_the_decisions_it_lacks(rig):
     call(rig, "consent", "refuse", "snapshot")
-    whole = (rig.device.storage.directory / "ledger").read_bytes()
+    whole = (rig.device.storage.directory / "ledger.0").read_bytes()
     call(rig, "consent", "refuse", "print_history")
     assert call(rig, "ledger", "verify")[0] == 0
+    (rig.device.storage.directory / "ledger.head").unlink()  # which would tell before the decisions do
     for cut, missing in ((whole, 1), (b"", 2)):
-        (rig.device.storage.directory / "ledger").write_bytes(cut)
+        (rig.device.storage.directory / "ledger.0").write_bytes(cut)
         code, shown, _ = call(rig, "ledger", "verify")
         assert code == 1 and shown.count("entries were removed") == missing
         assert call(rig, "doctor")[0] == 1 and call(rig, "ledger", "show")[0] == 1
@@ -225,12 +226,16 @@ def test_fail__a_consent_that_damage_hides_is_withdrawn_all_the_same(rig):
 @pytest.mark.clause("L17")
 def test_ok__a_head_that_was_kept_shows_a_cut_end(rig):
     call(rig, "consent", "refuse", "snapshot")
-    whole = (rig.device.storage.directory / "ledger").read_bytes()
-    call(rig, "consent", "grant", "print_history")  # refused: there is no terminal
+    state = rig.device.storage.directory
+    whole = (state / "ledger.0").read_bytes()
+    call(rig, "consent", "grant", "print_history")  # refused: there is no terminal; and signed
     head = re.search(r"head ([0-9a-f]{64})", call(rig, "ledger", "verify")[1])[1]
     assert call(rig, "ledger", "verify", "--head", head)[0] == 0
-    (rig.device.storage.directory / "ledger").write_bytes(whole)
-    assert call(rig, "ledger", "verify")[0] == 0
+    (state / "ledger.0").write_bytes(whole)
+    code, shown, _ = call(rig, "ledger", "verify")
+    assert code == 1 and "entries after 2 were cut off: entry 3 was signed" in shown
+    (state / "ledger.head").unlink()
+    assert call(rig, "ledger", "verify")[0] == 0  # who may write everything may remove that, too
     code, shown, _ = call(rig, "ledger", "verify", "--head", head)
     assert code == 1 and "no entry has the head you gave" in shown
 
@@ -244,7 +249,7 @@ def test_ok__what_root_writes_belongs_to_the_directory_s_owner(rig):
     call(rig, "consent", "refuse", "snapshot")
     assert {path.stat().st_uid for path in state.iterdir()} == {owner}
     if root:
-        os.chown(state / "ledger", 0, 0)
+        os.chown(state / "ledger.0", 0, 0)
     code, shown, _ = call(rig, "doctor")
     assert (code == 1) == root == ("does not belong to the owner of the directory" in flat(shown))
 

@@ -105,7 +105,7 @@ def test_ok__no_key_is_in_it(lived, tmp_path):
     assert call(lived, "export", str(tmp_path / "mine.zip"))[0] == 0
     whole = b"".join(members(tmp_path / "mine.zip").values())
     found = list(secrets(lived))
-    assert len(found) == 4 * 5  # consent, two vaults, two idents
+    assert len(found) == 4 * 6  # consent, ledger, two vaults, two idents
     for secret in found:
         assert secret not in whole
     assert rows(lived, "ledger")[0]["hash"].encode() in whole  # the control: what is there is found

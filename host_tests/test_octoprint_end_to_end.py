@@ -40,7 +40,7 @@ def test_ok__state_progress_and_temperatures_arrive_and_no_name_does(tmp_path):
         raw, (undeclared, _) = asyncio.run(story())
         assert CANARY in raw["job_file"] and undeclared > 10  # the control: the names were there to leak
         assert any(b"printing" in payload for payload in maker.payloads())
-        everything = b"".join(maker.payloads()) + (tmp_path / "state/ledger").read_bytes()
+        everything = b"".join(maker.payloads()) + (tmp_path / "state/ledger.0").read_bytes()
         for canary in (b"canary", b"Anns", b"birthday", printer.user.encode(), printer.key.encode(), b"VIRTUAL"):
             assert canary not in everything, canary
         for payload in maker.payloads():

@@ -10,7 +10,7 @@ from typing import Any
 from firmware_agent.agent import Agent
 from firmware_agent.camera.supervisor import CameraSource
 from firmware_agent.catalogue import Catalogue
-from firmware_agent.cli.stores import register
+from firmware_agent.cli.stores import HOUR, register
 from firmware_agent.clock import Clock
 from firmware_agent.config import Config, UplinkConfig
 from firmware_agent.consent.slots import SlotPair
@@ -18,8 +18,9 @@ from firmware_agent.consent.store import ConsentStore, storage_key
 from firmware_agent.device.linux import LinuxDevice
 from firmware_agent.egress.door import Door
 from firmware_agent.egress.endpoint import Endpoint
+from firmware_agent.egress.heads import Ed25519Signer, device_signer
 from firmware_agent.egress.idents import Idents
-from firmware_agent.egress.ledger import Ledger
+from firmware_agent.egress.ledger import KEEP, Ledger
 from firmware_agent.egress.outbox import Outbox
 from firmware_agent.egress.uplink import Uplink
 from firmware_agent.egress.vault import Vault
@@ -47,12 +48,18 @@ class Parts:
     idents: Idents
 
     def ledger(self, watch: Callable[[dict[str, Any]], None] | None = None) -> Ledger:
-        return Ledger(self.device.storage, self.clock.now, watch, retention=self.catalogue.device["ledger"])
+        """The history; its entries end with the period of the profile."""
+        # whole segments go, and each spans up to a KEEPth of it: so no entry becomes older than the profile says
+        retention = (self.catalogue.device["ledger"] - HOUR) * KEEP // (KEEP + 1)
+        return Ledger(self.device.storage, self.clock.now, watch, self.signer(), retention=retention)
 
     def vault(self, purpose: str, recipient: str) -> Vault:
         """What the consent for this purpose and recipient keeps on flash."""
         device, room = self.device, self.config.outbox * 1024
         return Vault(device.storage, device.cipher, device.entropy, (purpose, recipient), room, _ROOM_SENT)
+
+    def signer(self) -> Ed25519Signer:
+        return device_signer(self.device.storage, self.device.entropy)
 
 
 def parts(config: Config, device: LinuxDevice | None = None) -> Parts:

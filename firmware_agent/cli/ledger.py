@@ -1,24 +1,34 @@
-"""firmware-agent ledger show|verify."""
+"""firmware-agent ledger show|verify|export."""
 
+import json
 from argparse import Namespace
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from firmware_agent.cli import words
 from firmware_agent.cli.build import Parts
-from firmware_agent.egress.ledger import START, Broken, entries
+from firmware_agent.egress import signed
+from firmware_agent.egress.export import export_rows
+from firmware_agent.egress.heads import genuine
+from firmware_agent.egress.ledger import Broken, entries
+from firmware_agent.errors import AgentError
 from firmware_agent.model import ConsentRecord
+
+Result = TypeVar("Result")
 
 
 def show(made: Parts, options: Namespace) -> int:
     """The last entries, oldest first, under the day on which they were written."""
     rows: list[dict[str, Any]] = []
-    trouble = None
+    before, trouble = 0, None
     try:
-        for row, _, _ in entries(made.device.storage):
-            rows = [*rows[1 - options.last :], row] if options.last > 1 else [row]
+        rows, before = steady(made, lambda: _last(made, options.last))
     except Broken as error:
-        trouble = error
+        trouble = str(error)
+        rows, before = _last(made, options.last, error)
     day = ""
+    if before and len(rows) < options.last:
+        print(f"The {before} entries before these are too old to be kept; their sums are.")
     for row in rows:
         if words.day(row["time"]) != day:
             day = words.day(row["time"])
@@ -26,33 +36,56 @@ def show(made: Parts, options: Namespace) -> int:
         print(words.wrap(words.entry(row), "  ", " " * 27))
     if not rows:
         print("The ledger is empty.")
-    for line in cut_off(made) if trouble is None else [f"{trouble}; what comes after is not shown"]:
+    lines = cut_off(made) if trouble is None else [f"{trouble}; what comes after is not shown"]
+    for line in lines:
         print(line)
-        trouble = trouble or Broken(0, 0, line, False)
-    return 1 if trouble else 0
+    return 1 if lines else 0
 
 
 def verify(made: Parts, options: Namespace) -> int:
     """Walk the whole chain, and look whether every decision that counts is in it."""
-    count, head, seen = 0, START, options.head is None
+    kept = signed.newest(made.device.storage)  # before the entries: others may write meanwhile
     try:
-        for row, _, reached in entries(made.device.storage):
-            count, head = row["number"], reached
-            seen = seen or reached.hex() == options.head
-            if row["event"] == "found":
-                print(f"note: entry {count}: {words.entry(row)}")
+        found = steady(made, lambda: _walk(made, options.head, kept))
     except Broken as error:
-        print(f"wrong: {error}. The {count} entries before it verify.")
+        print(f"wrong: {error}. The {max(0, error.entry - 1)} entries before it verify.")
         return 1
     lines = cut_off(made)
+    if options.head is not None and not found["seen"]:
+        lines.append("no entry has the head you gave: entries were cut off the end, or this is another ledger")
+    if kept is not None and not genuine(kept.public, signed.message(kept.number, kept.head, kept.time), kept.signature):
+        lines.append(f"{signed.NAME}: the signature under the head of entry {kept.number} is not genuine")
+    for row in found["notes"]:
+        print(f"note: entry {row['number']}: {words.entry(row)}")
     for line in lines:
         print(f"wrong: {line}")
-    if not seen:
-        print("wrong: no entry has the head you gave: entries were cut off the end, or this is another ledger")
-    if lines or not seen:
+    if lines:
         return 1
-    print(f"ok: {count} entries, none changed, head {head.hex()}")
+    print(f"ok: {found['count']} entries, none changed, head {found['head'].hex()}")
+    if kept is not None:
+        print(words.wrap(f"Signed up to entry {kept.number}, with the key {kept.public.hex()}."))
     print(words.wrap("Keep the head elsewhere: a cut end shows when you give it back with --head."))
+    return 0
+
+
+def export(made: Parts, options: Namespace) -> int:
+    """Write the whole ledger as JSON lines, signed, for whoever audits."""
+    profile = f"{made.catalogue.profile} {made.catalogue.version}"
+
+    def _write() -> int:
+        count = 0
+        with options.file.open("w", encoding="utf-8") as file:
+            for row in export_rows(made.device.storage, made.signer(), made.device.now(), profile):
+                print(json.dumps(row, ensure_ascii=False, separators=(",", ":")), file=file)
+                count += 1
+        return count
+
+    try:
+        count = steady(made, _write)
+    except OSError as error:
+        raise AgentError(f"{options.file}: {error.strerror}; name a file that this user may write") from None
+    print(f"{options.file}: {count - 2} lines of history, signed with the key {made.signer().public.hex()}")
+    print(words.wrap(f"To check it on any machine: python -m firmware_agent.egress.verify {options.file}"))
     return 0
 
 
@@ -65,6 +98,62 @@ def cut_off(made: Parts) -> list[str]:
 
 
 def untold(made: Parts) -> list[ConsentRecord]:
-    """The decisions that count and have no entry."""
-    told = {row["consent"] for row, _, _ in entries(made.device.storage) if row["event"] in ("decided", "found")}
+    """The decisions that count and have no entry, neither their own nor in the sums of what is no longer kept."""
+    told = steady(made, lambda: _told(made))
     return [record for record in made.consents.records() if record.digest() not in told]
+
+
+def steady(made: Parts, task: Callable[[], Result]) -> Result:
+    """Run `task`, which reads the ledger; once more with the lock if what it found may be half of what others write."""
+    try:
+        return task()
+    except Broken:
+        with made.device.storage.lock():
+            return task()
+
+
+def _told(made: Parts) -> set[bytes]:
+    told: set[bytes] = set()
+    for row, _, _ in entries(made.device.storage, every=True):
+        if row["event"] in ("decided", "found"):
+            told.add(row["consent"])
+        elif row["event"] == "checkpoint":
+            told.update(line[2] for line in row["checkpoint"]["told"])
+    return told
+
+
+def _last(made: Parts, count: int, until: Broken | None = None) -> tuple[list[dict[str, Any]], int]:
+    """(the last entries, how many there were before the first that is kept); those before `until`, if it is given."""
+    rows: list[dict[str, Any]] = []
+    before = None
+    try:
+        for row, _, _ in entries(made.device.storage, every=True):
+            before = row["number"] - 1 if before is None else before
+            if row["event"] != "checkpoint":
+                rows = [*rows[1 - count :], row] if count > 1 else [row]
+    except Broken:
+        if until is None:
+            raise
+    return rows, before or 0
+
+
+def _walk(made: Parts, head: str | None, kept: signed.SignedHead | None) -> dict[str, Any]:
+    """count, head, whether `head` is in it, and what is to be noted; Broken if a signed head says otherwise."""
+    found: dict[str, Any] = {"count": 0, "head": bytes(32), "seen": False, "notes": []}
+    number, offset, first = 0, 0, 1
+    for row, offset, reached in entries(made.device.storage, every=True):
+        if not number:
+            first = row["number"]
+        number, found["head"] = row["number"], reached
+        found["seen"] = found["seen"] or reached.hex() == head
+        if kept is not None and number == kept.number and reached != kept.head:
+            raise Broken("ledger", number, offset, "another one was signed")
+        if row["event"] != "checkpoint":
+            found["count"] += 1
+        if row["event"] == "found":
+            found["notes"].append(row)
+    if kept is not None and number < kept.number and kept.number >= first:
+        raise Broken(
+            "ledger", number + 1, offset, f"entries after {number} were cut off: entry {kept.number} was signed"
+        )
+    return found

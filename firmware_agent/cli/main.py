@@ -93,13 +93,16 @@ def _parser() -> argparse.ArgumentParser:
     preview = add(commands, "show", show.show, "the exact payload that would leave now, and why each other field stays")
     preview.add_argument("--sent", nargs="?", const="", metavar="PURPOSE", help="instead: the last that left")
     books = commands.add_parser("ledger", help="what left, what was refused").add_subparsers(
-        required=True, metavar="show|verify"
+        required=True, metavar="show|verify|export"
     )
     add(books, "show", ledger.show, "the last entries").add_argument(
         "--last", type=_positive, default=40, metavar="N", help="how many (40)"
     )
     add(books, "verify", ledger.verify, "check the whole chain").add_argument(
         "--head", metavar="H", help="a head that you kept: the ledger must still contain it"
+    )
+    add(books, "export", ledger.export, "write it as JSON lines, signed, for whoever audits").add_argument(
+        "file", type=Path, metavar="FILE"
     )
     add(commands, "export", export.export, "everything that is kept here, as one file for you").add_argument(
         "file", type=Path, metavar="FILE.zip", help="a new file"

@@ -18,7 +18,7 @@ from firmware_agent.egress.vault import Vault
 from firmware_agent.owner.stores import Register, Row, Store, digest, moment, number, schema, text
 
 _REQUESTS = "rights_request"  # the purpose under which deletion requests wait
-_HOUR = 3600  # s between two looks for ledger entries that are too old
+HOUR = 3600  # s between two looks for ledger entries that are too old
 
 _EVENT = {
     "type": "object",
@@ -219,7 +219,7 @@ def _hourly(expire: Callable[[int], object]) -> Callable[[int], object]:
     last = [0]
 
     def call(now: int) -> None:
-        if now - last[0] >= _HOUR:
+        if now - last[0] >= HOUR:
             last[0] = now
             expire(now)
 

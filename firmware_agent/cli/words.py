@@ -24,6 +24,7 @@ _ENDS = {
     "recovered": ("repaired", " were no whole entry, as a power cut leaves it; they were cut off"),
 }
 _GONE = {
+    "dropped": "{} that waited and never left",
     "purged": "{} that waited, destroyed with the key",
     "lost": "{} that waited and cannot be opened any more",
     "cut": "the link is cut, and nothing of it is left in memory",
@@ -89,7 +90,8 @@ def entry(row: dict[str, Any]) -> str:
     """A ledger entry as a line."""
     names = printable(row["purpose"]), printable(row["recipient"])
     pair = " -> ".join(names) if row["purpose"] else "something that the gate did not make"
-    about = f"{pair} ({', '.join(row['categories'])}, {row['size']} bytes)"
+    several = f"{row['count']} events, " if row["count"] > 1 else ""
+    about = f"{pair} ({', '.join(map(str, row['categories']))}, {several}{row['size']} bytes)"
     event, detail = row["event"], row["detail"]
     again = f" ({row['count']} more times)" if row["count"] > 1 else ""
     if event == "decided":
@@ -100,10 +102,12 @@ def entry(row: dict[str, Any]) -> str:
     elif event == "refused":
         word = "not granted" if detail == "no_presence" else "stays"
         what = f"{pair}: {REASONS.get(detail, (printable(detail), ''))[0]}{again}"
+    elif event == "erased":
+        word, what = "erased", "everything that was kept on this device until now"
+    elif event == "checkpoint":
+        word, what = "checkpoint", f"the {row['number'] - 1} entries before are summed up; a new file begins"
     elif event in _GONE:
         word, what = event, f"{pair}: {_GONE[event].format(events(row['count']))}"
-    elif event == "dropped":
-        word, what = "dropped", f"{pair}: waited and never left{again}"
     else:
         word, tail = _ENDS.get(event, (printable(event), ""))
         what = (about if row["purpose"] else f"{row['size']} bytes at the end") + tail

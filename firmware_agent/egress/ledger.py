@@ -1,13 +1,14 @@
 """The history of what left, what was refused and what was decided: append-only, each entry hashed with the one before.
 
 An entry about a release is on the disk before its first byte leaves. What the entries are is said in entry.py, how
-they stand on the storage in segments.py, how their end is guarded in signed.py.
+they stand on the storage in layout.py and segments.py, how their end is guarded in signed.py.
 """
 
 import hashlib
 
 from firmware_agent.egress.entry import ENTRY, blank
-from firmware_agent.egress.segments import START, Broken, Chain
+from firmware_agent.egress.layout import START, Broken
+from firmware_agent.egress.segments import Chain
 from firmware_agent.errors import LedgerError, Refused
 from firmware_agent.model import ConsentRecord, Release
 
@@ -15,7 +16,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Callable, Iterator
 
-    from firmware_agent.egress.segments import Storage
+    from firmware_agent.egress.layout import Storage
     from firmware_agent.egress.signed import SignedHead, Signer
 
 __all__ = ("ENTRY", "KEEP", "PERIOD", "SIZE", "START", "Broken", "Ledger", "entries")
@@ -80,7 +81,8 @@ class Ledger:
             if self._chain.spare or self._chain.leftover:
                 from firmware_agent.egress import repair
 
-                repair.tidy(storage, self._chain)
+                self._chain.spare = repair.tidy(storage, self._chain.leftover, self._chain.spare)
+                self._chain.leftover = []
         self._watch = watch
 
     def refresh(self) -> None:
@@ -112,6 +114,10 @@ class Ledger:
         for entry in self._by_age():
             if entry["ident"] not in waiting:
                 self._append("unknown", entry)
+
+    def cut(self, purpose: str, recipient: str, consent: bytes, count: int) -> None:
+        """Record that the link on which this consent counted is cut and nothing of it is left: `count` events were."""
+        self._append("cut", {"purpose": purpose, "recipient": recipient, "consent": consent, "count": count})
 
     def open(self, release: Release) -> None:
         """Record that `release` is about to leave. Doing so again while it is open changes nothing (QoS 1)."""
@@ -151,10 +157,6 @@ class Ledger:
         """Record that a power cut or damage took `count` events that waited."""
         self._append("lost", {"purpose": purpose, "recipient": recipient, "count": count})
 
-    def cut(self, purpose: str, recipient: str, consent: bytes, count: int) -> None:
-        """Record that the link on which this consent counted is cut and nothing of it is left: `count` events were."""
-        self._append("cut", {"purpose": purpose, "recipient": recipient, "consent": consent, "count": count})
-
     def erased(self) -> None:
         """Record that what the device kept was destroyed on purpose."""
         self._append("erased", {})
@@ -182,12 +184,7 @@ class Ledger:
         with self._storage.lock():
             self._catch_up()
             old = self._old(now)
-            active = self._chain.segments[-1] if self._chain.segments else None
-            # a segment that went on for long would keep its first entries far beyond their time
-            long = (
-                active is not None and active.begun is not None and now - active.begun > self._retention // self._keep
-            )
-            if old or long:
+            if old or self._long(now):
                 self._rotate()
             return old
 
@@ -232,6 +229,8 @@ class Ledger:
         row = blank(event)
         row.update(parts)
         row.update({"time": self._now(), "event": event})
+        if self._long(row["time"]):
+            self._rotate()
         if not self._chain.append(row, event not in _LOOSE):
             self._rotate()
             self._chain.append(row, event not in _LOOSE)
@@ -245,6 +244,13 @@ class Ledger:
         drop = max(len(self._chain.segments) + 1 - self._keep, self._old(now), 0)
         self._chain.begin(row, self._size, drop)
         self._sign()
+
+    def _long(self, now: "int | None") -> bool:
+        """Whether the last segment began so long ago that one more entry would keep its first far beyond their time."""
+        begun = self._chain.segments[-1].begun if self._chain.segments else None
+        if self._retention is None or now is None or begun is None:
+            return False
+        return now - begun > self._retention // self._keep
 
     def _old(self, now: "int | None") -> int:
         """How many of the oldest segments hold only entries older than the retention; times can be missing."""

@@ -1,10 +1,10 @@
 """What is rarely needed on the ledger's files: after a power cut, and to destroy."""
 
-from firmware_agent.egress.segments import BEGIN, CHUNK, TORN, blank, files, header
+from firmware_agent.egress.layout import BEGIN, CHUNK, TORN, blank, files, header
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from firmware_agent.egress.segments import Chain, Storage
+    from firmware_agent.egress.layout import Storage
 
 _SECTOR = 512  # bytes that a disk writes wholly or not at all; flash without sectors writes from the beginning on
 
@@ -40,18 +40,14 @@ def cut(storage: "Storage", name: str, offset: int) -> bytes:
     return tail.rstrip(b"\0")
 
 
-def tidy(storage: "Storage", chain: "Chain") -> None:
-    """End what a power cut interrupted: files that were dropped are zeroed, and one spare file is enough."""
-    for name in chain.leftover:
+def tidy(storage: "Storage", leftover: "list[str]", spare: "list[str]") -> "list[str]":
+    """End what a power cut interrupted: files that were dropped are zeroed, and one spare file is enough. It is
+    returned."""
+    for name in leftover + spare:
         zero(storage, name)
-        chain.spare.append(name)
-    chain.leftover = []
-    while len(chain.spare) > 1:
-        name = chain.spare.pop()
-        zero(storage, name)
+    for name in (leftover + spare)[1:]:
         storage.remove(name)
-    for name in chain.spare:
-        zero(storage, name)
+    return (leftover + spare)[:1]
 
 
 def zero(storage: "Storage", name: str) -> None:

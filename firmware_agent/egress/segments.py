@@ -1,10 +1,5 @@
 """The ledger on the storage: a chain of entries in files of fixed size that are filled in place.
 
-A file `ledger.N` is: LIVE (1), the first 8 bytes of its checkpoint's hash, then frames, then zeros. A frame is: length
-(2), entry (CBOR), SHA-256(hash before, entry) (32). The frames end with a zero length, or with SEALED if the history
-goes on in another file. Which file comes next is said by the checkpoints, not by the names. A file that does not begin
-with LIVE is spare, whatever is in it.
-
 Rotation: write the checkpoint into a spare file, seal the old one, then make the new one LIVE: one byte, so that a
 power cut leaves it either done or not begun. Only then are the oldest files zeroed.
 
@@ -15,67 +10,30 @@ only zeros, and of their first frame the end, or a whole sector, is zeros.
 import hashlib
 
 from firmware_agent.egress import entry as form
+from firmware_agent.egress.layout import (
+    BEGIN,
+    CHUNK,
+    LARGEST,
+    LIVE,
+    LONGEST,
+    PREFIX,
+    SEALED,
+    START,
+    TORN,
+    Broken,
+    Segment,
+    blank,
+    files,
+    header,
+)
 from firmware_agent.egress.standing import Standing
 from firmware_agent.errors import FormatError, LedgerError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, ContextManager, Iterator, Protocol
+    from typing import Any, Iterator
 
-    class Storage(Protocol):
-        def read(self, name: str, offset: int = 0, size: int = -1) -> "bytes | None": ...
-        def size(self, name: str) -> int: ...
-        def allocate(self, name: str, size: int) -> None: ...
-        def patch(self, name: str, offset: int, data: bytes, sync: bool = True) -> None: ...
-        def sync(self, name: str) -> None: ...
-        def remove(self, name: str) -> None: ...
-        def names(self) -> "list[str]": ...
-        def lock(self) -> "ContextManager[object]": ...
-
-
-PREFIX = "ledger."
-START = bytes(32)
-LIVE = b"\xa7"
-SEALED = b"\xff"
-LONGEST = 1024  # bytes of an entry
-_LARGEST = 0x7FFF  # bytes of a checkpoint
-BEGIN = 9  # where the frames begin
-TORN = LONGEST + 34 + 1
-CHUNK = 1280  # bytes read at once
-
-
-class Broken(LedgerError):
-    """The ledger does not verify: `entry` is the first that fails, `offset` its place in the file `name`."""
-
-    def __init__(self, name: str, entry: int, offset: int, why: str, torn: bool = False) -> None:
-        todo = "the next start cuts it off" if torn else "keep the files ledger.* for an audit, move it away with them"
-        if not torn:
-            todo += ", start again"
-        super().__init__("%s: entry %d at byte %d: %s; %s" % (name, entry, offset, why, todo))
-        self.name = name
-        self.entry = entry
-        self.offset = offset
-        self.torn = torn
-
-
-class Segment:
-    """One live file. first: number of its checkpoint. before: hash before it. begun, latest: times of its entries."""
-
-    def __init__(self, name: str, size: int, mark: bytes, row: "dict[str, Any]") -> None:
-        self.name = name
-        self.size = size
-        self.mark = mark
-        self.first: int = row["number"]
-        self.segment: int = row["checkpoint"]["segment"]
-        self.kept: int = row["checkpoint"]["first"]
-        self.before: bytes = row["checkpoint"]["head"]
-        self.begun: "int | None" = None
-        self.latest: "int | None" = None
-
-    def saw(self, time: "int | None") -> None:
-        if time is not None:
-            self.begun = time if self.begun is None else min(self.begun, time)
-            self.latest = time if self.latest is None else max(self.latest, time)
+    from firmware_agent.egress.layout import Storage
 
 
 class Chain:
@@ -203,7 +161,7 @@ class Chain:
                 if not self._zeros(self.offset):
                     raise self._torn_or("there is something after the end", 0)
                 return
-            if length > (_LARGEST if self.offset == BEGIN else LONGEST):
+            if length > (LARGEST if self.offset == BEGIN else LONGEST):
                 raise self._broken("its length was changed")
             if at + length + 34 > len(window):
                 size = max(CHUNK, length + 34)
@@ -298,7 +256,7 @@ class Chain:
         row["checkpoint"].update(self.standing.tables())
         body = form.encode(row)
         frame = len(body).to_bytes(2, "big") + body + hashlib.sha256(self.head + body).digest()
-        if len(body) > _LARGEST or BEGIN + len(frame) + LONGEST + 34 >= size:
+        if len(body) > LARGEST or BEGIN + len(frame) + LONGEST + 34 >= size:
             raise LedgerError(
                 "ledger: a checkpoint of %d bytes does not fit into %d; raise the size" % (len(body), size)
             )
@@ -336,41 +294,3 @@ class Chain:
             from firmware_agent.egress import repair
 
             repair.zero(self._storage, name)
-
-
-def files(storage: "Storage") -> "list[str]":
-    """Every file that can hold a segment."""
-    found = []
-    for name in storage.names():
-        number = name[len(PREFIX) :]
-        if name[: len(PREFIX)] == PREFIX and number and not [one for one in number if one not in "0123456789"]:
-            found.append(name)
-    return found
-
-
-def blank(storage: "Storage", name: str, offset: int, end: int) -> bool:
-    """Whether there are only zeros."""
-    while offset < end:
-        data = storage.read(name, offset, min(CHUNK, end - offset)) or b""
-        if not data or any(data):
-            return not data
-        offset += len(data)
-    return True
-
-
-def header(storage: "Storage", name: str, data: bytes) -> "Segment | None":
-    """The segment that begins in this file; None if its checkpoint is not whole."""
-    length = int.from_bytes(data[BEGIN : BEGIN + 2], "big")
-    if not 0 < length <= _LARGEST:
-        return None
-    frame = storage.read(name, BEGIN + 2, length + 32) or b""
-    try:
-        row = form.decode(frame[:length])
-    except FormatError:
-        return None
-    if row["event"] != "checkpoint":
-        return None
-    digest = hashlib.sha256(row["checkpoint"]["head"] + frame[:length]).digest()
-    if digest != frame[length:] or digest[:8] != data[1:BEGIN]:
-        return None
-    return Segment(name, storage.size(name), data[:BEGIN], row)

@@ -251,7 +251,7 @@ def test_ok__a_release_counts_its_events():
 def test_ok__the_oldest_of_many_open_releases_is_unknown():
     world = World(answers=False)
     world.grant()
-    for progress in range(10):
+    for _ in range(10):
         world.ledger.open(world.one())
     found = rows(world.storage)
     assert [row["event"] for row in found].count("unknown") == 2

@@ -23,6 +23,7 @@ CORE = tuple(
         "egress/__init__.py",
         "egress/entry.py",
         "egress/standing.py",
+        "egress/layout.py",
         "egress/segments.py",
         "egress/signed.py",
         "egress/repair.py",

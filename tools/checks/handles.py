@@ -26,7 +26,7 @@ STANDARD = {
     "argparse", "asyncio", "binascii", "collections", "contextlib", "csv", "dataclasses", "datetime", "errno", "fcntl",
     "hashlib", "hmac", "io", "ipaddress", "itertools", "json", "logging", "math", "os",
     "pathlib", "random", "re", "secrets", "shutil", "signal", "socket", "ssl",
-    "stat", "struct", "sys", "textwrap", "time", "tomllib", "traceback", "typing", "urllib", "zipfile",
+    "stat", "struct", "sys", "textwrap", "time", "tomllib", "traceback", "typing", "urllib", "zipfile", "zlib",
 }
 # fmt: on
 LIBRARIES = {"paho", "h11", "cryptography", PACKAGE}
@@ -38,6 +38,7 @@ WRITERS = (
     f"{PACKAGE}/consent/store.py",
     f"{PACKAGE}/clock.py",
     f"{PACKAGE}/egress/vault.py",
+    f"{PACKAGE}/egress/heads.py",
     f"{PACKAGE}/device/",
     f"{PACKAGE}/owner/presence.py",  # the terminal
     f"{PACKAGE}/telemetry/http.py",  # the request for a page of the printer's own server
