@@ -10,6 +10,7 @@ from collections.abc import Callable, Coroutine, Iterable
 
 from firmware_agent.clock import Clock
 from firmware_agent.egress.ledger import Ledger
+from firmware_agent.egress.rights import Rights
 from firmware_agent.egress.uplink import Uplink
 from firmware_agent.errors import Refused, SourceError
 from firmware_agent.gate import Gate
@@ -40,6 +41,7 @@ class Agent:
         clock: Clock,
         ticks: Callable[[], float],
         expiries: Iterable[Callable[[int], object]],
+        rights: Iterable[Rights] = (),
     ) -> None:
         self.gate = gate
         self.ledger = ledger
@@ -49,6 +51,7 @@ class Agent:
         self._clock = clock
         self._ticks = ticks
         self._expiries = list(expiries)
+        self._rights = list(rights)
         self._permits: dict[Pair, bytes] = {}  # the consent record that permits
         self._begun = False
         self._last: dict[Pair, float] = {}
@@ -84,6 +87,8 @@ class Agent:
                 reading.begin(self._read(reading.source), self._ticks())
         for uplink in self.uplinks.values():
             uplink.pump()
+        for rights in self._rights:
+            rights.tick()
 
     async def settle(self) -> None:
         """Wait for every reading that has begun."""
@@ -94,6 +99,8 @@ class Agent:
         """Cut the links, end the sources, write what was counted."""
         for uplink in self.uplinks.values():
             uplink.close()
+        for rights in self._rights:
+            rights.close()
         for reading in self._sources:
             reading.rest()
             await reading.wait()

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 FORMAT = 2
+REQUEST = "rights_request"  # stands where a message names its purpose; no purpose of a profile may be called so
 AGE_PARTS: "dict[str, type]" = {"threshold": int, "guardian": bool}
 DEVICE_PARTS: "dict[str, type]" = {"sent": int, "ledger": int}
 RECIPIENT_PARTS: "dict[str, type]" = {"name": str, "topic": str, "answers": bytes}
@@ -131,6 +132,7 @@ def _check(rows: "dict[str, Any]") -> None:
     for table, parts in (("recipients", RECIPIENT_PARTS), ("purposes", PURPOSE_PARTS), ("fields", FIELD_PARTS)):
         for row in rows[table].values():
             _shape(row, parts)
+    _need(REQUEST not in rows["purposes"])
     for row in rows["purposes"].values():
         _need(_names(row["recipients"], rows["recipients"]))
     for row in rows["fields"].values():

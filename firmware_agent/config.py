@@ -15,7 +15,7 @@ SHIPPED = Path(__file__).parent / "profiles"
 
 @dataclass(frozen=True)
 class UplinkConfig:
-    """Where one recipient of the profile listens."""
+    """Where one recipient of the profile listens. commands: whether it may withdraw consent from afar."""
 
     host: str
     port: int
@@ -24,6 +24,7 @@ class UplinkConfig:
     certificate: str | None
     key: str | None
     timeout: float
+    commands: bool
 
 
 @dataclass(frozen=True)
@@ -78,6 +79,7 @@ _UPLINK: dict[str, Check] = {
     "certificate": (_text, "the path of our PEM certificate", None),
     "key": (_text, "the path of its PEM key", None),
     "timeout": (_between(0.1, 120), "seconds from 0.1 to 120", 10),
+    "commands": (_flag, "true, so that this recipient can withdraw consent from afar, or false", False),
 }
 _SOURCES: dict[str, dict[str, Check]] = {
     "demo": {"speed": (_between(0.1, 10_000), "how many times faster than real, 0.1 to 10000", 1)},

@@ -29,6 +29,31 @@ REASONS = {
     "seal_broken": ("the release was not made by this gate, or was changed after", "pass the record through the gate"),
     "release_closed": ("this release has already left or was thrown away", "make a new one"),
     "batch_full": ("as many events wait to be sealed as one message takes", "seal them first"),
+    "unknown_right": ("a recipient can be asked to delete, and nothing else", "use `rights delete`"),
+    "answer_forged": (
+        "an answer to a deletion request was not signed with the recipient's key, or answers something else",
+        "nothing: the request is repeated; if it never ends, ask the maker whether `answers` in the profile is right",
+    ),
+    "command_forged": (
+        "a remote command was not signed with the recipient's key",
+        "nothing: it was not obeyed; tell the maker that somebody else writes to the broker",
+    ),
+    "command_foreign": (
+        "a remote command was meant for another device",
+        "nothing: it was not obeyed; `doctor` shows the mailbox of this device",
+    ),
+    "command_replayed": (
+        "a remote command is older than one that was heard before",
+        "nothing: it was not obeyed; the maker has to count upwards",
+    ),
+    "command_unknown": (
+        "a remote command asks for something that cannot be done from afar",
+        "nothing: it was not obeyed; only withdrawing can be commanded",
+    ),
+    "remote_grant": (
+        "a remote command tried to give consent, which only a person at the device can",
+        "nothing: it was not obeyed; decide with `consent grant` at the device if you want it",
+    ),
     "consent_changed": ("consent was decided anew since the release was made", "make a new one"),
 }
 

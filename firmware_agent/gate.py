@@ -6,6 +6,7 @@ Nothing else makes a Release, and the door asks the gate again before it lets on
 import hmac
 
 from firmware_agent import cbor
+from firmware_agent.catalogue import REQUEST
 from firmware_agent.decide import decide
 from firmware_agent.errors import REASONS, FormatError, Refused, Unsealed
 from firmware_agent.model import Denial, Permit, Record, Release
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 
 MESSAGE = 2  # version of the payload's form
+RIGHTS = ("delete",)  # what an owner can ask of a recipient
 MOST = 128  # events in one message
 _REMEMBERED = 64  # pairs in their encoded form
 
@@ -200,6 +202,26 @@ class Gate:
                 fields.add(number)
         return self._sealed(ident, permit, payload, len(events), fields)
 
+    def request(self, right: str, purpose: str, recipient: str, key: bytes, reply: bytes, ident: bytes) -> Release:
+        """Seal what the owner asks of a recipient; the one release that rests on no consent, for the owner began it.
+
+        key: the secret of the idents of what is meant, 32 bytes. reply: names the topic of the answer; ident: the
+        request; 16 bytes each. Refused if the right, the purpose or the recipient is unknown.
+        """
+        if right not in RIGHTS:
+            raise Refused("unknown_right", purpose, recipient)
+        if purpose not in self.catalogue.purposes:
+            raise Refused("unknown_purpose", purpose, recipient)
+        if not self.catalogue.allows(purpose, recipient):
+            raise Refused("unknown_recipient", purpose, recipient)
+        if (len(key), len(reply), len(ident)) != (32, 16, 16):
+            raise FormatError("a request to delete %s: key, reply and ident are 32, 16 and 16 bytes" % purpose)
+        payload = cbor.encode([MESSAGE, ident, REQUEST, [right, purpose, key, reply]])
+        release = Release(ident, REQUEST, recipient, payload, 1, (REQUEST,), False, b"", 0, b"")
+        release.seal = self._seal(release)
+        self._open.add(ident)
+        return release
+
     def verify(self, release: Release) -> None:
         """Return if `release` may leave at this moment; Unsealed or Refused if not (attacks 13 and 21)."""
         if type(release) is not Release:
@@ -212,6 +234,8 @@ class Gate:
             raise Unsealed("seal_broken")
         if release.ident not in self._open:
             raise Unsealed("release_closed", release.purpose, release.recipient)
+        if release.purpose == REQUEST:  # sealed by `request` only: no profile has a purpose of that name
+            return
         permit = self._permit(release.purpose, release.recipient)
         self._same(permit, release.consent, release.generation)
 

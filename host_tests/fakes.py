@@ -40,7 +40,8 @@ class MemoryStorage:
         data = self.files.get(name)
         if data is None:
             return None
-        return bytes(data[offset:] if size < 0 else data[offset : offset + size])
+        part = memoryview(data)[offset:]  # no copy before the one that is given away: small heaps
+        return bytes(part if size < 0 else part[:size])
 
     def size(self, name):
         return len(self.files.get(name, b""))
@@ -148,6 +149,9 @@ class FakeWire:
         self.connected = False
         self.on_done = None
         self.on_ready = None
+        self.on_heard = None
+        self.on_trouble = None
+        self.subscriptions = []
 
     @property
     def ready(self):

@@ -20,13 +20,17 @@ from firmware_agent.egress.door import Door
 from firmware_agent.egress.endpoint import Endpoint
 from firmware_agent.egress.heads import Ed25519Signer, device_signer
 from firmware_agent.egress.idents import Idents
+from firmware_agent.egress.intake import Intake, Mailbox
 from firmware_agent.egress.ledger import KEEP, Ledger
 from firmware_agent.egress.outbox import Outbox
+from firmware_agent.egress.requests import Requests
+from firmware_agent.egress.rights import Rights
 from firmware_agent.egress.uplink import Uplink
 from firmware_agent.egress.vault import Vault
 from firmware_agent.egress.wire_mqtt import MqttWire
 from firmware_agent.errors import CatalogueError, ConfigError, SourceError
 from firmware_agent.gate import Gate
+from firmware_agent.model import WITHDRAWN, ConsentRecord
 from firmware_agent.telemetry.source import Source
 from firmware_agent.telemetry.sources.demo import DemoSource
 from firmware_agent.telemetry.sources.octoprint import OctoPrintSource
@@ -46,6 +50,7 @@ class Parts:
     gate: Gate
     clock: Clock
     idents: Idents
+    key: bytes
 
     def ledger(self, watch: Callable[[dict[str, Any]], None] | None = None) -> Ledger:
         """The history; its entries end with the period of the profile."""
@@ -60,6 +65,15 @@ class Parts:
 
     def signer(self) -> Ed25519Signer:
         return device_signer(self.device.storage, self.device.entropy)
+
+    def requests(self, recipient: str) -> Requests:
+        """What the owner asked a recipient to delete, and is not done."""
+        device = self.device
+        return Requests(device.storage, device.cipher, device.entropy, self.idents, recipient, self.clock.latest)
+
+    def mailbox(self, recipient: str) -> Mailbox:
+        """Where a recipient's commands are addressed to."""
+        return Mailbox(SlotPair(self.device.storage, f"mailbox.{recipient}", self.key), self.device.entropy)
 
 
 def parts(config: Config, device: LinuxDevice | None = None) -> Parts:
@@ -80,11 +94,16 @@ def parts(config: Config, device: LinuxDevice | None = None) -> Parts:
         if name not in catalogue.recipients:
             known = ", ".join(sorted(catalogue.recipients))
             raise ConfigError(f"{config.file}: uplink.{name}: the profile has no such recipient; allowed: {known}")
+        if config.uplinks[name].commands and not catalogue.recipients[name]["answers"]:
+            raise ConfigError(
+                f"{config.file}: uplink.{name}.commands: the profile knows no key of this recipient, so nothing "
+                "that it says can be believed; allowed: false, or a profile with `answers`"
+            )
     consents = ConsentStore(device.storage, key)
     clock = Clock(SlotPair(device.storage, "time", key), device.now, device.ticks)
     idents = Idents(device.storage, device.entropy)
     gate = Gate(catalogue, consents, device.entropy(32), idents.new, clock.now)
-    return Parts(config, device, catalogue, consents, gate, clock, idents)
+    return Parts(config, device, catalogue, consents, gate, clock, idents, key)
 
 
 def agent(made: Parts, watch: Callable[[dict[str, Any]], None] | None = None) -> Agent:
@@ -101,7 +120,55 @@ def agent(made: Parts, watch: Callable[[dict[str, Any]], None] | None = None) ->
         window, clock, ticks = made.config.window, made.clock, made.device.ticks
         uplinks.append(Uplink(wire, door, made.gate, ledger, outboxes, window, clock.now, ticks))
     kept = register(made, uplinks, ledger)
-    return Agent(made.gate, ledger, uplinks, sources(made), made.clock, made.device.ticks, kept.expiries())
+    asks = rights(made, ledger)
+    ticks = made.device.ticks
+    built = Agent(made.gate, ledger, uplinks, sources(made), made.clock, ticks, kept.expiries(), asks)
+    for name, wire in wires.items():
+        if made.config.uplinks[name].commands:
+            listen(made, built, name, wire)
+    return built
+
+
+def rights(made: Parts, ledger: Ledger) -> list[Rights]:
+    """Deletion upstream: for each recipient a wire of its own, so that a request is not joined with telemetry."""
+    found = []
+    for name, row in made.config.uplinks.items():
+        wire = MqttWire(name, endpoint(made.catalogue, name, row))
+        door, device = Door(made.gate, ledger, {name: wire}), made.device
+        requests = made.requests(name)
+        found.append(Rights(requests, wire, door, made.gate, ledger, device.verify, device.entropy, device.ticks))
+    return found
+
+
+def listen(made: Parts, built: Agent, recipient: str, wire: MqttWire) -> None:
+    """Let a recipient withdraw consent from afar, on the connection that carries its messages."""
+    row = made.catalogue.recipients[recipient]
+    mailbox = made.mailbox(recipient)
+    pairs = [pair for pair in made.catalogue.pairs() if pair[1] == recipient]
+
+    def withdraw(purpose: str) -> None:
+        given = [pair for pair in pairs if purpose in ("", pair[0]) and made.consents.may_be_given(*pair)]
+        for pair in given:
+            made.gate.shut(*pair)
+        for pair in given:
+            built.ledger.decided(_withdraw(made, built, pair))
+
+    intake = Intake(
+        recipient, row["answers"], mailbox, [pair[0] for pair in pairs], withdraw, built.ledger, made.device.verify
+    )
+    wire.subscriptions = [f"{row['topic']}/to/{mailbox.read()[1].hex()}"]
+    wire.on_heard = intake.heard
+
+
+def _withdraw(made: Parts, built: Agent, pair: tuple[str, str]) -> ConsentRecord:
+    records: list[ConsentRecord] = []
+
+    def put() -> None:
+        policy, now = made.catalogue.policy(*pair), made.clock.now()
+        records.append(made.consents.put(*pair, WITHDRAWN, policy, "maker", "remote command", now))
+
+    built.withdraw(*pair, put)
+    return records[0]
 
 
 def endpoint(catalogue: Catalogue, name: str, row: UplinkConfig) -> Endpoint:

@@ -5,7 +5,7 @@ from argparse import Namespace
 
 from firmware_agent.cli import words
 from firmware_agent.cli.build import Parts, typed
-from firmware_agent.cli.narrow import may_be_given, narrow
+from firmware_agent.cli.narrow import narrow
 from firmware_agent.errors import AgentError, ConfigError, Refused
 from firmware_agent.model import GIVEN, REFUSED, WITHDRAWN
 from firmware_agent.owner.presence import confirmed, require_terminal
@@ -27,7 +27,7 @@ def show(made: Parts, options: Namespace) -> int:
 
 def grant(made: Parts, options: Namespace) -> int:
     """Ask the person at the device, then store the consent."""
-    purpose, recipient = _pair(made, options)
+    purpose, recipient = chosen(made, options)
     ledger = made.ledger()
     until = _until(made, options)
     try:
@@ -51,13 +51,13 @@ def grant(made: Parts, options: Namespace) -> int:
 
 def refuse(made: Parts, options: Namespace) -> int:
     """Store a no."""
-    return narrow(made, [_pair(made, options)], REFUSED, "Refused")
+    return narrow(made, [chosen(made, options)], REFUSED, "Refused")
 
 
 def withdraw(made: Parts, options: Namespace) -> int:
     """Store a withdrawal of what was given and destroy what waits; a running agent stops before its next publish."""
-    pairs = made.catalogue.pairs() if options.all else [_pair(made, options)]
-    given = [pair for pair in pairs if may_be_given(made, *pair)]
+    pairs = made.catalogue.pairs() if options.all else [chosen(made, options)]
+    given = [pair for pair in pairs if made.consents.may_be_given(*pair)]
     for purpose, recipient in pairs:
         if (purpose, recipient) not in given:
             print(f"{purpose} -> {recipient} was not allowed: there is nothing to withdraw.")
@@ -69,7 +69,8 @@ def _standing(made: Parts, purpose: str, recipient: str) -> str:
     return "STILL ALLOWED" if found.allowed else f"not allowed, {words.why(found.reason)}"
 
 
-def _pair(made: Parts, options: Namespace) -> tuple[str, str]:
+def chosen(made: Parts, options: Namespace) -> tuple[str, str]:
+    """The purpose and recipient that the command line names; AgentError says which there are."""
     purpose, recipient = options.purpose, options.recipient
     known = ", ".join(sorted(made.catalogue.purposes))
     if purpose is None:

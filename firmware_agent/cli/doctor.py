@@ -37,6 +37,7 @@ async def _all(made: Parts, connect: bool) -> list[Finding]:
     findings += _clock(made)
     for name, row in made.config.uplinks.items():
         findings += _certificates(name, row)
+        findings += _commands(made, name, row)
     findings += await _sources(made)
     findings += await _brokers(made, connect)
     return findings
@@ -90,6 +91,12 @@ def _certificates(name: str, row: UplinkConfig) -> Iterator[Finding]:
     for key, path in (("authority", row.authority), ("certificate", row.certificate)):
         if path is not None:
             yield _certificate(f"uplink.{name}.{key}", Path(path))
+
+
+def _commands(made: Parts, name: str, row: UplinkConfig) -> Iterator[Finding]:
+    if row.commands:
+        address = made.mailbox(name).read()[1].hex()
+        yield "note", f"uplink.{name}: it may withdraw consent from afar; give it this mailbox: {address}"
 
 
 def _secret(where: str, path: Path) -> Iterator[Finding]:

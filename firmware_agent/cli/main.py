@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from firmware_agent import __version__, config
-from firmware_agent.cli import consent, doctor, erase, export, ledger, logs, run, show
+from firmware_agent.cli import consent, doctor, erase, export, ledger, logs, rights, run, show
 from firmware_agent.cli.build import PLACES, Parts, parts
 from firmware_agent.errors import AgentError, ConfigError, Refused
 
@@ -38,6 +38,12 @@ def main(arguments: list[str] | None = None) -> int:
     except AgentError as error:
         print(error, file=sys.stderr)
         return 2 if isinstance(error, ConfigError) else 1
+
+
+def _withdraw(made: Parts, options: argparse.Namespace) -> int:
+    done = consent.withdraw(made, options)
+    rights.hint(made, made.catalogue.pairs() if options.all else [consent.chosen(made, options)])
+    return done
 
 
 def _positive(text: str) -> int:
@@ -80,7 +86,7 @@ def _parser() -> argparse.ArgumentParser:
     for name, command, text in (
         ("grant", consent.grant, "allow a purpose (at the device)"),
         ("refuse", consent.refuse, "say no to a purpose"),
-        ("withdraw", consent.withdraw, "take a consent back; it counts before the next publish"),
+        ("withdraw", _withdraw, "take a consent back; it counts before the next publish"),
     ):
         one = add(decisions, name, command, text)
         one.add_argument("purpose", nargs=None if name != "withdraw" else "?", help="as `consent show` names it")
@@ -110,6 +116,13 @@ def _parser() -> argparse.ArgumentParser:
     end = add(commands, "erase", erase.erase, "withdraw everything, then destroy everything that is kept here")
     end.add_argument("--yes", action="store_true", help="do not ask")
     end.add_argument("--receipt", type=Path, metavar="FILE", help="write what was destroyed to a new file, too")
+    asks = commands.add_parser("rights", help="ask those who received something").add_subparsers(
+        required=True, metavar="delete|show"
+    )
+    one = add(asks, "delete", rights.delete, "have a recipient delete all that it has of a purpose")
+    one.add_argument("purpose", help="as `consent show` names it")
+    one.add_argument("--recipient", help="needed only where a purpose has several")
+    add(asks, "show", rights.show, "what was asked, and how it stands")
     add(commands, "doctor", doctor.doctor, "what is wrong and what to do").add_argument(
         "--connect", action="store_true", help="try the broker even if nothing is allowed (it sees this address)"
     )

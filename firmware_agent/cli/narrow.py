@@ -7,7 +7,7 @@ from firmware_agent.cli import words
 from firmware_agent.cli.build import Parts
 from firmware_agent.egress.ledger import Broken, Ledger, entries
 from firmware_agent.errors import LedgerError, StorageError
-from firmware_agent.model import GIVEN, ConsentRecord, Permit
+from firmware_agent.model import ConsentRecord, Permit
 
 PATIENCE = 3.0  # s to wait for the running agent: it looks every quarter of a second
 _LOOK = 0.05  # s between two looks at the ledger
@@ -17,17 +17,7 @@ Pair = tuple[str, str]  # purpose, recipient
 
 def given(made: Parts) -> list[Pair]:
     """All that is, or may be, allowed."""
-    return [pair for pair in made.catalogue.pairs() if may_be_given(made, *pair)]
-
-
-def may_be_given(made: Parts, purpose: str, recipient: str) -> bool:
-    """Whether a consent is stored, even one that no longer holds; yes if damage may hide one, lest it come back."""
-    record, floor, trouble = made.consents.current(purpose, recipient)
-    if trouble == "consent_unreadable" or made.consents.trouble():
-        return True
-    if record is None or (floor is not None and record.sequence < floor):
-        return floor is not None
-    return record.state in GIVEN
+    return [pair for pair in made.catalogue.pairs() if made.consents.may_be_given(*pair)]
 
 
 def narrow(made: Parts, pairs: list[Pair], state: str, word: str) -> int:

@@ -1,23 +1,27 @@
 """Every store of this agent, so that one place says what stands in the state directory. A new store is a row here."""
 
 import datetime
+import json
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Protocol
 
 from firmware_agent import cbor
-from firmware_agent.catalogue import Catalogue
+from firmware_agent.catalogue import REQUEST, Catalogue
 from firmware_agent.cli import words
 from firmware_agent.cli.logs import JOURNAL
 from firmware_agent.clock import Clock
 from firmware_agent.consent.store import ConsentStore
 from firmware_agent.device.linux import LinuxDevice
+from firmware_agent.egress.export import NAME, export_rows
+from firmware_agent.egress.heads import Ed25519Signer
 from firmware_agent.egress.idents import Idents
+from firmware_agent.egress.intake import Mailbox
 from firmware_agent.egress.ledger import Broken, Ledger, entries
+from firmware_agent.egress.requests import KEEP, Requests
 from firmware_agent.egress.uplink import Uplink
 from firmware_agent.egress.vault import Vault
 from firmware_agent.owner.stores import Register, Row, Store, digest, moment, number, schema, text
 
-_REQUESTS = "rights_request"  # the purpose under which deletion requests wait
 HOUR = 3600  # s between two looks for ledger entries that are too old
 
 _EVENT = {
@@ -44,6 +48,9 @@ class Made(Protocol):
     idents: Idents
 
     def vault(self, purpose: str, recipient: str) -> Vault: ...
+    def requests(self, recipient: str) -> Requests: ...
+    def mailbox(self, recipient: str) -> Mailbox: ...
+    def signer(self) -> Ed25519Signer: ...
 
 
 def register(made: Made, uplinks: Iterable[Uplink] = (), ledger: Ledger | None = None) -> Register:
@@ -91,6 +98,7 @@ def register(made: Made, uplinks: Iterable[Uplink] = (), ledger: Ledger | None =
                     count=number("how many events, or how often"),
                     hash=digest("SHA-256 over this entry and the hash before it"),
                 ),
+                lambda: _audit(made),
                 expire=None if ledger is None else _hourly(ledger.expire),
                 ttl=None if ledger is None else device["ledger"],
             ),
@@ -135,6 +143,18 @@ def register(made: Made, uplinks: Iterable[Uplink] = (), ledger: Ledger | None =
                 schema(latest=moment("the latest time")),
             ),
             Store(
+                "mailbox",
+                "The random address under which a recipient may withdraw for you, if the configuration lets it",
+                "until you erase it",
+                lambda file: file.startswith("mailbox."),
+                lambda: _mailboxes(made),
+                schema(
+                    recipient=text("who may use it"),
+                    address=digest("16 random bytes"),
+                    counter=number("of the last command"),
+                ),
+            ),
+            Store(
                 "journal",
                 "What the running agent logged: names and counts, never values",
                 "the last 64 to 128 KiB, oldest lost first",
@@ -147,8 +167,16 @@ def register(made: Made, uplinks: Iterable[Uplink] = (), ledger: Ledger | None =
                 "Your requests to recipients to delete what they have",
                 "until they are done, at most 30 days",
                 lambda file: _is_vault(file, ("outbox", "sent", "key"), requests=True),
-                lambda: [],
-                schema(),
+                lambda: _requests(made),
+                schema(
+                    purpose=text("of what is to be deleted"),
+                    recipient=text("who is asked"),
+                    request=digest("the request, by its 16 random bytes"),
+                    asked=moment("when you asked"),
+                    acknowledged={"type": "boolean", "description": "the recipient said that it will be done"},
+                ),
+                expire=None if ledger is None else _hourly(_Requests(made, ledger)),
+                ttl=None if ledger is None else KEEP,
                 stays="requests for deletion that are still on their way; they end by themselves",
             ),
             Store(
@@ -202,6 +230,21 @@ class _Waiting:
             link.expire(now, self._made.catalogue.keep)
 
 
+class _Requests:
+    """Retention of deletion requests, also to a recipient that is not configured any more."""
+
+    def __init__(self, made: Made, ledger: Ledger) -> None:
+        self._made = made
+        self._ledger = ledger
+
+    def __call__(self, now: int) -> None:
+        for recipient in _asked(self._made):
+            requests = self._made.requests(recipient)
+            requests.refresh()
+            for request in requests.expire():
+                self._ledger.asked("deletion_expired", request.purpose, recipient, request.ident)
+
+
 class _Sent:
     """Retention of the copies of what left."""
 
@@ -228,7 +271,7 @@ def _hourly(expire: Callable[[int], object]) -> Callable[[int], object]:
 
 def _is_vault(file: str, endings: tuple[str, ...], requests: bool = False) -> bool:
     parts = file.split(".")
-    return len(parts) == 4 and parts[0] == "vault" and (parts[1] == _REQUESTS) == requests and parts[3] in endings
+    return len(parts) == 4 and parts[0] == "vault" and (parts[1] == REQUEST) == requests and parts[3] in endings
 
 
 def _vaults(made: Made) -> list[tuple[str, str]]:
@@ -260,6 +303,16 @@ def _ledger(made: Made) -> Iterator[Row]:
         with storage.lock():
             for entry, _, head in entries(storage):
                 yield _entry(entry, head)
+
+
+def _audit(made: Made) -> dict[str, bytes]:
+    """The signed form of the ledger, for whoever audits: `python -m firmware_agent.egress.verify` takes the ZIP."""
+    if not made.device.storage.size("ledger.key"):
+        return {}
+    profile = f"{made.catalogue.profile} {made.catalogue.version}"
+    with made.device.storage.lock():
+        rows = list(export_rows(made.device.storage, made.signer(), made.device.now(), profile))
+    return {NAME: b"".join(json.dumps(row, ensure_ascii=False, separators=(",", ":")).encode() + b"\n" for row in rows)}
 
 
 def _entry(entry: dict[str, Any], head: bytes) -> Row:
@@ -304,6 +357,31 @@ def _journal(made: Made) -> Iterator[Row]:
     logs = sorted((made.device.storage.read(file) or b"").decode("utf-8", "replace") for file in JOURNAL)
     for log in logs:  # each line begins with its time
         yield from ({"line": line} for line in log.splitlines())
+
+
+def _asked(made: Made) -> list[str]:
+    """Every recipient for which deletion requests have files."""
+    parts = [file.split(".") for file in made.device.storage.names() if _is_vault(file, ("outbox",), requests=True)]
+    return [part[2] for part in parts]
+
+
+def _requests(made: Made) -> Iterator[Row]:
+    for recipient in _asked(made):
+        for one in made.requests(recipient).look():
+            yield {
+                "purpose": one.purpose,
+                "recipient": recipient,
+                "request": one.ident.hex(),
+                "asked": instant(one.asked),
+                "acknowledged": one.acknowledged,
+            }
+
+
+def _mailboxes(made: Made) -> Iterator[Row]:
+    for recipient in sorted(made.catalogue.recipients):
+        found = made.mailbox(recipient).look()
+        if found is not None:
+            yield {"recipient": recipient, "address": found[1].hex(), "counter": found[0]}
 
 
 def _clock(made: Made) -> Iterator[Row]:

@@ -30,6 +30,15 @@ _GONE = {
     "cut": "the link is cut, and nothing of it is left in memory",
 }
 
+DELETION = {
+    "deletion_asked": ("asked", "to delete all it has"),
+    "deletion_acknowledged": ("acknowledged", "has the request and will delete"),
+    "deletion_handed_over": ("handed over", "the broker has the request; nobody confirms more"),
+    "deletion_done": ("deleted", "deleted {count} messages, and signed for it"),
+    "deletion_expired": ("given up", "did not confirm the request in 30 days; its secret was destroyed"),
+}
+_COMMANDS = ("command_forged", "command_foreign", "command_replayed", "command_unknown", "remote_grant")
+
 
 def day(seconds: int | None) -> str:
     """Local date and time zone."""
@@ -96,6 +105,11 @@ def entry(row: dict[str, Any]) -> str:
     again = f" ({row['count']} more times)" if row["count"] > 1 else ""
     if event == "decided":
         word, what = _DECIDED.get(detail, printable(detail)), pair
+    elif event in DELETION:
+        word, said = DELETION[event]
+        what = f"{pair}: {said.format(count=row['count'])}"
+    elif event == "refused" and detail in _COMMANDS:
+        word, what = "not obeyed", f"a command of {names[1]}: {REASONS[detail][0]}{again}"
     elif event == "found":
         word = "found"
         what = f"{pair}: {_DECIDED.get(detail, printable(detail))}; decided before, and its entry is not in this ledger"

@@ -96,6 +96,15 @@ class ConsentStore:
                 self._write_records(sequence, kept)
         return record
 
+    def may_be_given(self, purpose: str, recipient: str) -> bool:
+        """Whether a consent is stored, even one that no longer holds; yes if damage may hide one, lest it come back."""
+        record, floor, trouble = self.current(purpose, recipient)
+        if trouble == "consent_unreadable" or self.trouble():
+            return True
+        if record is None or (floor is not None and record.sequence < floor):
+            return floor is not None
+        return record.state in GIVEN
+
     def records(self) -> "list[ConsentRecord]":
         """Every stored record that its floor still lets count."""
         records, floors, _ = self._load()

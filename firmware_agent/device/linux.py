@@ -8,7 +8,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from cryptography.exceptions import InvalidTag
+from cryptography.exceptions import InvalidSignature, InvalidTag
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from firmware_agent.errors import ConfigError, FormatError, StorageError
@@ -215,12 +216,25 @@ class AesGcm:
             raise FormatError("sealed bytes: damaged, or of another key") from None
 
 
+def verify(public: bytes, signature: bytes, data: bytes) -> bool:
+    """Whether the holder of the Ed25519 key (RFC 8032) `public`, 32 bytes, signed `data`."""
+    try:
+        Ed25519PublicKey.from_public_bytes(public).verify(signature, data)
+    except (InvalidSignature, ValueError):
+        return False
+    return True
+
+
 class LinuxDevice:
     """What the agent needs of the machine it runs on."""
 
     def __init__(self, directory: Path) -> None:
         self.storage = LinuxStorage(directory)
         self.cipher = AesGcm()
+
+    def verify(self, public: bytes, signature: bytes, data: bytes) -> bool:
+        """Whether the holder of the Ed25519 key `public` signed `data`."""
+        return verify(public, signature, data)
 
     def entropy(self, count: int) -> bytes:
         """Unpredictable bytes from the operating system."""

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
         recipient: str
         on_done: "Callable[[Release, str], None]"
         on_ready: "Callable[[], None]"
+        on_heard: "Callable[[str, bytes], None]"
+        on_trouble: "Callable[[], None]"
+        subscriptions: "list[str]"  # topics that it listens to from the next connection on
 
         @property
         def ready(self) -> bool: ...

@@ -21,21 +21,20 @@ class Idents:
     def __init__(self, storage: "Storage", entropy: "Callable[[int], bytes]") -> None:
         self._storage = storage
         self._entropy = entropy
-        self._keys: "dict[tuple[str, str], bytes]" = {}
 
     def slot(self, purpose: str, recipient: str) -> KeySlot:
         """Where the secret stands."""
         return KeySlot(self._storage, "ident." + purpose + "." + recipient + ".key")
 
     def new(self, purpose: str, recipient: str) -> bytes:
-        """A new ident, 16 bytes; the secret is made at the first."""
-        pair = (purpose, recipient)
-        if pair not in self._keys:
-            self._keys[pair] = self.slot(purpose, recipient).make(self._entropy)
+        """A new ident, 16 bytes; the secret is made at the first.
+
+        It is read anew each time: another process may just have given it away in a deletion request.
+        """
+        key = self.slot(purpose, recipient).make(self._entropy)
         start = self._entropy(8)
-        return start + hmac.digest(self._keys[pair], start, "sha256")[:8]
+        return start + hmac.digest(key, start, "sha256")[:8]
 
     def forget(self, purpose: str, recipient: str) -> None:
         """Destroy the secret: what left can no longer be found again, by anybody."""
-        self._keys.pop((purpose, recipient), None)
         self.slot(purpose, recipient).shred()

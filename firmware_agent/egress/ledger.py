@@ -166,6 +166,10 @@ class Ledger:
         parts = {"detail": record.state, "purpose": record.purpose, "recipient": record.recipient}
         self._append(event, dict(parts, consent=record.digest()))
 
+    def asked(self, event: str, purpose: str, recipient: str, ident: bytes, count: int = 1) -> None:
+        """Record a step of a deletion request (see requests.py), by the request's ident."""
+        self._append(event, {"purpose": purpose, "recipient": recipient, "ident": ident, "count": count})
+
     def settle(self) -> None:
         """Write what was counted, destroy what is too old, and sign the head: all of it is on the disk then."""
         for key, count in self._counted.items():

@@ -92,9 +92,17 @@ def _name(error: BaseException, with_certificate: bool) -> tuple[str, str, str]:
 
 
 def unasked(where: str) -> UplinkError:
-    """The broker sends what a client that subscribes to nothing never gets."""
+    """The broker sends what this client did not subscribe to, or more of it than it listens to."""
     return UplinkError(
         "broker_talks", f"{where}: the broker sends messages that nobody asked for; look into its set-up"
+    )
+
+
+def deaf(where: str) -> UplinkError:
+    """The broker refused a subscription."""
+    return UplinkError(
+        "broker_refuses_topic",
+        f"{where}: the broker does not let us listen; allow reading TOPIC/reply/+ and TOPIC/to/+ there",
     )
 
 

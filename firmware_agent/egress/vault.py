@@ -100,11 +100,15 @@ class Vault:
 
     def shred(self) -> int:
         """Destroy the key, then zero both rings; how many waiting events were destroyed. Again: 0."""
-        self._key = None
         with self._storage.lock():
-            self._slot.shred()
-            count = self.outbox.wipe()
-            self.sent.wipe()
+            return self.shred_locked()
+
+    def shred_locked(self) -> int:
+        """`shred`, for a caller that holds the storage's lock."""
+        self._key = None
+        self._slot.shred()
+        count = self.outbox.wipe()
+        self.sent.wipe()
         return count
 
     def remove(self) -> None:

@@ -24,7 +24,10 @@ _LONGEST_PAUSE = 60.0  # s between two tries
 
 
 class MqttWire:
-    """A Wire (see door.py) to one recipient. `trouble` is the last failure, None once connected."""
+    """A Wire (see door.py) to one recipient. `trouble` is the last failure, None once connected.
+
+    It listens to `subscriptions` from the next connection on; to nothing, unless somebody fills them in.
+    """
 
     def __init__(self, recipient: str, endpoint: Endpoint) -> None:
         self.recipient = recipient
@@ -33,6 +36,8 @@ class MqttWire:
         self.on_done: Callable[[Release, str], None] = lambda release, event: None
         self.on_ready: Callable[[], None] = lambda: None
         self.on_trouble: Callable[[], None] = lambda: None
+        self.on_heard: Callable[[str, bytes], None] = lambda topic, payload: None
+        self.subscriptions: list[str] = []
         self._link: Link | None = None
         self._task: asyncio.Task[None] | None = None
         self._connected = False
@@ -97,6 +102,10 @@ class MqttWire:
         if release is not None:
             self.on_done(release, "unknown" if release.media else "acknowledged")
             asyncio.get_running_loop().call_soon(self.on_ready)
+
+    def heard(self, topic: str, payload: bytes) -> None:
+        """paho says that something was published on one of the subscriptions."""
+        self.on_heard(topic, payload)
 
     def _overdue(self, release: Release) -> None:
         """The broker took a release and never confirmed it."""

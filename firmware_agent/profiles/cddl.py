@@ -5,11 +5,10 @@ Arrays throughout, because a map inside an array is left open by common validato
 
 from typing import Any
 
-from firmware_agent.catalogue import Catalogue
+from firmware_agent.catalogue import REQUEST, Catalogue
 from firmware_agent.gate import MESSAGE
 
 MOST_EVENTS = 256  # in one message; a media purpose sends one
-REQUEST = "rights_request"  # stands where a message names its purpose
 
 _IDENT = """\
 ; r = 8 random bytes, then the first 8 bytes of HMAC-SHA256(K, r). Without K, which the device keeps for each purpose

@@ -5,7 +5,7 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-from firmware_agent.catalogue import FORMAT, PARAMETERS, pack
+from firmware_agent.catalogue import FORMAT, PARAMETERS, REQUEST, pack
 from firmware_agent.errors import ConfigError
 
 SENSITIVITIES = ("low", "personal", "sensitive", "identifying")
@@ -77,6 +77,8 @@ class _Compiler:
 
     def purpose(self, name: str, row: Any, recipients: dict[str, Any]) -> dict[str, Any]:
         where = f"purpose.{name}"
+        if name == REQUEST:
+            raise self.wrong("purpose", name, "is built in, for what owners ask of recipients; choose another name")
         self.known(where, row, ("title", "notice", "recipients", "every", "retention", "clauses"), ("media",))
         chosen = self.names(where, "recipients", row["recipients"], recipients, "a [recipient.…] of this profile")
         if not chosen:

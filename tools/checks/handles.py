@@ -39,6 +39,7 @@ WRITERS = (
     f"{PACKAGE}/clock.py",
     f"{PACKAGE}/egress/vault.py",
     f"{PACKAGE}/egress/heads.py",
+    f"{PACKAGE}/egress/intake.py",  # the slot with the counter of remote commands
     f"{PACKAGE}/device/",
     f"{PACKAGE}/owner/presence.py",  # the terminal
     f"{PACKAGE}/telemetry/http.py",  # the request for a page of the printer's own server

@@ -4,9 +4,9 @@ import re
 from collections.abc import Callable
 
 from firmware_agent import cbor
-from firmware_agent.catalogue import Catalogue
+from firmware_agent.catalogue import REQUEST, Catalogue
 from firmware_agent.errors import FormatError
-from firmware_agent.profiles.cddl import MESSAGE, MOST_EVENTS, REQUEST
+from firmware_agent.profiles.cddl import MESSAGE, MOST_EVENTS
 
 DAY = 86400
 SMALL = 256  # bytes; longer than any request
