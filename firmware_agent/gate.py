@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 MESSAGE = 2  # version of the payload's form
 RIGHTS = ("delete",)  # what an owner can ask of a recipient
 MOST = 128  # events in one message
+_LONGEST = 6144  # bytes of events after which a message is closed: with one more it still fits the smallest ring
 _REMEMBERED = 64  # pairs in their encoded form
 
 
@@ -65,6 +66,7 @@ class _Batch:
         self.permit = permit
         self.most = most
         self.events: "list[bytes]" = []
+        self.size = 0
         self.fields: "set[int]" = set()
 
 
@@ -151,12 +153,14 @@ class Gate:
             batch = self._batches[pair] = _Batch(permit, self.most(purpose))
         elif batch.permit.consent != permit.consent:
             raise Unsealed("consent_changed", purpose, recipient)
-        elif len(batch.events) >= batch.most:
+        elif len(batch.events) >= batch.most or batch.size >= _LONGEST:
             raise Unsealed("batch_full", purpose, recipient)
-        batch.events.append(cbor.joined([self._pair(number, value) for number, value in pairs]))
+        event = cbor.joined([self._pair(number, value) for number, value in pairs])
+        batch.events.append(event)
+        batch.size += len(event)
         if len(batch.fields) < len(steps):
             batch.fields.update([number for number, _ in pairs])
-        return len(batch.events) >= batch.most
+        return len(batch.events) >= batch.most or batch.size >= _LONGEST
 
     def most(self, purpose: str) -> int:
         """How many events one message of this purpose takes; a picture travels alone."""

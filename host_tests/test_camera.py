@@ -75,7 +75,7 @@ def test_ok__consent_starts_it_and_withdrawal_ends_it(tmp_path):
         (worker,) = await until(agent, workers)
         rig.withdraw("snapshot")
         await until(agent, lambda: not workers())
-        assert len(agent.uplinks["lightmake"].outbox) == 0
+        assert agent.uplinks["lightmake"].waiting() == 0
         rig.grant("snapshot")
         rig.device.passed += 10
         (again,) = await until(agent, workers)

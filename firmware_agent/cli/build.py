@@ -118,7 +118,7 @@ def agent(made: Parts, watch: Callable[[dict[str, Any]], None] | None = None) ->
             Outbox(purpose, name, made.gate, made.vault(purpose, name), made.device.storage) for purpose in purposes
         ]
         window, clock, ticks = made.config.window, made.clock, made.device.ticks
-        uplinks.append(Uplink(wire, door, made.gate, ledger, outboxes, window, clock.now, ticks))
+        uplinks.append(Uplink(wire, door, made.gate, ledger, outboxes, window, clock.latest, ticks))
     kept = register(made, uplinks, ledger)
     asks = rights(made, ledger)
     ticks = made.device.ticks

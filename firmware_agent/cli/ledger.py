@@ -70,12 +70,12 @@ def verify(made: Parts, options: Namespace) -> int:
 
 def export(made: Parts, options: Namespace) -> int:
     """Write the whole ledger as JSON lines, signed, for whoever audits."""
-    profile = f"{made.catalogue.profile} {made.catalogue.version}"
+    profile, signer = f"{made.catalogue.profile} {made.catalogue.version}", made.signer()
 
     def _write() -> int:
         count = 0
         with options.file.open("w", encoding="utf-8") as file:
-            for row in export_rows(made.device.storage, made.signer(), made.device.now(), profile):
+            for row in export_rows(made.device.storage, signer, made.device.now(), profile):
                 print(json.dumps(row, ensure_ascii=False, separators=(",", ":")), file=file)
                 count += 1
         return count
@@ -84,7 +84,7 @@ def export(made: Parts, options: Namespace) -> int:
         count = steady(made, _write)
     except OSError as error:
         raise AgentError(f"{options.file}: {error.strerror}; name a file that this user may write") from None
-    print(f"{options.file}: {count - 2} lines of history, signed with the key {made.signer().public.hex()}")
+    print(f"{options.file}: {count - 2} lines of history, signed with the key {signer.public.hex()}")
     print(words.wrap(f"To check it on any machine: python -m firmware_agent.egress.verify {options.file}"))
     return 0
 

@@ -133,13 +133,12 @@ class Ledger:
         if entry is not None:
             self._append(event, entry)
 
-    def forgotten(self, release: Release) -> None:
-        """Record that a release was thrown away: `unknown` if it was attempted, else counted as `dropped`."""
+    def forgotten(self, release: Release) -> bool:
+        """A release was given up: if it was attempted, that is recorded as `unknown`; False if it never was."""
         entry = self._chain.standing.open.get(release.ident)
-        if entry is None:
-            self.dropped(release.purpose, release.recipient, release.count)
-        else:
+        if entry is not None:
             self._append("unknown", entry)
+        return entry is not None
 
     def refused(self, refusal: Refused, count: int = 1) -> None:
         """Count refusals by their names."""

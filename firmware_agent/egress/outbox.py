@@ -69,12 +69,14 @@ class Outbox:
         """What `head` gave and nobody settled."""
         return None if self._out is None else self._out.release
 
-    def load(self) -> None:
-        """Take up what an earlier run left on flash."""
-        self.vault.load()
+    def load(self) -> int:
+        """Take up what an earlier run left on flash; how many events of another consent that destroyed."""
+        verdict = self._gate.decide(self.purpose, self.recipient)
+        destroyed = self.vault.load(verdict.consent) if isinstance(verdict, Permit) else self.vault.load()
         self._line = [_Waiting(None, frame, frame.count) for frame in self.vault.outbox.frames]
         self._count = sum([one.count for one in self._line])
         self._out = None
+        return destroyed
 
     def put(self, release: Release) -> None:
         """Add at the end."""
@@ -98,7 +100,9 @@ class Outbox:
                 self._gate.verify(one.release)
                 body = cbor.encode([one.release.consent, one.release.generation, one.release.payload])
                 last = one is fresh[-1]
-                one.frame, pushed = self.vault.outbox.append(self.vault.key(), one.count, now, body, last)
+                one.frame, pushed = self.vault.outbox.append(
+                    self.vault.key(one.release.consent), one.count, now, body, last
+                )
                 one.time = one.frame.time
                 if one is not self._out:
                     self._close(one)
@@ -134,7 +138,7 @@ class Outbox:
     def remember(self, release: Release, now: "int | None") -> None:
         """Keep a sealed copy of what left, for the owner's view; pictures are never kept."""
         if not self.media and self._gate.decide(self.purpose, self.recipient).allowed:
-            self.vault.sent.append(self.vault.key(), release.count, now, release.payload, False)
+            self.vault.sent.append(self.vault.key(release.consent), release.count, now, release.payload, False)
 
     def purge(self) -> int:
         """Consent has gone: destroy key, ring and copies, forget all; how many events that were not under way went."""
@@ -175,11 +179,19 @@ class Outbox:
     def expire_sent(self, now: int, sent: int) -> None:
         """Let go the copies of what left `sent` seconds ago or earlier."""
         copies = self.vault.sent.frames
+        for frame in copies:
+            if frame.time:
+                break
+            frame.time = now  # kept before any time was known: its period begins now
         while copies and copies[0].time + sent <= now:
             self.vault.sent.clear(copies[0])
 
     def _old(self, one: _Waiting, now: int, waiting: int) -> bool:
-        return one.time is not None and one.time + waiting <= now
+        if one.time is None:
+            return False  # in RAM only: the window ends that
+        if not one.time:
+            one.time = now  # saved before any time was known: its period begins now
+        return one.time + waiting <= now
 
     def _fresh(self, one: _Waiting) -> bool:
         return one.frame is None and not one.spilled

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 class Uplink:
     """`offer` takes an event, `pump` sends what may go, `tick` saves what waited `window` seconds, `purge` forgets.
 
-    Nothing waiting: no connection. now: seconds since 1970 or None. ticks: seconds that only go forward.
+    Nothing waiting: no connection. now: seconds since 1970 that never go back, or 0. ticks: seconds, only forward.
     """
 
     def __init__(
@@ -50,8 +50,14 @@ class Uplink:
         """Take up what an earlier run left on flash; the idents of those whose turn is next."""
         heads = set()
         for outbox in self.outboxes.values():
-            outbox.load()
-            release = self._head(outbox)
+            destroyed = outbox.load()
+            if destroyed:
+                self._ledger.purged(outbox.purpose, self.recipient, destroyed)
+            try:
+                release = self._head(outbox)
+            except Refused:
+                self.purge(outbox.purpose)
+                continue
             if release is not None:
                 heads.add(release.ident)
         return heads
@@ -110,7 +116,7 @@ class Uplink:
             head = outbox.overdue(now, waiting(purpose))
             if head is not None:  # without a link it has its turn for as long as it waits
                 self.wire.reset()
-                self._ledger.forgotten(head)
+                outbox.dropped += self._never_left(head)
                 outbox.done()
             outbox.expire(now, waiting(purpose))
 
@@ -126,10 +132,8 @@ class Uplink:
     def purge(self, purpose: str) -> int:
         """Destroy everything of this purpose that waits; how many events that was."""
         outbox = self.outboxes[purpose]
-        under_way = outbox.under_way
-        if under_way is not None:
-            self._ledger.forgotten(under_way)
-        count = self._gate.forget(purpose, self.recipient) + outbox.purge()
+        count = self._never_left(outbox.under_way)
+        count += self._gate.forget(purpose, self.recipient) + outbox.purge()
         self._since.pop(purpose, None)
         if count:
             self._ledger.purged(purpose, self.recipient, count)
@@ -141,13 +145,17 @@ class Uplink:
         self.cut()
         for outbox in self.outboxes.values():
             self._save(outbox)
-            gone = outbox.end()
-            if gone is not None:
-                self._ledger.forgotten(gone)
+            outbox.dropped += self._never_left(outbox.end())
             outbox.dropped += self._gate.forget(outbox.purpose, self.recipient)  # could not be sealed: consent has gone
             self._tell(outbox)
             outbox.vault.outbox.sync()
         self._tell_denied()
+
+    def _never_left(self, release: "Release | None") -> int:
+        """How many events of a release that is given up never left; if it may have left, that is recorded."""
+        if release is None or self._ledger.forgotten(release):
+            return 0
+        return release.count
 
     def _collected(self, purpose: str) -> int:
         return self._gate.collected(purpose, self.recipient)

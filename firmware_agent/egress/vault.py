@@ -20,8 +20,15 @@ if TYPE_CHECKING:
         def lock(self) -> "ContextManager[object]": ...
 
 
+_SLOT = 96  # bytes
+_NOBODY = bytes(32)
+
+
 class KeySlot:
-    """A key of 32 bytes in a file of 64: the key, then its SHA-256. A torn key is none: nothing was sealed with it."""
+    """A key of 32 bytes in a file of 96: the key, SHA-256 of the consent record it serves (or zeros), SHA-256 of both.
+
+    A torn key is none: nothing was sealed with it.
+    """
 
     def __init__(self, storage: "Storage", name: str) -> None:
         self.name = name
@@ -29,23 +36,30 @@ class KeySlot:
 
     def read(self) -> "bytes | None":
         """The key, or None if there is none."""
-        data = self._storage.read(self.name) or b""
-        if len(data) != 64 or hashlib.sha256(data[:32]).digest() != data[32:]:
-            return None
-        return data[:32]
+        return self._parts()[0]
 
-    def make(self, entropy: "Callable[[int], bytes]") -> bytes:
+    def serves(self, consent: bytes) -> bool:
+        """Whether there is a key, and it was made for this consent record."""
+        return self._parts()[1] == consent
+
+    def make(self, entropy: "Callable[[int], bytes]", consent: bytes = _NOBODY) -> bytes:
         """The key that is there, or a new one."""
         key = self.read()
         if key is None:
             key = entropy(32)
-            self._storage.write(self.name, key + hashlib.sha256(key).digest())
+            self._storage.write(self.name, key + consent + hashlib.sha256(key + consent).digest())
         return key
 
     def shred(self) -> None:
         """Overwrite the key; on the disk when this returns."""
         if self._storage.size(self.name):
-            self._storage.write(self.name, bytes(64))
+            self._storage.write(self.name, bytes(_SLOT))
+
+    def _parts(self) -> "tuple[bytes | None, bytes | None]":
+        data = self._storage.read(self.name) or b""
+        if len(data) != _SLOT or hashlib.sha256(data[:64]).digest() != data[64:]:
+            return None, None
+        return data[:32], data[32:64]
 
 
 class Vault:
@@ -74,16 +88,24 @@ class Vault:
         """Every file it may have."""
         return [self._slot.name, self.outbox.name, self.sent.name]
 
-    def load(self) -> None:
-        """Find what an earlier run left."""
+    def load(self, consent: bytes = _NOBODY) -> int:
+        """Find what an earlier run left; if it was kept under another consent than this one, destroy it.
+
+        How many events that destroyed. Without a consent: take what is there.
+        """
+        if consent != _NOBODY and self.sealed() and not self._slot.serves(consent):
+            return self.shred()
         self._key = self._slot.read()
         self.outbox.load(self._key)
         self.sent.load(self._key)
+        return 0
 
-    def key(self) -> bytes:
-        """The key of both rings, made at the first use."""
+    def key(self, consent: bytes = _NOBODY) -> bytes:
+        """The key of both rings, made for `consent` at the first use."""
         if self._key is None:
-            self._key = self._slot.make(self._entropy)
+            if consent != _NOBODY and self.sealed() and not self._slot.serves(consent):
+                self.shred_locked()  # by a writer who lost power before it could: whoever seals next holds the lock
+            self._key = self._slot.make(self._entropy, consent)
         return self._key
 
     def waiting(self) -> "list[tuple[Frame, bytes]]":

@@ -242,7 +242,8 @@ def test_ok__a_release_counts_its_events():
     release.count = 12
     world.ledger.open(release)
     world.ledger.close(release, "acknowledged")
-    world.ledger.forgotten(release)
+    assert world.ledger.forgotten(release) is False
+    world.ledger.dropped(PURPOSE, RECIPIENT, 12)
     world.ledger.erased()
     found = [(row["event"], row["count"]) for row in rows(world.storage)]
     assert found == [("attempted", 12), ("acknowledged", 12), ("dropped", 12), ("erased", 1)]

@@ -285,3 +285,34 @@ def test_ok__power_cuts_at_random_bytes_lose_at_most_the_window():
         assert again.uplink.waiting() >= min(saved, 4) - 1, seed  # one may have been pushed out by the torn one
         again.pump()
         assert len(again.wire.arrived) == len({release.ident for release in again.wire.arrived})
+
+
+def test_ok__granted_anew_while_off_what_waited_is_destroyed_and_the_agent_starts():
+    world = offline()
+    world.grant()
+    again = world.restarted()
+    assert again.uplink.waiting() == 0 and counts(again)["purged"] == 6
+    assert not any(again.storage.files[FILE])
+    again.offer(1)
+    again.wait(5)
+    assert again.restarted().uplink.waiting() == 1
+
+
+def test_ok__withdrawn_before_it_ever_left_is_purged_and_not_dropped():
+    world = World(online=False)
+    world.grant()
+    world.offer(10)
+    world.uplink.tick()
+    world.wait(5)
+    world.pump()  # asks for its turn: it has it from now on
+    world.withdraw()
+    assert world.uplink.purge(PURPOSE) == 10 and "dropped" not in counts(world)
+
+
+def test_ok__a_message_never_outgrows_the_smallest_ring():
+    world = World(online=False, room=16384)
+    world.grant()
+    for number in range(300):
+        world.offer(1, fields={"state": "printing", "progress": number % 100, "nozzle_temperature": 200.0})
+    world.wait(5)
+    assert world.uplink.waiting() == 300 and "lost" not in counts(world)
