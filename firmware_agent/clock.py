@@ -26,12 +26,13 @@ class Clock:
         self._ticks = ticks
         self._written = self._latest = mark.newest(mark.raw())[0]
         self._at = ticks()
-        self._leapt: "float | None" = None
+        self._leap: "tuple[float, int] | None" = None  # since when, how far
 
     def now(self) -> "int | None":
         """Seconds since 1970; None without a clock, and for as long as it stands behind what it said before."""
         wall = self._wall()
         if wall is None or wall + SLACK < self._latest:
+            self._leap = None
             return None
         self._follow(wall)
         return wall
@@ -47,11 +48,11 @@ class Clock:
     def _follow(self, wall: int) -> None:
         ahead = wall - self._line()
         if self._latest and ahead > SLACK:
-            if self._leapt is None:
-                self._leapt = self._ticks()
-            if self._ticks() - self._leapt < SETTLE:
+            if self._leap is None or not -SLACK < ahead - self._leap[1] < SLACK:
+                self._leap = self._ticks(), ahead
+            if self._ticks() - self._leap[0] < SETTLE:
                 return
-        self._leapt = None
+        self._leap = None
         if ahead > 0:
             self._latest, self._at = wall, self._ticks()
 

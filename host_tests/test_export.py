@@ -33,7 +33,7 @@ def lived(tmp_path_factory):
 
         asyncio.run(story())
         run_for(rig, 1)
-    rig.parts.requests("lightmake").ask("print_history")
+    assert rig.parts.requests("lightmake").ask("print_history") is not None
     rig.parts.mailbox("lightmake").read()
     return rig
 

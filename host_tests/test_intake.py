@@ -214,14 +214,14 @@ def test_fail__too_long_or_too_often_ends_the_connection(tmp_path, broker):
 
 @pytest.mark.attack(12)
 def test_fail__a_hostile_broker_cannot_say_more_than_it_was_asked(tmp_path):
-    async def story(number, sent):
+    async def story(number, sent, granted=b"\x01"):
         got = []
 
         async def serve(reader, writer):
             await reader.read(64)
             writer.write(b"\x20\x02\x00\x00")
             data = await reader.read(200)
-            writer.write(b"\x90\x03" + data[2:4] + b"\x01" + sent)
+            writer.write(b"\x90\x03" + data[2:4] + granted + sent)
             with contextlib.suppress(ConnectionError):
                 while data := await reader.read(4096):
                     got.append(data)
@@ -237,7 +237,7 @@ def test_fail__a_hostile_broker_cannot_say_more_than_it_was_asked(tmp_path):
         wire = agent.uplinks["lightmake"].wire
         found = []
         wire.on_trouble = lambda: found.append(wire.trouble.code)
-        await until(agent, (lambda: found) if sent else (lambda: got))
+        await until(agent, lambda: found or (got and not sent))
         await agent.close()
         server.close()
         return found[:1]
@@ -254,6 +254,7 @@ def test_fail__a_hostile_broker_cannot_say_more_than_it_was_asked(tmp_path):
         b"\xf0\x00",
     )
     assert asyncio.run(story(99, b"")) == []  # the control
+    assert asyncio.run(story(98, b"", b"\x80")) == ["broker_refuses_topic"]
     for number, sent in enumerate(hostile):
         assert asyncio.run(story(number, sent)) == ["broker_talks"], sent
 

@@ -15,9 +15,9 @@ import paho.mqtt.client as mqtt
 import pytest
 from paho.mqtt.enums import CallbackAPIVersion
 
-from firmware_agent import cbor
+from firmware_agent import cbor, config
 from firmware_agent.catalogue import Catalogue, pack
-from firmware_agent.cli import build
+from firmware_agent.cli import build, words
 from firmware_agent.egress.ledger import entries
 from firmware_agent.errors import CatalogueError, ConfigError
 from firmware_agent.profiles.compiler import compile_profile
@@ -244,9 +244,9 @@ def test_ok__without_a_key_the_brokers_word_is_all_there_is(tmp_path, broker):
             due(rig, agent)
             await until(agent, lambda: "deletion_handed_over" in events(rig))
             await agent.close()
-            return [cbor.decode(payload)[2] for payload in maker.payloads()]
+            return [words.payload(payload, rig.parts.catalogue)[0] for payload in maker.payloads()]
 
-    assert asyncio.run(story()) == ["rights_request"]
+    assert asyncio.run(story()) == [[f"please delete all you have of {PURPOSE}"]]
     assert refreshed(rig).pending == []
 
 
@@ -272,9 +272,10 @@ def test_ok__it_survives_an_erase_of_everything_else(tmp_path, broker):
 
     asyncio.run(first())
     request = ask(rig)
-    for name in rig.device.storage.names():
-        if not name.startswith("vault.rights_request."):
-            rig.device.storage.remove(name)
+    assert "still on their way" in call(rig, "erase", "--yes")
+    left = [name for name in rig.device.storage.names() if rig.device.storage.size(name)]
+    assert left == ["vault.rights_request.lightmake.key", "vault.rights_request.lightmake.outbox"]
+    assert "waiting: not acknowledged yet 1 pending" in call(rig, "rights", "show")
     rig.parts = build.parts(rig.parts.config, rig.device)
     assert [row[1] for row in asyncio.run(second())] == [request.ident]
 
@@ -347,3 +348,21 @@ def test_ok__the_request_is_what_the_schema_says(tmp_path):
         release = gate.request("delete", purpose, "lightmake", bytes(32), bytes(16), bytes(16))
         assert schema.validate(release.payload).valid
     assert not schema.validate(release.payload.replace(b"delete", b"extend")).valid  # the control
+
+
+def test_ok__given_up_as_well_if_nobody_serves_that_recipient_any_more(tmp_path):
+    rig = Rig(tmp_path, plain(1))
+    rig.parts.idents.new(PURPOSE, "lightmake")
+    ask(rig)
+    rig.file.write_text(rig.file.read_text().partition("[uplink")[0])
+    rig.parts = build.parts(config.load(rig.file), rig.device)
+
+    async def story(days):
+        agent = rig.agent()
+        await forward(rig, agent, days * DAY, step=4000.0)
+        await agent.close()
+
+    asyncio.run(story(29))
+    assert len(refreshed(rig).pending) == 1
+    asyncio.run(story(2))
+    assert refreshed(rig).pending == [] and events(rig).count("deletion_expired") == 1

@@ -69,7 +69,7 @@ def test_ok__whatever_has_a_time_to_live_is_gone_at_the_next_tick_after_it(tmp_p
 
     async def story():
         agent = await live(rig, broker)
-        rig.parts.requests("lightmake").ask("print_history")
+        assert rig.parts.requests("lightmake").ask("print_history") is not None
         aged = sorted((one for one in kept(rig, agent) if one.ttl is not None), key=lambda one: one.ttl)
         names = [one.name for one in aged]
         assert names == ["sent", "requests", "waiting", "ledger"]

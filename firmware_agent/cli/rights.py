@@ -33,13 +33,12 @@ def show(made: Parts, options: Namespace) -> int:
     """Every request that is pending, and what became of the others."""
     count = 0
     for recipient in sorted(made.catalogue.recipients):
-        requests = made.requests(recipient)
-        requests.refresh()
-        for request in requests.pending:
+        for request in made.requests(recipient).look():
             print(words.wrap(_standing(made, recipient, request), f"{request.purpose} -> {recipient}: "))
             count += 1
     print("No request is pending." if not count else f"{count} pending.")
-    past = [row for row, _, _ in entries(made.device.storage) if row["event"] in words.DELETION]
+    with made.device.storage.lock():  # or it might read half an entry of the running agent
+        past = [row for row, _, _ in entries(made.device.storage) if row["event"] in words.DELETION]
     if past:
         print("From the ledger:")
     for row in past[-40:]:
@@ -59,16 +58,13 @@ def hint(made: Parts, pairs: list[tuple[str, str]]) -> None:
 
 
 def _promise(made: Parts, recipient: str) -> str:
-    days = KEEP // 86400
     if made.catalogue.recipients[recipient]["answers"]:
-        return (
-            "The request goes out within a quarter of an hour while the agent runs, on a connection of its own, and is "
-            f"repeated for up to {days} days until a signed answer says that it is done."
-        )
+        end = "a signed answer says that it is done."
+    else:
+        end = "the broker has it. The policy names no key for answers: nobody can confirm more."
     return (
         "The request goes out within a quarter of an hour while the agent runs, on a connection of its own, and is "
-        f"repeated for up to {days} days until the broker has it. The policy names no key for answers: nobody can "
-        "confirm more."
+        f"repeated for up to {KEEP // 86400} days until {end}"
     )
 
 

@@ -143,18 +143,6 @@ def register(made: Made, uplinks: Iterable[Uplink] = (), ledger: Ledger | None =
                 schema(latest=moment("the latest time")),
             ),
             Store(
-                "mailbox",
-                "The random address under which a recipient may withdraw for you, if the configuration lets it",
-                "until you erase it",
-                lambda file: file.startswith("mailbox."),
-                lambda: _mailboxes(made),
-                schema(
-                    recipient=text("who may use it"),
-                    address=digest("16 random bytes"),
-                    counter=number("of the last command"),
-                ),
-            ),
-            Store(
                 "journal",
                 "What the running agent logged: names and counts, never values",
                 "the last 64 to 128 KiB, oldest lost first",
@@ -170,14 +158,26 @@ def register(made: Made, uplinks: Iterable[Uplink] = (), ledger: Ledger | None =
                 lambda: _requests(made),
                 schema(
                     purpose=text("of what is to be deleted"),
-                    recipient=text("who is asked"),
+                    recipient=text("who is to delete it"),
                     request=digest("the request, by its 16 random bytes"),
                     asked=moment("when you asked"),
-                    acknowledged={"type": "boolean", "description": "the recipient said that it will be done"},
+                    acknowledged={"type": "boolean", "description": "whether the recipient has it"},
                 ),
-                expire=None if ledger is None else _hourly(_Requests(made, ledger)),
+                expire=None if ledger is None else _hourly(_Unserved(made, links, ledger)),
                 ttl=None if ledger is None else KEEP,
                 stays="requests for deletion that are still on their way; they end by themselves",
+            ),
+            Store(
+                "mailbox",
+                "Where recipients whom you let do so address a withdrawal from afar, and how far they have counted",
+                "until you erase it",
+                lambda file: file.startswith("mailbox."),
+                lambda: _mailboxes(made),
+                schema(
+                    recipient=text("who may"),
+                    address=text("16 random bytes, as the recipient knows them"),
+                    counter=number("of the last command"),
+                ),
             ),
             Store(
                 "locks",
@@ -230,19 +230,21 @@ class _Waiting:
             link.expire(now, self._made.catalogue.keep)
 
 
-class _Requests:
-    """Retention of deletion requests, also to a recipient that is not configured any more."""
+class _Unserved:
+    """The end of requests to recipients that are not configured any more; egress/rights.py sees to all others."""
 
-    def __init__(self, made: Made, ledger: Ledger) -> None:
+    def __init__(self, made: Made, links: list[Uplink], ledger: Ledger) -> None:
         self._made = made
+        self._served = [link.recipient for link in links]
         self._ledger = ledger
 
     def __call__(self, now: int) -> None:
         for recipient in _asked(self._made):
-            requests = self._made.requests(recipient)
-            requests.refresh()
-            for request in requests.expire():
-                self._ledger.asked("deletion_expired", request.purpose, recipient, request.ident)
+            if recipient not in self._served:
+                requests = self._made.requests(recipient)
+                requests.refresh()
+                for one in requests.expire():
+                    self._ledger.asked("deletion_expired", one.purpose, recipient, one.ident)
 
 
 class _Sent:
@@ -353,16 +355,10 @@ def _idents(made: Made) -> Iterator[Row]:
             yield {"purpose": parts[1], "recipient": parts[2], "secret": "kept on the device"}
 
 
-def _journal(made: Made) -> Iterator[Row]:
-    logs = sorted((made.device.storage.read(file) or b"").decode("utf-8", "replace") for file in JOURNAL)
-    for log in logs:  # each line begins with its time
-        yield from ({"line": line} for line in log.splitlines())
-
-
 def _asked(made: Made) -> list[str]:
-    """Every recipient for which deletion requests have files."""
-    parts = [file.split(".") for file in made.device.storage.names() if _is_vault(file, ("outbox",), requests=True)]
-    return [part[2] for part in parts]
+    """Recipients that were ever asked for something."""
+    files = [file for file in made.device.storage.names() if _is_vault(file, ("key",), requests=True)]
+    return [file.split(".")[2] for file in files]
 
 
 def _requests(made: Made) -> Iterator[Row]:
@@ -378,10 +374,18 @@ def _requests(made: Made) -> Iterator[Row]:
 
 
 def _mailboxes(made: Made) -> Iterator[Row]:
-    for recipient in sorted(made.catalogue.recipients):
-        found = made.mailbox(recipient).look()
-        if found is not None:
-            yield {"recipient": recipient, "address": found[1].hex(), "counter": found[0]}
+    for file in made.device.storage.names():
+        parts = file.split(".")
+        if parts[0] == "mailbox" and parts[-1] == "0":
+            found = made.mailbox(parts[1]).look()
+            if found is not None:
+                yield {"recipient": parts[1], "address": found[1].hex(), "counter": found[0]}
+
+
+def _journal(made: Made) -> Iterator[Row]:
+    logs = sorted((made.device.storage.read(file) or b"").decode("utf-8", "replace") for file in JOURNAL)
+    for log in logs:  # each line begins with its time
+        yield from ({"line": line} for line in log.splitlines())
 
 
 def _clock(made: Made) -> Iterator[Row]:

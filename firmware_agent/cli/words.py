@@ -6,7 +6,7 @@ import time
 from typing import Any
 
 from firmware_agent import cbor
-from firmware_agent.catalogue import Catalogue
+from firmware_agent.catalogue import REQUEST, Catalogue
 from firmware_agent.errors import REASONS
 from firmware_agent.model import ConsentRecord, Denial, Permit
 
@@ -135,7 +135,10 @@ def field(number: int, catalogue: Catalogue) -> str:
 
 def payload(data: bytes, catalogue: Catalogue) -> list[list[str]]:
     """What a payload says, event by event and field by field, by the names of the policy."""
-    return [_event(pairs, catalogue) for pairs in cbor.decode(data)[3]]
+    _, _, purpose, body = cbor.decode(data)
+    if purpose == REQUEST:
+        return [[f"please {body[0]} all you have of {body[1]}"]]
+    return [_event(pairs, catalogue) for pairs in body]
 
 
 def _event(pairs: list[Any], catalogue: Catalogue) -> list[str]:

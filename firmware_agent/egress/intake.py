@@ -46,7 +46,7 @@ class Mailbox:
         return sequence - 1, address
 
     def look(self) -> "tuple[int, bytes] | None":
-        """The same if it was made and can be trusted; changes nothing."""
+        """What `read` gives, making nothing."""
         sequence, address = self._slots.newest(self._slots.raw())
         return None if address is None else (sequence - 1, address)
 

@@ -85,11 +85,6 @@ class Requests:
             self._idents.forget(purpose, self.recipient)
         return request
 
-    def look(self) -> "list[Request]":
-        """What is pending on flash; changes nothing, unlike all else here."""
-        frames = self.vault.waiting()
-        return _decode(frames[-1][1]) if frames else []
-
     def refresh(self) -> None:
         """See what other processes asked. Cheap if nobody did."""
         stamp = self._storage.stamp(self.vault.outbox.name)
@@ -97,6 +92,11 @@ class Requests:
             with self._storage.lock():
                 self._load()
             self._stamp = stamp  # taken before the reading: what was written since has another
+
+    def look(self) -> "list[Request]":
+        """What is pending, changing nothing."""
+        found = self.vault.waiting()
+        return _decode(found[-1][1]) if found else []
 
     def acknowledge(self, request: Request) -> None:
         """Remember that the recipient has it."""

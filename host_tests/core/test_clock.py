@@ -91,3 +91,15 @@ def test_ok__it_writes_seldom():
     for _ in range(3600):
         times.wait(1)
     assert len(times.storage.history) in (6, 7)
+
+
+def test_ok__a_leap_must_last_as_one_leap():
+    times = Times()
+    times.wait(10)
+    for shift in (2000, -9 * DAY, 300 * DAY, None, 500 * DAY, 2000, 700 * DAY):
+        times.wall = None if shift is None else NOW + 10 + shift
+        for _ in range(int(SETTLE) // 20):
+            times.wait(10)
+        assert times.clock.latest() < NOW + DAY, shift
+    times.wait(SETTLE)
+    assert times.clock.latest() > NOW + 700 * DAY

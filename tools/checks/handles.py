@@ -31,6 +31,11 @@ STANDARD = {
 # fmt: on
 LIBRARIES = {"paho", "h11", "cryptography", PACKAGE}
 PUBLISHERS = (f"{PACKAGE}/egress/wire_mqtt.py", f"{PACKAGE}/egress/link.py")
+# A request is the one release that needs no consent: only what brings the owner's requests to a recipient asks for one.
+REQUESTERS = (f"{PACKAGE}/egress/rights.py",)
+# What listens, and who says to what: the answer to a request, and the mailbox if the configuration has commands on.
+SUBSCRIBERS = (f"{PACKAGE}/egress/link.py",)
+EARS = (f"{PACKAGE}/egress/wire_mqtt.py", f"{PACKAGE}/egress/rights.py", f"{PACKAGE}/cli/build.py")
 # The door calls `write` on a wire, files and consoles have one, too: only these files may call any.
 WRITERS = (
     f"{PACKAGE}/egress/door.py",
@@ -70,6 +75,12 @@ def _node(path: str, node: ast.AST) -> list[str]:
             return ["calls write(); what leaves goes through Door.send, files through the device's storage"]
         if node.func.attr == "publish" and path not in PUBLISHERS:
             return ["calls publish(); what leaves goes through Door.send"]
+        if node.func.attr == "request" and path not in REQUESTERS:
+            return ["calls request(); only deletion requests leave without consent, and egress/rights.py makes them"]
+        if node.func.attr == "subscribe" and path not in SUBSCRIBERS:
+            return ["calls subscribe(); a wire listens to its `subscriptions` and to nothing else"]
+    if isinstance(node, ast.Attribute) and node.attr == "subscriptions" and path not in EARS + SUBSCRIBERS:
+        return ["touches `subscriptions`; only the files of EARS in tools/checks/handles.py say what a wire listens to"]
     return []
 
 
