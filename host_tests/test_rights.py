@@ -242,7 +242,7 @@ def test_ok__without_a_key_the_brokers_word_is_all_there_is(tmp_path, broker):
         assert "nobody can confirm more" in call(rig, "rights", "delete", PURPOSE)
         with Subscriber(broker.inside) as maker:
             due(rig, agent)
-            await until(agent, lambda: "deletion_handed_over" in events(rig))
+            await until(agent, lambda: "deletion_handed_over" in events(rig) and maker.messages)
             await agent.close()
             return [words.payload(payload, rig.parts.catalogue)[0] for payload in maker.payloads()]
 

@@ -31,7 +31,7 @@ class Listening:
         self.withdrawn = []
         self.fails = False
         self.mailbox = Mailbox(SlotPair(self.storage, "mailbox.lightmake", KEY), lambda count: bytes(range(count)))
-        self.ledger = Ledger(self.storage, lambda: NOW)
+        self.ledger = Ledger(self.storage, lambda: NOW, size=3072)
         self.address = self.mailbox.read()[1]
         purposes = [PURPOSE, "print_history"]
         self.intake = Intake(RECIPIENT, PUBLIC, self.mailbox, purposes, self.withdraw, self.ledger, verify)
