@@ -101,8 +101,7 @@ def test_ok__a_second_owner_finds_nothing(rig, tmp_path):
 @pytest.mark.clause("L13", "P6")
 def test_ok__the_receipt_says_what_went_and_what_stays(rig, tmp_path):
     storage = rig.device.storage
-    for ending in ("key", "outbox"):
-        storage.write(f"vault.rights_request.lightmake.{ending}", b"a request on its way")
+    asked = rig.parts.requests("lightmake").ask("print_history")
     there = {store.name: [file for file in storage.names() if store.holds(file)] for store in kept(rig)}
     code, shown, _ = call(rig, "erase", "--yes", "--receipt", str(tmp_path / "receipt.json"))
     told = receipt(shown)
@@ -114,7 +113,9 @@ def test_ok__the_receipt_says_what_went_and_what_stays(rig, tmp_path):
         assert row["keys"] == sum(map(is_key, there[name]))
     assert {row["store"]: row["files"] for row in told["stays"]} == {"requests": there["requests"], "locks": STAYS}
     assert all(row["why"] for row in told["stays"]) and len(told["elsewhere"]) == 2
-    assert storage.read("vault.rights_request.lightmake.outbox") == b"a request on its way"
+    (pending,) = Rig(tmp_path, plain(free_port())).parts.requests("lightmake").look()
+    assert (pending.ident, pending.key) == (asked.ident, asked.key)
+    assert asked.key.hex() not in shown
     assert told["ledger"]["entries"] > 2 and len(told["ledger"]["head"]) == 64
 
 

@@ -8,6 +8,7 @@ import io
 import json
 import stat
 import subprocess
+import sys
 import zipfile
 
 import jsonschema
@@ -57,7 +58,7 @@ def test_ok__everything_that_is_kept_is_in_it_by_names(lived, tmp_path):
     assert code == 0, errors
     assert stat.S_IMODE((tmp_path / "mine.zip").stat().st_mode) == 0o600
     found = members(tmp_path / "mine.zip")
-    for name in ("consent", "ledger", "waiting", "sent", "idents", "clock", "journal"):
+    for name in ("consent", "ledger", "waiting", "sent", "idents", "clock", "mailbox", "journal", "requests"):
         data = json.loads(found[f"{name}/data.json"])
         assert data and data == (rows(lived, name) if name != "clock" else data), name
         assert f"{name}/  {len(data)} row" in found["README.txt"].decode()
@@ -94,12 +95,20 @@ def test_ok__each_kind_validates_against_its_schema_and_a_changed_row_does_not(l
         assert len(lines) == len(data) and set(lines[0]) == set(data[0])
 
 
+@pytest.mark.clause("L13", "L17")
+def test_ok__an_auditor_can_verify_the_history_in_it(lived, tmp_path):
+    assert call(lived, "export", str(tmp_path / "mine.zip"))[0] == 0
+    command = [sys.executable, "-m", "firmware_agent.egress.verify", str(tmp_path / "mine.zip")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 def secrets(rig):
     """The content of every key file, in each spelling that a careless export could use."""
-    for file in rig.device.storage.names():
-        if file.endswith(".key"):
-            key = rig.device.storage.read(file)[:32]
-            yield from (key, key.hex().encode(), base64.b64encode(key)[:40], repr(key).encode())
+    keys = [rig.device.storage.read(file)[:32] for file in rig.device.storage.names() if file.endswith(".key")]
+    keys += [request.key for request in rig.parts.requests("lightmake").look()]
+    for key in filter(any, keys):
+        yield from (key, key.hex().encode(), base64.b64encode(key)[:40], repr(key).encode())
 
 
 @pytest.mark.clause("L22")
@@ -107,7 +116,7 @@ def test_ok__no_key_is_in_it(lived, tmp_path):
     assert call(lived, "export", str(tmp_path / "mine.zip"))[0] == 0
     whole = b"".join(members(tmp_path / "mine.zip").values())
     found = list(secrets(lived))
-    assert len(found) == 4 * 7  # consent, ledger, two vaults, two idents, what is asked
+    assert len(found) == 4 * 7  # consent, ledger, two vaults, an ident, a request and its vault
     for secret in found:
         assert secret not in whole
     assert rows(lived, "ledger")[0]["hash"].encode() in whole  # the control: what is there is found
@@ -142,7 +151,7 @@ def test_ok__what_cannot_be_read_is_told_and_the_rest_is_there(tmp_path):
     rig = Rig(tmp_path, plain(free_port()))
     for purpose in ("snapshot", "print_history"):
         assert call(rig, "consent", "refuse", purpose)[0] == 0
-    file = next(path for path in sorted(rig.device.storage.directory.iterdir()) if path.name in ("ledger", "ledger.0"))
+    file = rig.device.storage.directory / "ledger.0"
     data = bytearray(file.read_bytes())
     at = data.index(b"print_history")
     data[at] ^= 1

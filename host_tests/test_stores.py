@@ -1,10 +1,10 @@
 """Every file of the state directory belongs to a store, and what a store may keep only for a time goes then."""
 
 import asyncio
+import datetime
 
 import pytest
 
-from firmware_agent.egress.ledger import Ledger
 from firmware_agent.owner.stores import Register, Store, schema
 from host_tests.rigs.agent import Rig, forward, plain
 from host_tests.rigs.broker import Broker, free_port
@@ -72,7 +72,7 @@ def test_ok__whatever_has_a_time_to_live_is_gone_at_the_next_tick_after_it(tmp_p
         assert rig.parts.requests("lightmake").ask("print_history") is not None
         aged = sorted((one for one in kept(rig, agent) if one.ttl is not None), key=lambda one: one.ttl)
         names = [one.name for one in aged]
-        assert names == ["sent", "requests", "waiting"] + (["ledger"] if hasattr(Ledger, "expire") else [])
+        assert names == ["sent", "requests", "waiting", "ledger"]
         assert all((one.ttl is None) == (one.expire is None) for one in kept(rig, agent))
         for name, ttl in [(one.name, one.ttl) for one in aged]:
             before = rows(rig, name)
@@ -85,6 +85,28 @@ def test_ok__whatever_has_a_time_to_live_is_gone_at_the_next_tick_after_it(tmp_p
         await agent.close()
 
     asyncio.run(story())
+
+
+@pytest.mark.clause("L14")
+def test_ok__no_entry_of_the_ledger_becomes_older_than_its_period_however_the_device_is_used(tmp_path):
+    """On now and then, for a tick: entries of different ages stand in one segment."""
+    rig = Rig(tmp_path, plain(free_port()))
+    period = rig.parts.catalogue.device["ledger"]
+    day = 86400
+    ages = []
+
+    async def story():
+        for pause in (1, 200 * day, 3 * day, 100 * day, 300 * day, 30 * day, 90 * day) * 4:
+            rig.device.passed += pause
+            agent = rig.agent()
+            agent.tick()
+            entries = [row for row in rows(rig, "ledger") if row["time"]]
+            oldest = datetime.datetime.fromisoformat(entries[0]["time"]).timestamp()
+            ages.append(rig.device.now() - oldest)
+            await agent.close()
+
+    asyncio.run(story())
+    assert period / 2 < max(ages) <= period
 
 
 @pytest.mark.clause("L14")

@@ -10,7 +10,7 @@ from typing import Any
 from firmware_agent.agent import Agent
 from firmware_agent.camera.supervisor import CameraSource
 from firmware_agent.catalogue import Catalogue
-from firmware_agent.cli.stores import register
+from firmware_agent.cli.stores import HOUR, register
 from firmware_agent.clock import Clock
 from firmware_agent.config import Config, UplinkConfig
 from firmware_agent.consent.slots import SlotPair
@@ -21,7 +21,7 @@ from firmware_agent.egress.endpoint import Endpoint
 from firmware_agent.egress.heads import Ed25519Signer, device_signer
 from firmware_agent.egress.idents import Idents
 from firmware_agent.egress.intake import Intake, Mailbox
-from firmware_agent.egress.ledger import Ledger
+from firmware_agent.egress.ledger import KEEP, Ledger
 from firmware_agent.egress.outbox import Outbox
 from firmware_agent.egress.requests import Requests
 from firmware_agent.egress.rights import Rights
@@ -54,7 +54,8 @@ class Parts:
 
     def ledger(self, watch: Callable[[dict[str, Any]], None] | None = None) -> Ledger:
         """The history; its entries end with the period of the profile."""
-        retention = self.catalogue.device["ledger"]
+        # whole segments go, and each spans up to a KEEPth of it: so no entry becomes older than the profile says
+        retention = (self.catalogue.device["ledger"] - HOUR) * KEEP // (KEEP + 1)
         return Ledger(self.device.storage, self.clock.now, watch, self.signer(), retention=retention)
 
     def vault(self, purpose: str, recipient: str) -> Vault:

@@ -20,7 +20,7 @@ from firmware_agent.owner.presence import confirmed
 from firmware_agent.owner.stores import Row
 
 _ELSEWHERE = (
-    "what recipients have stored: erasing takes away what they need to find it, so ask them first to delete it",
+    "what recipients have stored: erasing takes away what they need to find it, so ask first (rights delete)",
     "copies of the state directory that somebody made, and blocks that a file system or a memory card put aside",
 )
 

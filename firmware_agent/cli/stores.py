@@ -1,6 +1,7 @@
 """Every store of this agent, so that one place says what stands in the state directory. A new store is a row here."""
 
 import datetime
+import json
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Protocol
 
@@ -11,6 +12,8 @@ from firmware_agent.cli.logs import JOURNAL
 from firmware_agent.clock import Clock
 from firmware_agent.consent.store import ConsentStore
 from firmware_agent.device.linux import LinuxDevice
+from firmware_agent.egress.export import NAME, export_rows
+from firmware_agent.egress.heads import Ed25519Signer
 from firmware_agent.egress.idents import Idents
 from firmware_agent.egress.intake import Mailbox
 from firmware_agent.egress.ledger import Broken, Ledger, entries
@@ -19,7 +22,7 @@ from firmware_agent.egress.uplink import Uplink
 from firmware_agent.egress.vault import Vault
 from firmware_agent.owner.stores import Register, Row, Store, digest, moment, number, schema, text
 
-_HOUR = 3600  # s between two looks for ledger entries that are too old
+HOUR = 3600  # s between two looks for ledger entries that are too old
 
 _EVENT = {
     "type": "object",
@@ -47,13 +50,13 @@ class Made(Protocol):
     def vault(self, purpose: str, recipient: str) -> Vault: ...
     def requests(self, recipient: str) -> Requests: ...
     def mailbox(self, recipient: str) -> Mailbox: ...
+    def signer(self) -> Ed25519Signer: ...
 
 
 def register(made: Made, uplinks: Iterable[Uplink] = (), ledger: Ledger | None = None) -> Register:
     """The stores of the state directory. Only with the running agent's own uplinks and ledger can they expire."""
     device, links = made.catalogue.device, list(uplinks)
     waits = max(map(made.catalogue.keep, made.catalogue.purposes))
-    trim = getattr(ledger, "expire", None)  # a ledger in one file cannot let go of its beginning
     return Register(
         (
             Store(
@@ -78,7 +81,7 @@ def register(made: Made, uplinks: Iterable[Uplink] = (), ledger: Ledger | None =
                 "ledger",
                 "The history of what left, what was refused and what was decided: names, sizes and hashes",
                 words.span(device["ledger"]),
-                lambda file: file == "ledger" or file.startswith("ledger."),
+                lambda file: file.startswith("ledger."),
                 lambda: _ledger(made),
                 schema(
                     number=number("of the entry"),
@@ -95,8 +98,9 @@ def register(made: Made, uplinks: Iterable[Uplink] = (), ledger: Ledger | None =
                     count=number("how many events, or how often"),
                     hash=digest("SHA-256 over this entry and the hash before it"),
                 ),
-                expire=_hourly(trim) if trim is not None else None,
-                ttl=device["ledger"] if trim is not None else None,
+                lambda: _audit(made),
+                expire=None if ledger is None else _hourly(ledger.expire),
+                ttl=None if ledger is None else device["ledger"],
             ),
             Store(
                 "waiting",
@@ -260,7 +264,7 @@ def _hourly(expire: Callable[[int], object]) -> Callable[[int], object]:
     last = [0]
 
     def call(now: int) -> None:
-        if now - last[0] >= _HOUR:
+        if now - last[0] >= HOUR:
             last[0] = now
             expire(now)
 
@@ -301,6 +305,16 @@ def _ledger(made: Made) -> Iterator[Row]:
         with storage.lock():
             for entry, _, head in entries(storage):
                 yield _entry(entry, head)
+
+
+def _audit(made: Made) -> dict[str, bytes]:
+    """The signed form of the ledger, for whoever audits: `python -m firmware_agent.egress.verify` takes the ZIP."""
+    if not made.device.storage.size("ledger.key"):
+        return {}
+    profile = f"{made.catalogue.profile} {made.catalogue.version}"
+    with made.device.storage.lock():
+        rows = list(export_rows(made.device.storage, made.signer(), made.device.now(), profile))
+    return {NAME: b"".join(json.dumps(row, ensure_ascii=False, separators=(",", ":")).encode() + b"\n" for row in rows)}
 
 
 def _entry(entry: dict[str, Any], head: bytes) -> Row:

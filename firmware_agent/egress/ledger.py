@@ -187,12 +187,7 @@ class Ledger:
         with self._storage.lock():
             self._catch_up()
             old = self._old(now)
-            active = self._chain.segments[-1] if self._chain.segments else None
-            # a segment that went on for long would keep its first entries far beyond their time
-            long = (
-                active is not None and active.begun is not None and now - active.begun > self._retention // self._keep
-            )
-            if old or long:
+            if old or self._long(now):
                 self._rotate()
             return old
 
@@ -237,6 +232,8 @@ class Ledger:
         row = blank(event)
         row.update(parts)
         row.update({"time": self._now(), "event": event})
+        if self._long(row["time"]):
+            self._rotate()
         if not self._chain.append(row, event not in _LOOSE):
             self._rotate()
             self._chain.append(row, event not in _LOOSE)
@@ -250,6 +247,13 @@ class Ledger:
         drop = max(len(self._chain.segments) + 1 - self._keep, self._old(now), 0)
         self._chain.begin(row, self._size, drop)
         self._sign()
+
+    def _long(self, now: "int | None") -> bool:
+        """Whether the last segment began so long ago that one more entry would keep its first far beyond their time."""
+        begun = self._chain.segments[-1].begun if self._chain.segments else None
+        if self._retention is None or now is None or begun is None:
+            return False
+        return now - begun > self._retention // self._keep
 
     def _old(self, now: "int | None") -> int:
         """How many of the oldest segments hold only entries older than the retention; times can be missing."""

@@ -189,9 +189,10 @@ def verify_file(path: Path, head: str | None = None, key: str | None = None) -> 
         with path.open("rb") as file:
             if file.read(4) == b"PK\x03\x04":
                 with zipfile.ZipFile(file) as archive:
-                    if archive.namelist().count(NAME) != 1:
+                    found = [name for name in archive.namelist() if name.rpartition("/")[2] == NAME]
+                    if len(found) != 1:
                         raise Unreadable(f"the ZIP does not contain one {NAME}")
-                    with archive.open(NAME) as inside:
+                    with archive.open(found[0]) as inside:
                         return check(inside, head, key)
             file.seek(0)
             return check(file, head, key)
