@@ -72,20 +72,12 @@ ATTACKS = {
 
 # What the tests above do not prove yet: such a row says "partly" and why, however green its tests are.
 MISSING = {
-    "L3": "only the maker is a recipient so far; sharing with a second one is not built",
+    "L3": "shown for telemetry with two recipients; sharing of pictures comes with the camera",
     "L4": "shown for snapshots; live view and the proof on the disk come with the camera",
-    "L7": "exactly the three fields; purging comes with the store on flash",
     "L8": "no address leaves; sending a chosen region is not built",
     "L9": "no file is ever read; recognising models in a report comes with the scrubber",
     "L10": "no serial number leaves; the support bundle is not built",
-    "L12": "the queue is in RAM so far; erasing flash comes with the sealed outbox",
-    "L15": "encrypted on the way; the sealed store is not built",
-    "L17": "tampering shows; signed heads are not built",
-    "L22": "nothing logged; the sealed store for tokens is not built",
-    1: "no remote command exists that could grant; the refusal of a signed one comes with the owner's commands",
-    4: "consents with an end are shut; the persisted high-water mark is not built",
+    "L22": "never logged or exported; tokens of printers are files of the integrator, not sealed",
     14: "names of OctoPrint's jobs and EXIF; G-code and reports come with the scrubber",
-    16: "telemetry values; tracebacks and the journal come with the sealed store",
-    21: "queue, client and socket; erasing flash comes with the sealed outbox",
     23: "client id, topic and user name; the certificate's subject is the maker's choice",
 }

@@ -316,3 +316,15 @@ def test_ok__a_message_never_outgrows_the_smallest_ring():
         world.offer(1, fields={"state": "printing", "progress": number % 100, "nozzle_temperature": 200.0})
     world.wait(5)
     assert world.uplink.waiting() == 300 and "lost" not in counts(world)
+
+
+@pytest.mark.clause("L7")
+def test_ok__print_history_that_is_switched_off_is_purged():
+    world = World(online=False)
+    world.grant("print_history")
+    world.offer(3, "print_history", {"job_start": NOW, "job_finish": NOW + 60, "job_material": 1200})
+    world.wait(5)
+    name = "vault.print_history.lightmake.outbox"
+    assert any(world.storage.files[name])
+    world.withdraw("print_history")
+    assert world.uplink.purge("print_history") == 3 and not any(world.storage.files[name])
