@@ -46,6 +46,9 @@ def round_to(value: "Any", parameters: "Parameters") -> "Any":
     if not parameters["min"] <= number <= parameters["max"]:
         raise Unfit
     step: int = parameters["step"]
+    if type(number) is int:
+        low = number // step * step
+        return low + step if (number - low) * 2 >= step else low
     whole = int(number // 1)
     low = whole // step * step  # in integers: a float has 53 bits here and 24 on some boards
     return low + step if (whole - low + (number - whole)) * 2 >= step else low
