@@ -1,7 +1,27 @@
-"""Which addresses may be used without encryption: only those that cannot leave this machine."""
+"""What can be a host, and which may be used without encryption: only those that cannot leave this machine."""
 
 import ipaddress
+import re
 from urllib.parse import urlsplit
+
+
+def host(name: object) -> bool:
+    """Whether `name` can be a host: an address, or a name whose labels IDNA (RFC 3490) can encode."""
+    if not isinstance(name, str):
+        return False
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return _labels(name)
+    return True
+
+
+def _labels(name: str) -> bool:
+    try:
+        labels = name[:400].encode("idna").decode("ascii").removesuffix(".").split(".")
+    except UnicodeError:
+        return False
+    return len(name) <= 253 and all(re.fullmatch("[A-Za-z0-9_-]{1,63}", label) for label in labels)
 
 
 def is_loopback(host: str) -> bool:

@@ -12,7 +12,7 @@ from firmware_agent.clock import Clock
 from firmware_agent.egress.ledger import Ledger
 from firmware_agent.egress.rights import Rights
 from firmware_agent.egress.uplink import Uplink
-from firmware_agent.errors import Refused, SourceError
+from firmware_agent.errors import AgentError, Refused, SourceError
 from firmware_agent.gate import Gate
 from firmware_agent.model import Permit
 from firmware_agent.telemetry.source import Source
@@ -72,7 +72,7 @@ class Agent:
         self._permits, lapsed = self._look()
         if not self._begun:
             self._begin(lapsed)
-        elif self._permits != before:
+        else:
             self._forget(before, lapsed)
         self._clock.keep()
         for expire in self._expiries:
@@ -98,13 +98,21 @@ class Agent:
     async def close(self) -> None:
         """Cut the links, end the sources, write what was counted."""
         for uplink in self.uplinks.values():
-            uplink.close()
+            uplink.stop()
         for rights in self._rights:
             rights.close()
         for reading in self._sources:
             reading.rest()
-            await reading.wait()
+        await self.settle()  # before the outboxes are closed: a reading that ends now still offers what it has
+        fault = None
+        for uplink in self.uplinks.values():
+            try:
+                uplink.close()
+            except AgentError as error:
+                fault = fault or error
         self.ledger.settle()
+        if fault is not None:
+            raise fault
         log.info("%d undeclared fields and %d unfit values stayed", self.gate.undeclared, self.gate.unfit)
 
     def withdraw(self, purpose: str, recipient: str, put: Callable[[], object]) -> int:
@@ -144,7 +152,9 @@ class Agent:
                 permits[pair] = verdict.consent
             else:
                 self._note(pair, verdict.reason)
-                if verdict.reason != "clock_untrusted":
+                if verdict.reason not in ("clock_untrusted", "consent_expired") or (
+                    verdict.reason == "consent_expired" and self._clock.settled
+                ):
                     lapsed.add(pair)
         return permits, lapsed
 
@@ -153,15 +163,24 @@ class Agent:
 
         The entry `cut` tells the command that withdrew, in another process, that all of it is done.
         """
-        narrowed = [
-            pair for pair, consent in before.items() if self._permits.get(pair) != consent and pair[1] in self.uplinks
-        ]
-        for recipient in sorted({recipient for _, recipient in narrowed}):
+        narrowed = {pair: consent for pair, consent in before.items() if self._permits.get(pair) != consent}
+        stale = {}
+        for recipient, uplink in self.uplinks.items():
+            for purpose in uplink.outboxes:
+                pair, held = (purpose, recipient), uplink.held_under(purpose)
+                lasting = pair in lapsed or pair in self._permits  # not for want of a clock only: that may come back
+                if held is not None and lasting and self._permits.get(pair) != held:
+                    stale[pair] = held
+        if not narrowed and not stale:
+            if self._permits != before:
+                self.ledger.refresh()
+            return
+        for recipient in sorted({pair[1] for pair in [*narrowed, *stale] if pair[1] in self.uplinks}):
             self.uplinks[recipient].cut()
-        for pair in narrowed:
-            lasting = pair in lapsed or pair in self._permits  # not for want of a clock only: that may come back
-            count = self.uplinks[pair[1]].purge(pair[0]) if lasting else 0
-            self.ledger.cut(*pair, before[pair], count)
+        for pair, consent in {**stale, **narrowed}.items():
+            if pair[1] in self.uplinks:
+                count = self.uplinks[pair[1]].purge(pair[0]) if pair in stale else 0
+                self.ledger.cut(*pair, consent, count)
         self.ledger.refresh()
 
     async def _read(self, source: Source) -> None:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 SLACK = 300  # seconds that a clock may be set back without losing trust: time servers correct as much
 EVERY = 600  # seconds between two times that are written down
 SETTLE = 120  # seconds that a leap forward must last before anything is deleted because of it
+_LAST = 4102444800  # seconds since 1970 at the end of 2099; a clock beyond that was never set
 
 
 class Clock:
@@ -31,7 +32,7 @@ class Clock:
     def now(self) -> "int | None":
         """Seconds since 1970; None without a clock, and for as long as it stands behind what it said before."""
         wall = self._wall()
-        if wall is None or wall + SLACK < self._latest:
+        if wall is None or wall > _LAST or (self._latest and wall + SLACK < self._line()):
             self._leap = None
             return None
         self._follow(wall)
@@ -55,6 +56,12 @@ class Clock:
         self._leap = None
         if ahead > 0:
             self._latest, self._at = wall, self._ticks()
+
+    @property
+    def settled(self) -> bool:
+        """Whether what the clock says has lasted: not while it has just leapt forward."""
+        self.now()
+        return self._leap is None
 
     def keep(self) -> None:
         """Write the time down, if the one on flash is old enough."""

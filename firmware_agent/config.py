@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from firmware_agent.addresses import is_loopback, readable
+from firmware_agent.addresses import host, is_loopback, readable
 from firmware_agent.errors import ConfigError
 
 PRESENCE = ("console", "terminal")
@@ -72,7 +72,7 @@ _TOP: dict[str, Check] = {
     "window": (_between(0, 3600), "seconds of events that a power cut may lose, 0 to 3600", 5),
 }
 _UPLINK: dict[str, Check] = {
-    "host": (_text, "a host name or address", _REQUIRED),
+    "host": (host, "a host name or address, without port and scheme", _REQUIRED),
     "port": (_whole(1, 65535), "a whole number, a port from 1 to 65535", 8883),
     "tls": (_flag, "true, or false for a broker on this machine", True),
     "authority": (_text, "the path of a PEM file; without it the system's authorities count", None),

@@ -171,6 +171,11 @@ class Gate:
         batch = self._batches.get((purpose, recipient))
         return 0 if batch is None else len(batch.events)
 
+    def collected_under(self, purpose: str, recipient: str) -> "bytes | None":
+        """The consent record under which events wait to be sealed; None if none do."""
+        batch = self._batches.get((purpose, recipient))
+        return None if batch is None else batch.permit.consent
+
     def forget(self, purpose: str, recipient: str) -> int:
         """Throw away what waits to be sealed; how many events that was."""
         batch = self._batches.pop((purpose, recipient), None)

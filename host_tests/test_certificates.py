@@ -5,6 +5,8 @@ import asyncio
 import pytest
 from cryptography.hazmat.primitives import serialization
 
+from firmware_agent.egress.endpoint import Endpoint
+from firmware_agent.egress.wire_mqtt import MqttWire, probe
 from host_tests.rigs.agent import Rig, until
 from host_tests.rigs.broker import Broker, Subscriber
 from host_tests.rigs.certificates import Authority
@@ -153,3 +155,21 @@ def test_fail__a_key_with_a_pass_phrase_is_an_error_and_not_a_question(tmp_path,
         return wire.trouble
 
     assert asyncio.run(story()).code == "our_certificate_unusable"
+
+
+@pytest.mark.parametrize("host", ["a..b", ".a", "a" * 70])
+def test_fail__a_host_that_is_no_name_ends_the_try_and_is_named(host):
+    """The name service answers it with an error that is not the system's."""
+
+    async def story():
+        wire = MqttWire("lightmake", Endpoint(host, 1, "t", tls=False))
+        told = asyncio.Event()
+        wire.on_trouble = told.set
+        wire.open()
+        await asyncio.wait_for(told.wait(), 5)
+        assert wire._task is None
+        return wire.trouble, await asyncio.wait_for(probe("lightmake", wire.endpoint), 5)
+
+    for trouble in asyncio.run(story()):
+        assert trouble.code == "host_invalid"
+        assert f"{host}:1: that is neither a host name nor an address; set `host`" in str(trouble)

@@ -9,6 +9,7 @@ from pathlib import Path
 import pexpect
 import pytest
 
+from firmware_agent import addresses
 from firmware_agent.egress.ledger import entries
 from host_tests.rigs.agent import Rig, plain
 from host_tests.rigs.broker import free_port
@@ -150,6 +151,12 @@ WRONG = (
         "[source.demo]\n[uplink.lightmake]\nhost='x'\ncertificate='c'",
         "uplink.lightmake.key: certificate and key go together",
     ),
+    (
+        "[source.demo]\n[uplink.lightmake]\nhost='a..b'",
+        "uplink.lightmake.host: is wrong; allowed: a host name or address",
+    ),
+    ("[source.demo]\n[uplink.lightmake]\nhost='mqtts://broker.example'", "uplink.lightmake.host: is wrong"),
+    ("[source.demo]\n[uplink.lightmake]\nhost='broker.example:8883'", "uplink.lightmake.host: is wrong"),
     ("[source.demo\n", "not TOML"),
 )
 
@@ -238,6 +245,33 @@ def test_ok__a_head_that_was_kept_shows_a_cut_end(rig):
     assert call(rig, "ledger", "verify")[0] == 0  # who may write everything may remove that, too
     code, shown, _ = call(rig, "ledger", "verify", "--head", head)
     assert code == 1 and "no entry has the head you gave" in shown
+
+
+@pytest.mark.parametrize(
+    "arguments,expected",
+    [
+        (("ledger", "verify", "--head", "ab"), "argument --head: must be 64 hex digits"),
+        (("ledger", "verify", "--head", "g" * 64), "argument --head: must be 64 hex digits"),
+        (("ledger", "show", "--last", "0"), "argument --last: must be a whole number, 1 to"),
+        (("ledger", "show", "--last", "many"), "argument --last: must be a whole number, 1 to"),
+    ],
+)
+def test_fail__a_wrong_argument_says_what_is_allowed(rig, arguments, expected):
+    code, shown, errors = call(rig, *arguments)
+    assert code == 2 and shown == "" and expected in flat(errors)
+
+
+@pytest.mark.parametrize(
+    "host", ["a..b", "a_b.example", "bücher.example", "::1", "192.0.2.1", "fe80::1%eth0", "b.example."]
+)
+def test_ok__a_host_is_a_name_or_an_address(host):
+    assert addresses.host(host) == (host != "a..b")
+
+
+def test_fail__doctor_ends_at_a_host_that_is_no_name(rig):
+    rig.file.write_text(re.sub("host = .*", 'host = "a..b"', rig.file.read_text()))
+    code, _, errors = call(rig, "doctor", "--connect")
+    assert code == 2 and "uplink.lightmake.host: is wrong; allowed: a host name or address" in errors
 
 
 def test_ok__what_root_writes_belongs_to_the_directory_s_owner(rig):

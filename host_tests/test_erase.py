@@ -77,8 +77,8 @@ def seen(rig, wanted):
     return sum(one in whole for one in wanted)
 
 
-def receipt(shown):
-    return json.loads(shown[shown.index("{") : shown.rindex("\n}") + 2])
+def receipt(file):
+    return json.loads(file.read_text())
 
 
 @pytest.mark.clause("L13", "P6")
@@ -104,8 +104,8 @@ def test_ok__the_receipt_says_what_went_and_what_stays(rig, tmp_path):
     asked = rig.parts.requests("lightmake").ask("print_history")
     there = {store.name: [file for file in storage.names() if store.holds(file)] for store in kept(rig)}
     code, shown, _ = call(rig, "erase", "--yes", "--receipt", str(tmp_path / "receipt.json"))
-    told = receipt(shown)
-    assert code == 0 and json.loads((tmp_path / "receipt.json").read_text()) == told
+    told = receipt(tmp_path / "receipt.json")
+    assert code == 0 and "{" not in shown and "Stays: Your requests" in shown and "when it was new" not in shown
     gone = {row["store"]: row for row in told["destroyed"]}
     assert set(gone) == {"consent", "ledger", "waiting", "sent", "idents", "clock", "journal"}
     for name, row in gone.items():
@@ -121,9 +121,10 @@ def test_ok__the_receipt_says_what_went_and_what_stays(rig, tmp_path):
 
 def test_ok__again_there_is_nothing_left(rig):
     assert call(rig, "erase", "--yes")[0] == 0
-    for _ in range(2):
-        code, shown, _ = call(rig, "erase", "--yes")
-        assert code == 0 and "There was nothing left to erase." in shown and receipt(shown)["destroyed"] == []
+    for number in range(2):
+        file = rig.file.parent / f"receipt.{number}"
+        code, shown, _ = call(rig, "erase", "--yes", "--receipt", str(file))
+        assert code == 0 and shown == "There was nothing left to erase.\n" and receipt(file)["destroyed"] == []
         assert rig.device.storage.names() == STAYS
 
 
@@ -296,3 +297,35 @@ def test_fail__one_file_that_resists_is_told_and_stops_no_other(conf):
     assert done.troubles == ["time.0: Input/output error; make room, or repair the file system"]
     assert storage.names() == ["time.0"]  # so that the next erase can try again
     assert "time.0" not in [file for row in done.destroyed for file in row["files"]]
+
+
+@pytest.mark.clause("L13")
+def test_ok__requests_that_are_done_are_destroyed_as_well(rig, tmp_path):
+    requests = rig.parts.requests("lightmake")
+    requests.remove(requests.ask("print_history"))
+    names = [file for file in rig.device.storage.names() if file.startswith("vault.rights_request.")]
+    assert names  # the control
+    code, shown, _ = call(rig, "erase", "--yes", "--receipt", str(tmp_path / "receipt.json"))
+    assert code == 0 and "as it was when it was new" in " ".join(shown.split())
+    gone = {row["store"]: row["files"] for row in receipt(tmp_path / "receipt.json")["destroyed"]}
+    assert gone["requests"] == names and rig.device.storage.names() == STAYS
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["consent.0", "floor.1", "ledger.0", "ledger.head", "ledger.key", "journal.0", "running"]
+    + ["vault.improvement_program.lightmake.key", "vault.improvement_program.lightmake.outbox"]
+    + ["vault.rights_request.lightmake.key", "ident.print_history.lightmake.key", "mailbox.lightmake.0"],
+)
+@pytest.mark.clause("P6")
+def test_fail__a_directory_in_place_of_a_file_keeps_no_key_from_being_overwritten(rig, tmp_path, name):
+    wanted = {one for one in canaries(rig) if len(one) == 32}
+    (tmp_path / "state" / name).unlink(missing_ok=True)
+    (tmp_path / "state" / name).mkdir()
+    code, shown, errors = call(rig, "erase", "--yes", "--receipt", str(tmp_path / "receipt.json"))
+    assert code == 1, errors
+    assert "Trouble:" in shown and "as it was when it was new" not in " ".join(shown.split())
+    assert any(name in line for line in receipt(tmp_path / "receipt.json")["troubles"])
+    assert rig.device.storage.names() == sorted({name, *STAYS})
+    (tmp_path / "state" / name).rmdir()
+    assert wanted and seen(rig, wanted) == 0

@@ -2,6 +2,7 @@
 
 import binascii
 import json
+import stat
 import subprocess
 import sys
 from pathlib import Path
@@ -128,3 +129,22 @@ def test_ok__every_event_has_words():
     row = blank("purged")
     row.update(purpose="a", recipient="b")
     assert "a -> b: 1 event that waited" in words.entry(row)
+
+
+def test_ok__an_empty_ledger_is_said_to_be_empty(call):
+    assert call("ledger", "verify") == (0, "empty: there is no entry")
+    code, shown = call("ledger", "verify", "--head", "ab" * 32)
+    assert code == 1 and "no entry has the head you gave" in shown
+
+
+def test_fail__an_export_overwrites_nothing_and_stays_out_of_the_state_directory(rig, call, tmp_path, capsys):
+    rotated(rig)
+    file = tmp_path / "ledger.jsonl"
+    code, shown = call("ledger", "export", str(file))
+    assert code == 0 and "pip install" in shown and stat.S_IMODE(file.stat().st_mode) == 0o600
+    before = file.read_bytes()
+    state = rig.device.storage.directory
+    for target, why in ((file, "is there already"), (state / "consent.0", "state directory"), (tmp_path / "a/b", "No")):
+        assert main(["ledger", "export", str(target), "--config", str(rig.file)]) == 1
+        assert why in capsys.readouterr().err
+    assert file.read_bytes() == before

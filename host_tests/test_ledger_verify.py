@@ -193,7 +193,11 @@ def test_ok__the_program_and_its_exit_codes(tmp_path):
     assert code == 1 and "line 4, entry 3: it is numbered 4, and entry 3 is due" in shown
     code, shown = run(tmp_path / "nothing")
     assert code == 2 and "not readable" in shown and "Traceback" not in shown
-    assert run(file, "--key", "zz")[0] == 2
+    code, shown = run(file, "--key", "zz")
+    assert code == 2 and "argument --key: must be 64 hex digits" in shown
+    file.write_text("\n".join(exported(0)) + "\n")
+    code, shown = run(file)
+    assert code == 1 and shown == f"empty: {file}: there is no entry\n"
 
 
 def test_ok__the_device_s_key_is_made_once():

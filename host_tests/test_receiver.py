@@ -9,6 +9,7 @@ import stat
 import subprocess
 import sys
 import time
+import tomllib
 from collections import Counter
 from pathlib import Path
 from random import Random
@@ -66,7 +67,7 @@ class Rig:
         self.directory = directory
         self.store = directory / "store"
         made = subprocess.run([TOOL, "--make-signing-key", directory / "key.pem"], capture_output=True, check=True)
-        self.public = bytes.fromhex(made.stdout.decode())
+        self.public = bytes.fromhex(tomllib.loads(made.stdout.decode())["answers"])
         self.running = []
         self.client = mqtt.Client(CallbackAPIVersion.VERSION2)
         self.client.connect("127.0.0.1", self.broker.inside)
@@ -99,7 +100,8 @@ class Rig:
         return json.loads(process.log.read_text().splitlines()[-1])
 
     def lines(self):
-        return [line for process in self.running for line in process.log.read_text().splitlines() if line[:1] != "{"]
+        found = [line for process in self.running for line in process.log.read_text().splitlines()]
+        return [line for line in found if line[:1] != "{" and not line.startswith("connected to ")]
 
     def settled(self, count):
         """Wait until `count` messages were dealt with; their lines."""
@@ -605,7 +607,31 @@ def test_fail__a_signing_key_is_never_overwritten(tmp_path):
     command = [sys.executable, TOOL, "--make-signing-key", tmp_path / "key.pem"]
     first = subprocess.run(command, capture_output=True, check=True)
     before = (tmp_path / "key.pem").read_bytes()
-    assert len(bytes.fromhex(first.stdout.decode())) == 32
+    assert len(bytes.fromhex(tomllib.loads(first.stdout.decode())["answers"])) == 32
+    assert b"[recipient.NAME]" in first.stderr
     assert stat.S_IMODE((tmp_path / "key.pem").stat().st_mode) == 0o600
     assert subprocess.run(command, capture_output=True).returncode == 1
     assert (tmp_path / "key.pem").read_bytes() == before
+
+
+def test_ok__it_tells_when_it_listens_and_once_when_the_broker_is_away(rig):
+    receiver = rig.receiver()
+    where = f"127.0.0.1:{rig.broker.port}"
+    wait_for(lambda: f"connected to {where}, subscribed to {TOPIC}\n" in receiver.log.read_text())
+    rig.client.disconnect()
+    rig.broker.stop()
+    wait_for(lambda: f"{where}: no connection to the broker; " in receiver.log.read_text())
+    time.sleep(3)  # several tries
+    shown = receiver.log.read_text()
+    assert shown.count("trying again") == 1 and "--certificate" in shown
+
+
+@pytest.mark.parametrize("option", ["profile", "signing-key", "authority", "certificate", "key"])
+def test_fail__a_missing_file_is_named(tmp_path, option):
+    (tmp_path / "there").write_bytes(b"")
+    files = dict.fromkeys(("profile", "signing-key", "authority", "certificate", "key"), tmp_path / "there")
+    files[option] = tmp_path / "gone"
+    command = [TOOL, "--host", "127.0.0.1", "--store", tmp_path / "store"]
+    command += [part for name, path in files.items() for part in (f"--{name}", path)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=20)
+    assert done.returncode == 1 and f"--{option}: {tmp_path / 'gone'}: No such file" in done.stderr

@@ -1,12 +1,18 @@
 """The command that withdraws: what waits is destroyed by it, the running agent cuts its link, and it says so."""
 
 import asyncio
+import dataclasses
 import re
 import subprocess
 import time
 
 import pytest
 
+from firmware_agent.cli.narrow import narrow
+from firmware_agent.consent.store import ConsentStore
+from firmware_agent.device.linux import LinuxStorage
+from firmware_agent.errors import StorageError
+from firmware_agent.model import WITHDRAWN
 from host_tests.rigs.agent import Rig, forward, plain
 from host_tests.rigs.broker import Broker, free_port, wait_for
 from host_tests.rigs.lived import PROGRAM, live, rows, running
@@ -132,3 +138,47 @@ def test_ok__a_decision_in_the_agent_itself_is_told_in_the_same_way(lived):
     count = asyncio.run(story())
     told = [row["count"] for row in rows(lived, "ledger") if row["event"] == "cut"]
     assert told == [count] and count > 50
+
+
+class Full(LinuxStorage):
+    """No block is free: no file can grow beyond its blocks of 4096 bytes, and no new one begins. `broken`: no slot."""
+
+    broken = False
+
+    def write(self, name, data):
+        old = self.size(name)
+        if -(-len(data) // 4096) > -(-old // 4096) or (self.broken and name.startswith(("consent.", "floor."))):
+            raise StorageError(f"{name}: No space left on device; make room, or repair the file system")
+        super().write(name, data)
+
+    def append(self, name, data, sync=True):
+        raise StorageError(f"{name}: No space left on device; make room, or repair the file system")
+
+    def allocate(self, name, size):
+        if self.size(name) < size:
+            self.append(name, b"")
+
+
+@pytest.mark.clause("L12", "P6")
+@pytest.mark.parametrize("broken", [False, True], ids=["full", "the control: no slot can be written"])
+def test_ok__a_first_withdrawal_on_a_full_disk(tmp_path, capsys, broken):
+    rig = Rig(tmp_path, plain(free_port()))
+    made = rig.parts
+    rig.grant("improvement_program")
+    pair = ("improvement_program", "lightmake")
+    waits = made.vault(*pair)
+    waits.key(made.gate.decide(*pair).consent)
+    assert waits.sealed()
+    storage = Full(made.device.storage.directory)
+    storage.broken = broken
+    consents = ConsentStore(storage, made.key)
+    made = dataclasses.replace(made, consents=consents)
+    code = narrow(made, [pair], WITHDRAWN, "Withdrawn")
+    shown = " ".join(capsys.readouterr().out.split())
+    assert not waits.sealed()
+    assert made.gate.decide(*pair).allowed == broken
+    if broken:
+        assert code == 1 and "NOT STORED: the decision on improvement_program -> lightmake" in shown
+        assert "What waited of it is destroyed." in shown and "make room" in shown and "Withdrawn" not in shown
+    else:
+        assert code == 0 and "Withdrawn: improvement_program -> lightmake. Nothing of it leaves" in shown

@@ -56,7 +56,9 @@ class Parts:
         """The history; its entries end with the period of the profile."""
         # whole segments go, and each spans up to a KEEPth of it: so no entry becomes older than the profile says
         retention = (self.catalogue.device["ledger"] - HOUR) * KEEP // (KEEP + 1)
-        return Ledger(self.device.storage, self.clock.now, watch, self.signer(), retention=retention)
+        return Ledger(
+            self.device.storage, self.clock.now, watch, self.signer(), settled=self.clock.latest, retention=retention
+        )
 
     def vault(self, purpose: str, recipient: str) -> Vault:
         """What the consent for this purpose and recipient keeps on flash."""

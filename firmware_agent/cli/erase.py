@@ -4,15 +4,16 @@ import contextlib
 import json
 import sys
 from argparse import Namespace
+from collections.abc import Iterator
 from typing import BinaryIO
 
 from firmware_agent.cli import narrow, words
 from firmware_agent.cli.build import Parts, typed
 from firmware_agent.cli.export import fresh
 from firmware_agent.cli.stores import instant, register
-from firmware_agent.consent.store import KEY
+from firmware_agent.consent.store import KEY, SLOTS
 from firmware_agent.egress.ledger import START, Broken, entries
-from firmware_agent.errors import AgentError
+from firmware_agent.errors import AgentError, LedgerError, StorageError
 from firmware_agent.model import WITHDRAWN
 from firmware_agent.owner.erase import Erased
 from firmware_agent.owner.erase import erase as destroy
@@ -33,21 +34,45 @@ def erase(made: Parts, options: Namespace) -> int:
         return 3
     with contextlib.ExitStack() as stack:
         file = stack.enter_context(fresh(made, options.receipt)) if options.receipt else None
-        narrow.narrow(made, narrow.given(made), WITHDRAWN, "Withdrawn")  # a running agent stops sending at once
-        if storage.claimed():
-            raise AgentError(
-                "An agent runs, so nothing is erased yet. Everything is withdrawn: nothing leaves any more. Stop the "
-                f"agent (its service, or Ctrl-C where it runs), then again: {typed(made, 'erase')}"
-            )
-        with storage.claim():
-            ledger = _ledger(made)
-            fresh_start = _fresh(made)
-            with storage.lock():
-                done = destroy(storage, register(made))
+        troubles: list[str] = []  # none of them may keep a key from being overwritten
+        ledger: Row = {"entries": 0, "head": START.hex()}
+        fresh_start = False
+        with _noted(troubles):
+            made.consents.records()  # what cannot be read cannot be narrowed
+            narrow.narrow(made, narrow.given(made), WITHDRAWN, "Withdrawn")  # a running agent stops sending at once
+        with _noted(troubles):
+            if storage.claimed():
+                raise AgentError(_runs(made, troubles))
+        with contextlib.ExitStack() as held:
+            with _noted(troubles):
+                held.enter_context(storage.claim())
+            with _noted(troubles):
+                ledger = _ledger(made)
+            with _noted(troubles):
+                fresh_start = _fresh(made)
+            with _noted(troubles):
+                held.enter_context(storage.lock())
+            done = destroy(storage, register(made))
+        done.troubles[:0] = [line for line in troubles if line not in done.troubles]
         if fresh_start:
             done.destroyed = []
         _tell(done, _receipt(made, done, ledger), file)
     return 1 if done.troubles or any(not row["store"] for row in done.stays) else 0
+
+
+@contextlib.contextmanager
+def _noted(troubles: list[str]) -> Iterator[None]:
+    """A part that fails is told in the receipt and stops nothing."""
+    try:
+        yield
+    except (StorageError, LedgerError) as error:
+        troubles.append(str(error))
+
+
+def _runs(made: Parts, troubles: list[str]) -> str:
+    text = "An agent runs, so nothing is erased yet. "
+    text += "Everything is withdrawn: nothing leaves any more. " if not troubles else "; ".join(troubles) + ". "
+    return text + f"Stop the agent (its service, or Ctrl-C where it runs), then again: {typed(made, 'erase')}"
 
 
 def _agreed() -> bool:
@@ -60,9 +85,10 @@ def _agreed() -> bool:
 
 
 def _fresh(made: Parts) -> bool:
-    """Whether there is nothing but the key that the start of every command makes."""
+    """Whether there is nothing but the key and the empty slots that the start of every command makes."""
     files = made.device.storage.names()
-    return [file for store in register(made) if not store.stays for file in files if store.holds(file)] == [KEY]
+    held = [file for store in register(made) if not store.stays for file in files if store.holds(file)]
+    return set(held) <= {KEY, *SLOTS} and made.consents.blank()
 
 
 def _ledger(made: Parts) -> Row:
@@ -90,21 +116,27 @@ def _receipt(made: Parts, done: Erased, ledger: Row) -> Row:
 
 
 def _tell(done: Erased, receipt: Row, file: BinaryIO | None) -> None:
-    shown = json.dumps(receipt, indent=1, ensure_ascii=False) + "\n"
-    print(shown, end="")
+    """A summary on the terminal; the receipt itself into its file."""
     if file is not None:
-        file.writelines([shown.encode()])
-    if done.troubles:
-        print(words.wrap("Not all of it could be destroyed: see troubles above, repair that, and erase again."))
-    elif not done.destroyed:
+        file.writelines([(json.dumps(receipt, indent=1, ensure_ascii=False) + "\n").encode()])
+    for line in done.troubles:
+        print(words.wrap(f"Trouble: {line}"))
+    stays = [row for row in done.stays if row["bytes"] or not row["store"]]
+    if not done.destroyed and not done.troubles:
         print("There was nothing left to erase.")
-    else:
+    for row in done.destroyed:
+        print(words.wrap(f"Destroyed: {row['what']} ({len(row['files'])} files, {row['bytes']:,} bytes)."))
+    if done.destroyed:
         size = sum(row["bytes"] for row in done.destroyed)
         count = sum(len(row["files"]) for row in done.destroyed)
         keys = sum(row["keys"] for row in done.destroyed)
-        print(
-            words.wrap(f"Erased: {count} files, {size:,} bytes, {keys} keys. The device is as it was when it was new.")
-        )
-    for row in done.stays:
-        if not row["store"]:
+        whole = "" if stays or done.troubles else " The device is as it was when it was new."
+        print(words.wrap(f"Erased: {count} files, {size:,} bytes, {keys} keys.{whole}"))
+        print(words.wrap(f"The ledger had {receipt['ledger']['entries']:,} entries, head {receipt['ledger']['head']}."))
+    for row in stays:
+        if row["store"]:
+            print(words.wrap(f"Stays: {row['what']} ({len(row['files'])} files): {row['why']}."))
+        else:
             print(words.wrap(f"Look at {', '.join(row['files'])}: {row['why']}."))
+    if done.troubles:
+        print(words.wrap("Not all of it could be destroyed, or told: see the troubles, repair that, and erase again."))

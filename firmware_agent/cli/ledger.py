@@ -7,11 +7,11 @@ from typing import Any, TypeVar
 
 from firmware_agent.cli import words
 from firmware_agent.cli.build import Parts
+from firmware_agent.cli.export import fresh
 from firmware_agent.egress import signed
 from firmware_agent.egress.export import export_rows
 from firmware_agent.egress.heads import genuine
 from firmware_agent.egress.ledger import Broken, entries
-from firmware_agent.errors import AgentError
 from firmware_agent.model import ConsentRecord
 
 Result = TypeVar("Result")
@@ -61,6 +61,9 @@ def verify(made: Parts, options: Namespace) -> int:
         print(f"wrong: {line}")
     if lines:
         return 1
+    if not found["count"] and found["first"] <= 1:
+        print("empty: there is no entry")
+        return 0
     print(f"ok: {found['count']} entries, none changed, head {found['head'].hex()}")
     if kept is not None:
         print(words.wrap(f"Signed up to entry {kept.number}, with the key {kept.public.hex()}."))
@@ -72,20 +75,21 @@ def export(made: Parts, options: Namespace) -> int:
     """Write the whole ledger as JSON lines, signed, for whoever audits."""
     profile, signer = f"{made.catalogue.profile} {made.catalogue.version}", made.signer()
 
-    def _write() -> int:
-        count = 0
-        with options.file.open("w", encoding="utf-8") as file:
-            for row in export_rows(made.device.storage, signer, made.device.now(), profile):
-                print(json.dumps(row, ensure_ascii=False, separators=(",", ":")), file=file)
-                count += 1
-        return count
+    with fresh(made, options.file) as file:
 
-    try:
+        def _write() -> int:
+            file.seek(0)  # a second try begins anew
+            file.truncate()
+            count = 0
+            for row in export_rows(made.device.storage, signer, made.device.now(), profile):
+                file.writelines([json.dumps(row, ensure_ascii=False, separators=(",", ":")).encode(), b"\n"])
+                count += 1
+            return count
+
         count = steady(made, _write)
-    except OSError as error:
-        raise AgentError(f"{options.file}: {error.strerror}; name a file that this user may write") from None
     print(f"{options.file}: {count - 2} lines of history, signed with the key {signer.public.hex()}")
     print(words.wrap(f"To check it on any machine: python -m firmware_agent.egress.verify {options.file}"))
+    print(words.wrap("That machine needs this package: pip install a clone of it. No agent and no state."))
     return 0
 
 
@@ -138,12 +142,12 @@ def _last(made: Parts, count: int, until: Broken | None = None) -> tuple[list[di
 
 
 def _walk(made: Parts, head: str | None, kept: signed.SignedHead | None) -> dict[str, Any]:
-    """count, head, whether `head` is in it, and what is to be noted; Broken if a signed head says otherwise."""
-    found: dict[str, Any] = {"count": 0, "head": bytes(32), "seen": False, "notes": []}
+    """count, first number, head, whether `head` is in it, what to note; Broken if a signed head says otherwise."""
+    found: dict[str, Any] = {"count": 0, "first": 0, "head": bytes(32), "seen": False, "notes": []}
     number, offset, first = 0, 0, 1
     for row, offset, reached in entries(made.device.storage, every=True):
         if not number:
-            first = row["number"]
+            found["first"] = first = row["number"]
         number, found["head"] = row["number"], reached
         found["seen"] = found["seen"] or reached.hex() == head
         if kept is not None and number == kept.number and reached != kept.head:

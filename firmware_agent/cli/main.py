@@ -9,6 +9,7 @@ from pathlib import Path
 from firmware_agent import __version__, config
 from firmware_agent.cli import consent, doctor, erase, export, ledger, logs, rights, run, show
 from firmware_agent.cli.build import PLACES, Parts, parts
+from firmware_agent.egress.verify import hex32
 from firmware_agent.errors import AgentError, ConfigError, Refused
 
 Command = Callable[[Parts, argparse.Namespace], int]
@@ -47,9 +48,18 @@ def _withdraw(made: Parts, options: argparse.Namespace) -> int:
 
 
 def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise ValueError
+    if not text.isdecimal() or not text.isascii() or len(text) > 9 or not int(text):
+        raise argparse.ArgumentTypeError("must be a whole number, 1 to 999999999")
+    return int(text)
+
+
+def _seconds(text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = -1
+    if not 0 < number < 1e9:
+        raise argparse.ArgumentTypeError("must be a number of seconds above 0")
     return number
 
 
@@ -79,7 +89,7 @@ def _parser() -> argparse.ArgumentParser:
     add(commands, "run", run.run, "run the agent")
     trial = add(commands, "demo", None, "try it: a demo printer, a test picture and a broker, all on this machine")
     trial.add_argument("--directory", type=Path, default=Path(".demo"), help="where it keeps its state (.demo)")
-    trial.add_argument("--seconds", type=float, help="end by itself after so many")
+    trial.add_argument("--seconds", type=_seconds, help="end by itself after so many")
     decisions = commands.add_parser("consent", help="decide what may leave").add_subparsers(
         required=True, metavar="grant|refuse|withdraw|show"
     )
@@ -105,7 +115,7 @@ def _parser() -> argparse.ArgumentParser:
         "--last", type=_positive, default=40, metavar="N", help="how many (40)"
     )
     add(books, "verify", ledger.verify, "check the whole chain").add_argument(
-        "--head", metavar="H", help="a head that you kept: the ledger must still contain it"
+        "--head", type=hex32, metavar="H", help="a head that you kept: the ledger must still contain it"
     )
     add(books, "export", ledger.export, "write it as JSON lines, signed, for whoever audits").add_argument(
         "file", type=Path, metavar="FILE"

@@ -1,4 +1,7 @@
-"""A decision that narrows, and all that follows: stored first, then what waits is destroyed, then the link is cut."""
+"""A decision that narrows, and all that follows: stored first, then what waits is destroyed, then the link is cut.
+
+A part that fails stops no other: what waits is destroyed even if the decision cannot be stored.
+"""
 
 import time
 from typing import Any
@@ -26,19 +29,29 @@ def narrow(made: Parts, pairs: list[Pair], state: str, word: str) -> int:
         return 0
     verdicts = {pair: made.gate.decide(*pair) for pair in pairs}
     held = {pair: verdict.consent for pair, verdict in verdicts.items() if isinstance(verdict, Permit)}
-    records = [_put(made, pair, state) for pair in pairs]  # all of them, before anything can fail
+    records: list[ConsentRecord] = []
+    unstored: list[tuple[Pair, StorageError]] = []
+    for pair in pairs:  # all of them, before anything else can fail
+        try:
+            records.append(_put(made, pair, state))
+        except StorageError as error:
+            unstored.append((pair, error))
+    failed = [pair for pair, _ in unstored]
     for purpose, recipient in pairs:
-        print(words.wrap(f"{word}: {purpose} -> {recipient}. Nothing of it leaves from now on."), flush=True)
-    code = 0
+        if (purpose, recipient) not in failed:
+            print(words.wrap(f"{word}: {purpose} -> {recipient}. Nothing of it leaves from now on."), flush=True)
+    code = 1 if unstored else 0
     destroyed: dict[Pair, tuple[int, bool]] = {}  # events, whether there was a key
-    try:
-        for pair in pairs:
+    for pair in pairs:
+        try:
             vault = made.vault(*pair)
             sealed = vault.sealed()
             destroyed[pair] = vault.shred(), sealed
-    except StorageError as error:
-        print(words.wrap(f"The decision holds, but what waits could not all be destroyed: {error}"))
-        code = 1
+        except StorageError as error:
+            print(words.wrap(f"{pair[0]} -> {pair[1]}: what waits could not all be destroyed: {error}"))
+            code = 1
+    for pair, fault in unstored:
+        print(words.wrap(_not_stored(pair, pair in destroyed, fault)), flush=True)
     try:
         later: list[dict[str, Any]] = []
         ledger = made.ledger(later.append)
@@ -48,9 +61,12 @@ def narrow(made: Parts, pairs: list[Pair], state: str, word: str) -> int:
             if count:
                 ledger.purged(*pair, count)
     except (LedgerError, StorageError) as error:
-        print(words.wrap(f"The decision holds, but it could not be recorded: {error}"))
+        if records:
+            print(words.wrap(f"The decision holds, but it could not be recorded: {error}"))
+        else:
+            print(words.wrap(f"What was destroyed could not be recorded: {error}"))
         return 1
-    linked = {consent for pair, consent in held.items() if pair[1] in made.config.uplinks}
+    linked = {consent for pair, consent in held.items() if pair[1] in made.config.uplinks and pair not in failed}
     runs = made.device.storage.claimed()
     cuts = _cuts(made, ledger, later, linked) if runs and linked else {}
     for pair, (count, sealed) in destroyed.items():
@@ -68,6 +84,13 @@ def narrow(made: Parts, pairs: list[Pair], state: str, word: str) -> int:
         )
         print(words.wrap(text + "message, so no other begins to leave; see what it does, or stop it."))
     return code
+
+
+def _not_stored(pair: Pair, destroyed: bool, error: StorageError) -> str:
+    text = f"NOT STORED: the decision on {pair[0]} -> {pair[1]} could not be written: {error}. "
+    text += "What waited of it is destroyed. " if destroyed else ""
+    text += "If it was allowed it still is, and new events can leave: stop the agent (its service), make room, then "
+    return text + "decide again."
 
 
 def _put(made: Parts, pair: Pair, state: str) -> ConsentRecord:

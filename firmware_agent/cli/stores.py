@@ -20,6 +20,7 @@ from firmware_agent.egress.ledger import Broken, Ledger, entries
 from firmware_agent.egress.requests import KEEP, Requests
 from firmware_agent.egress.uplink import Uplink
 from firmware_agent.egress.vault import Vault
+from firmware_agent.errors import FormatError, StorageError
 from firmware_agent.owner.stores import Register, Row, Store, digest, moment, number, schema, text
 
 HOUR = 3600  # s between two looks for ledger entries that are too old
@@ -36,6 +37,9 @@ _WHAT = {
     "event": _EVENT,
     "words": text("the same event as the agent shows it"),
 }
+
+
+_PENDING = "requests for deletion that are still on their way; they end by themselves"
 
 
 class Made(Protocol):
@@ -165,7 +169,7 @@ def register(made: Made, uplinks: Iterable[Uplink] = (), ledger: Ledger | None =
                 ),
                 expire=None if ledger is None else _hourly(_Unserved(made, links, ledger)),
                 ttl=None if ledger is None else KEEP,
-                stays="requests for deletion that are still on their way; they end by themselves",
+                stays=_PENDING if _pending(made) else "",
             ),
             Store(
                 "mailbox",
@@ -359,6 +363,14 @@ def _asked(made: Made) -> list[str]:
     """Recipients that were ever asked for something."""
     files = [file for file in made.device.storage.names() if _is_vault(file, ("key",), requests=True)]
     return [file.split(".")[2] for file in files]
+
+
+def _pending(made: Made) -> bool:
+    """Whether a request is on its way. What cannot be read cannot be sent, so it is none."""
+    try:
+        return any(made.requests(recipient).look() for recipient in _asked(made))
+    except (FormatError, StorageError):
+        return False
 
 
 def _requests(made: Made) -> Iterator[Row]:

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 _MAGIC = b"FA1"
 _HEAD = 16
 _TAIL = 36
+FRESH = bytes(1024)  # a slot before its first write: its room on the disk is taken, so a full one stops no decision
+EMPTIED = bytes(1)  # one whose content must not come back: not fresh, and it keeps its block
 
 
 class SlotPair:
@@ -41,7 +43,7 @@ class SlotPair:
 
     def blank(self) -> bool:
         """Whether nothing was ever written here."""
-        return self.raw() == [None, None]
+        return all([data is None or data == FRESH for data in self.raw()])
 
     def write(self, sequence: int, body: bytes) -> None:
         """Store `body` under a sequence higher than both slots'.
@@ -50,8 +52,8 @@ class SlotPair:
         """
         raw = self.raw()
         for name, data in zip(self._names, raw):
-            if data and self._open(data)[1] is None:
-                self._storage.write(name, b"")
+            if data and any(data) and self._open(data)[1] is None:
+                self._storage.write(name, EMPTIED)
         first, second = [self._open(data)[0] for data in raw]
         older = 0 if first <= second else 1
         head = _MAGIC + self._kind + sequence.to_bytes(8, "big") + len(body).to_bytes(4, "big")
@@ -64,7 +66,7 @@ class SlotPair:
         lines = []
         for name in self._names:
             data = self._storage.read(name)
-            if not data or self._open(data)[1] is not None:  # empty: nothing to trust, and nothing to fear
+            if not data or not any(data) or self._open(data)[1] is not None:  # zeros: nothing to trust or to fear
                 continue
             whole = len(data) > _TAIL and binascii.crc32(data[:-_TAIL]).to_bytes(4, "big") == data[-_TAIL:-32]
             lines.append(name + (": not written with this device's key" if whole else ": damaged"))

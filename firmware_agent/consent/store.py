@@ -7,7 +7,7 @@ of the whole storage cannot be noticed without a counter in hardware.
 """
 
 from firmware_agent import cbor
-from firmware_agent.consent.slots import SlotPair
+from firmware_agent.consent.slots import EMPTIED, FRESH, SlotPair
 from firmware_agent.errors import FormatError
 from firmware_agent.model import GIVEN, ConsentRecord, consent_record
 
@@ -27,19 +27,20 @@ if TYPE_CHECKING:
 
 
 KEY = "consent.key"
+SLOTS = ("consent.0", "consent.1", "floor.0", "floor.1")
 
 
 def storage_key(storage: "Storage", entropy: "Callable[[int], bytes]") -> bytes:
     """The device's key for the store, made at the first start.
 
-    What was written with a lost key is emptied first: it must not come back with that key.
+    What was written with a lost key is emptied first: it must not come back with that key. The slots get their room
+    on the disk here: a withdrawal is then written in place, also when the disk is full.
     """
     with storage.lock():
         key = storage.read(KEY)
         if key is None or len(key) != 32 or not any(key):  # zeros: an erase that a power cut ended
-            for name in ("consent.0", "consent.1", "floor.0", "floor.1"):
-                if storage.read(name) is not None:
-                    storage.write(name, b"")
+            for name in SLOTS:
+                storage.write(name, EMPTIED if any(storage.read(name) or b"") else FRESH)
             key = entropy(32)
             storage.write(KEY, key)
     return key
@@ -60,8 +61,7 @@ class ConsentStore:
         """(record, floor, "") or, where a part cannot be trusted, (None, None, reason)."""
         records, floors, _ = self._load()
         if records is None or floors is None:
-            blank = self._slots.blank() and self._floor.blank()
-            return None, None, "consent_missing" if blank else "consent_unreadable"
+            return None, None, "consent_missing" if self.blank() else "consent_unreadable"
         return records.get((purpose, recipient)), floors.get((purpose, recipient)), ""
 
     def put(
@@ -96,6 +96,10 @@ class ConsentStore:
                 self._write_records(sequence, kept)
         return record
 
+    def blank(self) -> bool:
+        """Whether nothing was ever decided here."""
+        return self._slots.blank() and self._floor.blank()
+
     def may_be_given(self, purpose: str, recipient: str) -> bool:
         """Whether a consent is stored, even one that no longer holds; yes if damage may hide one, lest it come back."""
         record, floor, trouble = self.current(purpose, recipient)
@@ -119,7 +123,7 @@ class ConsentStore:
     def _load(self) -> "tuple[Records | None, Floors | None, int]":
         """(records, floors, the last sequence): read anew unless every file's stamp says that nobody wrote to it."""
         stamp = self._storage.stamp
-        stamps = [stamp("consent.0"), stamp("consent.1"), stamp("floor.0"), stamp("floor.1")]
+        stamps = [stamp(name) for name in SLOTS]
         if stamps == self._stamps and None not in stamps:
             return self._loaded
         slots, floors = self._slots.raw(), self._floor.raw()

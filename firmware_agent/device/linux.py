@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from firmware_agent.errors import ConfigError, FormatError, StorageError
 
 _BUILT = 1_760_000_000  # no device runs this agent before it was written: an earlier clock was never set
+_SECONDS = 3_000_000_000  # ns
 _TICK = 50_000_000  # ns; coarser than any kernel's time stamps of files
 
 
@@ -113,7 +114,8 @@ class LinuxStorage:
             return 0
         except OSError:
             return None
-        if found.st_ctime_ns > time.time_ns() - _TICK:  # a second write within the clock's grain would not show
+        grain = _TICK if found.st_ctime_ns % 1_000_000_000 else _SECONDS  # some file systems count whole seconds
+        if found.st_ctime_ns > time.time_ns() - grain:  # a second write within the clock's grain would not show
             return None
         return found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
 

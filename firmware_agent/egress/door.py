@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 class Door:
-    """Verifies again, records, then sends: in that order."""
+    """Verifies again, records, asks once more, then sends: in that order."""
 
     def __init__(self, gate: "Gate", ledger: "Ledger", wires: "dict[str, Wire]") -> None:
         self._gate = gate
@@ -37,10 +37,14 @@ class Door:
 
     def send(self, release: Release) -> None:
         """Let `release` out; Refused or Unsealed if it may not, LedgerError if it cannot be recorded."""
+        self._verify(release)  # made here, unchanged, still permitted
+        self._ledger.open(release)  # recorded before it leaves
+        self._verify(release)  # recording may have waited for another process: the owner's, perhaps
+        self._wires[release.recipient].write(release)
+
+    def _verify(self, release: Release) -> None:
         try:
-            self._gate.verify(release)  # made here, unchanged, still permitted
+            self._gate.verify(release)
         except Refused as refusal:
             self._ledger.refused(refusal)
             raise
-        self._ledger.open(release)  # recorded before it leaves
-        self._wires[release.recipient].write(release)

@@ -55,12 +55,14 @@ class Ledger:
         size: int = SIZE,
         keep: int = KEEP,
         retention: "int | None" = None,
+        settled: "Callable[[], int | None] | None" = None,
     ) -> None:
         """Verify what is there and cut a torn tail; Broken if it was tampered with. `watch` sees each later entry."""
         if size < 2048 or keep < 2 or (retention is not None and retention < 1):
             raise LedgerError("ledger: size must be 2048 or more, keep 2 or more, retention a positive number or None")
         self._storage = storage
         self._now = now
+        self._settled = settled or now
         self._signer = signer
         self._size = size
         self._keep = keep
@@ -175,7 +177,7 @@ class Ledger:
             if count:
                 self._append_count(key, count)
         self._counted = {}
-        self.expire(self._now())
+        self.expire(self._settled())
         with self._storage.lock():
             self._catch_up()
             self._sign()
@@ -244,7 +246,7 @@ class Ledger:
         now = self._now()
         row = blank("checkpoint")
         row["time"] = now
-        drop = max(len(self._chain.segments) + 1 - self._keep, self._old(now), 0)
+        drop = max(len(self._chain.segments) + 1 - self._keep, self._old(self._settled()), 0)
         self._chain.begin(row, self._size, drop)
         self._sign()
 

@@ -69,6 +69,13 @@ class Outbox:
         """What `head` gave and nobody settled."""
         return None if self._out is None else self._out.release
 
+    @property
+    def consent(self) -> "bytes | None":
+        """The record under which all stands that is here, in RAM or on flash; None if nothing is."""
+        if self._line and self._line[-1].release is not None:
+            return self._line[-1].release.consent
+        return self.vault.consent
+
     def load(self) -> int:
         """Take up what an earlier run left on flash; how many events of another consent that destroyed."""
         verdict = self._gate.decide(self.purpose, self.recipient)
@@ -137,8 +144,12 @@ class Outbox:
 
     def remember(self, release: Release, now: "int | None") -> None:
         """Keep a sealed copy of what left, for the owner's view; pictures are never kept."""
-        if not self.media and self._gate.decide(self.purpose, self.recipient).allowed:
-            self.vault.sent.append(self.vault.key(release.consent), release.count, now, release.payload, False)
+        if self.media:
+            return
+        with self._storage.lock():
+            verdict = self._gate.decide(self.purpose, self.recipient)
+            if isinstance(verdict, Permit) and verdict.consent == release.consent:
+                self.vault.sent.append(self.vault.key(release.consent), release.count, now, release.payload, False)
 
     def purge(self) -> int:
         """Consent has gone: destroy key, ring and copies, forget all; how many events that were not under way went."""

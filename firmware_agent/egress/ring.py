@@ -68,11 +68,11 @@ class Ring:
         if not whole:
             return
         self._size = max(self._size, whole)  # a ring never shrinks
+        self.frames = list(self._opened(key))
         free = 0  # the first unit not yet known to be free
-        for frame in sorted(self._opened(key), key=lambda one: one.offset):
+        for frame in self.frames:
             self._clean(free, frame.offset)
             free = frame.offset + frame.size
-            self.frames.append(frame)
         self._clean(free, whole)
         self._storage.sync(self.name)
         self.frames.sort(key=lambda one: one.sequence)
@@ -98,12 +98,14 @@ class Ring:
         if self._storage.size(self.name) < self._next + whole:
             self._storage.allocate(self.name, min(self._size, self._next + whole + _STEP))
         head = _MAGIC + (len(body) + 16).to_bytes(4, "big")
-        head += (self._sequence + 1).to_bytes(8, "big") + count.to_bytes(4, "big") + (time or 0).to_bytes(4, "big")
+        head += (self._sequence + 1).to_bytes(8, "big") + count.to_bytes(4, "big")
+        time = min(time or 0, 0xFFFFFFFF)
+        head += time.to_bytes(4, "big")
         nonce = self._entropy(12)
         data = head + nonce + self._cipher.seal(key, nonce, body, self._about(head, self._next))
         self._storage.patch(self.name, self._next, data + bytes(whole - len(data)), sync)
         self._sequence += 1
-        frame = Frame(self._sequence, self._next, whole, count, time or 0)
+        frame = Frame(self._sequence, self._next, whole, count, time)
         self.frames.append(frame)
         self._next += whole
         return frame, pushed

@@ -88,6 +88,10 @@ def _name(error: BaseException, with_certificate: bool) -> tuple[str, str, str]:
             "the broker closed the connection",
             "look into the broker's log; a broker that drops us at once may refuse our certificate",
         )
+    if isinstance(error, ValueError):  # the name service's and TLS's answer to what is no name
+        return "host_invalid", "that is neither a host name nor an address", "set `host` to the broker's"
+    if not isinstance(error, OSError):
+        return "connecting_failed", "connecting failed (%s)" % type(error).__name__, "report this as a defect"
     return "network", "the network fails (%s)" % type(error).__name__, "check the network and try `doctor`"
 
 

@@ -1,6 +1,6 @@
 """One recipient's way: events are bundled, releases wait in the outbox of their purpose, one is under way at a time."""
 
-from firmware_agent.errors import Refused
+from firmware_agent.errors import AgentError, Refused
 from firmware_agent.model import Release
 
 TYPE_CHECKING = False
@@ -42,6 +42,7 @@ class Uplink:
         self._ticks = ticks
         self._since: "dict[str, float]" = {}  # purpose -> since when something of it is in RAM only
         self._denied: "dict[tuple[str, str], int]" = {}
+        self._fault: "AgentError | None" = None
         self._turns = sorted(self.outboxes)  # whose turn is next
         wire.on_done = self._done
         wire.on_ready = self.pump
@@ -53,6 +54,8 @@ class Uplink:
             destroyed = outbox.load()
             if destroyed:
                 self._ledger.purged(outbox.purpose, self.recipient, destroyed)
+            if outbox.vault.lost:
+                self._ledger.lost(outbox.purpose, self.recipient, outbox.vault.lost)
             try:
                 release = self._head(outbox)
             except Refused:
@@ -61,6 +64,10 @@ class Uplink:
             if release is not None:
                 heads.add(release.ident)
         return heads
+
+    def held_under(self, purpose: str) -> "bytes | None":
+        """The consent record under which something of this purpose is kept here, if any."""
+        return self._gate.collected_under(purpose, self.recipient) or self.outboxes[purpose].consent
 
     def waiting(self) -> int:
         """How many events wait, in RAM or on flash."""
@@ -76,7 +83,10 @@ class Uplink:
         if purpose not in self._since:
             self._since[purpose] = self._ticks()
         if full:
-            self._seal(self.outboxes[purpose])
+            try:
+                self._seal(self.outboxes[purpose])
+            except Refused:
+                return  # it is taken; the next tick sees the same and purges
 
     def pump(self) -> None:
         """Hand the next release to the wire, or ask the wire to open if there is one and it is not."""
@@ -103,6 +113,8 @@ class Uplink:
 
     def tick(self) -> None:
         """Save what has been in RAM for as long as may be lost, and tell the ledger what was dropped."""
+        if self._fault is not None:
+            raise self._fault
         for purpose, outbox in self.outboxes.items():
             since = self._since.get(purpose)
             if since is not None and self._ticks() - since >= self._window:
@@ -139,17 +151,30 @@ class Uplink:
             self._ledger.purged(purpose, self.recipient, count)
         return count
 
-    def close(self) -> None:
-        """The agent ends: cut, never connect again, save what waits, count what cannot be saved."""
+    def stop(self) -> None:
+        """Cut, and never connect again."""
         self.wire.on_ready = _nothing
         self.cut()
+
+    def close(self) -> None:
+        """The agent ends: cut, save what waits, count what cannot be saved. The first error is raised at the end."""
+        self.stop()
+        fault: "AgentError | None" = None
         for outbox in self.outboxes.values():
-            self._save(outbox)
+            try:
+                self._save(outbox)
+            except AgentError as error:
+                fault = fault or error
             outbox.dropped += self._never_left(outbox.end())
             outbox.dropped += self._gate.forget(outbox.purpose, self.recipient)  # could not be sealed: consent has gone
-            self._tell(outbox)
-            outbox.vault.outbox.sync()
+            try:
+                self._tell(outbox)
+                outbox.vault.outbox.sync()
+            except AgentError as error:
+                fault = fault or error
         self._tell_denied()
+        if fault is not None:
+            raise fault
 
     def _never_left(self, release: "Release | None") -> int:
         """How many events of a release that is given up never left; if it may have left, that is recorded."""
@@ -194,10 +219,13 @@ class Uplink:
 
     def _done(self, release: Release, event: str) -> None:
         outbox = self.outboxes[release.purpose]
-        if event == "acknowledged":
-            outbox.remember(release, self._now())
-        outbox.done()
-        self._ledger.close(release, event)
+        try:
+            outbox.done()
+            self._ledger.close(release, event)
+            if event == "acknowledged":
+                outbox.remember(release, self._now())
+        except AgentError as error:  # the wire's reader is no place to end in: the next tick raises it
+            self._fault = error
         if not outbox.unsaved and not self._collected(release.purpose):
             self._since.pop(release.purpose, None)
 

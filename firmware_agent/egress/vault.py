@@ -42,6 +42,10 @@ class KeySlot:
         """Whether there is a key, and it was made for this consent record."""
         return self._parts()[1] == consent
 
+    def consent(self) -> "bytes | None":
+        """The digest of the record that the key serves; None if there is no key."""
+        return self._parts()[1]
+
     def make(self, entropy: "Callable[[int], bytes]", consent: bytes = _NOBODY) -> bytes:
         """The key that is there, or a new one."""
         key = self.read()
@@ -49,6 +53,10 @@ class KeySlot:
             key = entropy(32)
             self._storage.write(self.name, key + consent + hashlib.sha256(key + consent).digest())
         return key
+
+    def damaged(self) -> bool:
+        """Whether something stands here that is no key: it was one once, and it was not destroyed on purpose."""
+        return any(self._storage.read(self.name) or b"") and self.read() is None
 
     def shred(self) -> None:
         """Overwrite the key; on the disk when this returns."""
@@ -82,6 +90,8 @@ class Vault:
         self._storage = storage
         self._entropy = entropy
         self._key: "bytes | None" = None
+        self.lost = 0  # events that `load` found under a key that was damaged
+        self.consent: "bytes | None" = None  # the record that the key in use serves, if any
 
     @property
     def files(self) -> "list[str]":
@@ -95,17 +105,22 @@ class Vault:
         """
         if consent != _NOBODY and self.sealed() and not self._slot.serves(consent):
             return self.shred()
+        self.lost = self.outbox.wipe() if self._slot.damaged() else 0
         self._key = self._slot.read()
+        self.consent = self._slot.consent()
         self.outbox.load(self._key)
         self.sent.load(self._key)
         return 0
 
     def key(self, consent: bytes = _NOBODY) -> bytes:
-        """The key of both rings, made for `consent` at the first use."""
+        """The key of both rings, made for `consent` at the first use. Who seals holds the storage's lock."""
+        if consent != _NOBODY and not self._slot.serves(consent):
+            self._key = None  # another process destroyed it, or a power cut kept it from doing so
+            if self.sealed():
+                self.shred_locked()
         if self._key is None:
-            if consent != _NOBODY and self.sealed() and not self._slot.serves(consent):
-                self.shred_locked()  # by a writer who lost power before it could: whoever seals next holds the lock
             self._key = self._slot.make(self._entropy, consent)
+            self.consent = consent
         return self._key
 
     def waiting(self) -> "list[tuple[Frame, bytes]]":
@@ -127,7 +142,7 @@ class Vault:
 
     def shred_locked(self) -> int:
         """`shred`, for a caller that holds the storage's lock."""
-        self._key = None
+        self._key = self.consent = None
         self._slot.shred()
         count = self.outbox.wipe()
         self.sent.wipe()

@@ -52,6 +52,11 @@ class Verifier:
         self._segment = 0
         self._standing = Standing()
 
+    @property
+    def empty(self) -> bool:
+        """Whether there never was an entry: nothing was proved."""
+        return not self.entries and self._first == 1
+
     def begin(self, data: Any) -> None:
         """The first line; FormatError if it is not one."""
         names = ("format", "profile", "public", "first", "before")
@@ -200,10 +205,11 @@ def verify_file(path: Path, head: str | None = None, key: str | None = None) -> 
         raise Unreadable(f"cannot be read ({type(error).__name__})") from None
 
 
-def _hex(text: str) -> str:
-    if len(bytes.fromhex(text)) != 32:
-        raise ValueError
-    return text
+def hex32(text: str) -> str:
+    """32 bytes as hex, in lower case; argparse's error for anything else."""
+    if len(text) != 64 or text.strip("0123456789abcdefABCDEF"):
+        raise argparse.ArgumentTypeError("must be 64 hex digits; give the whole of what was printed")
+    return text.lower()
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -211,8 +217,8 @@ def main(arguments: list[str] | None = None) -> int:
         prog="python -m firmware_agent.egress.verify", description="Does an exported ledger hold together?"
     )
     parser.add_argument("export", type=Path, help=f"what `ledger export` wrote, or a ZIP that contains it as {NAME}")
-    parser.add_argument("--head", type=_hex, help="a head that was kept: the export must contain it")
-    parser.add_argument("--key", type=_hex, help="the device's public key: it must have signed the end")
+    parser.add_argument("--head", type=hex32, help="a head that was kept: the export must contain it")
+    parser.add_argument("--key", type=hex32, help="the device's public key: it must have signed the end")
     options = parser.parse_args(arguments)
     try:
         made = verify_file(options.export, options.head, options.key)
@@ -222,6 +228,9 @@ def main(arguments: list[str] | None = None) -> int:
     except Unreadable as error:
         print(f"not readable: {options.export}: {error}", file=sys.stderr)
         return 2
+    if made.empty:
+        print(f"empty: {options.export}: there is no entry")
+        return 1
     print(f"ok: {made.entries} entries up to number {made.number}, none changed, head {made.head.hex()}")
     if made.public is None:
         print("The head is not signed: somebody who changed everything after some entry would not be noticed.")

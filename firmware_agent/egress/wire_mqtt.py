@@ -85,7 +85,7 @@ class MqttWire:
             self._link = Link(sock, self)
             async with asyncio.timeout(self.endpoint.timeout):
                 await self._link.accepted
-        except (OSError, EOFError, UplinkError) as error:
+        except Exception as error:  # of any kind: a task that ended silently would never try again
             self._lost(error)
             return
         self._task = None

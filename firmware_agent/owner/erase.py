@@ -33,7 +33,7 @@ class Erased:
 def erase(storage: Storage, register: Register) -> Erased:
     """Destroy every file of every store that does not say why it stays. No agent may run; the caller holds the lock."""
     done = Erased()
-    sizes = {file: storage.size(file) for file in storage.names()}
+    sizes = {file: _size(storage, file, done.troubles) for file in storage.names()}
     owners = {file: register.owner(file) for file in sizes}
     files = [file for file, owner in owners.items() if owner is not None and not owner.stays]
     gone = _destroy(storage, files, done.troubles)
@@ -41,7 +41,8 @@ def erase(storage: Storage, register: Register) -> Erased:
         held = [file for file in sizes if store.holds(file)]
         row: Row = {"store": store.name, "what": store.title}
         if store.stays and held:
-            done.stays.append({**row, "files": held, "why": store.stays})
+            size = sum(sizes[file] for file in held)
+            done.stays.append({**row, "files": held, "bytes": size, "why": store.stays})
         held = [file for file in held if file in gone]
         if held:
             size, keys = sum(sizes[file] for file in held), len([file for file in held if is_key(file)])
@@ -49,8 +50,17 @@ def erase(storage: Storage, register: Register) -> Erased:
     strange = register.unknown(sizes)
     if strange:
         why = "of no store of this agent: look at them, and delete them yourself"
-        done.stays.append({"store": "", "what": "Files that the agent does not know", "files": strange, "why": why})
+        what, size = "Files that the agent does not know", sum(sizes[file] for file in strange)
+        done.stays.append({"store": "", "what": what, "files": strange, "bytes": size, "why": why})
     return done
+
+
+def _size(storage: Storage, file: str, troubles: list[str]) -> int:
+    try:
+        return storage.size(file)
+    except StorageError as error:
+        troubles.append(str(error))
+        return 0
 
 
 def _destroy(storage: Storage, files: list[str], troubles: list[str]) -> set[str]:

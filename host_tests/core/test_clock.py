@@ -103,3 +103,24 @@ def test_ok__a_leap_must_last_as_one_leap():
         assert times.clock.latest() < NOW + DAY, shift
     times.wait(SETTLE)
     assert times.clock.latest() > NOW + 700 * DAY
+
+
+@pytest.mark.attack(3)
+def test_fail__set_back_again_and_again_by_little():
+    times = Times()
+    times.wait(3600)
+    for _ in range(100):
+        times.passed += 1800
+        times.wall += 1800 - 290  # each time by less than what is believed
+        times.clock.now()
+    assert times.clock.now() is None
+
+
+def test_fail__a_clock_beyond_the_century_was_never_set():
+    times = Times()
+    times.wait(10)
+    before = times.clock.latest()
+    times.wall = 2**32 + 5
+    for _ in range(9):
+        times.wait(60)
+    assert times.clock.now() is None and times.clock.latest() < before + 600

@@ -197,3 +197,36 @@ def test_fail__a_decision_that_could_not_be_read_back_is_not_stored():
         with pytest.raises(FormatError):
             world.decide("snapshot", state, until)
     assert reopened(world.storage.files) == {"snapshot"}
+
+
+def test_ok__the_first_start_takes_the_slots_room_on_the_disk():
+    storage = MemoryStorage()
+    store = ConsentStore(storage, storage_key(storage, bytes_of(1)))
+    assert [storage.size(name) for name in FILES] == [1024] * 4
+    assert store.blank() and store.trouble() == []
+    assert store.current("snapshot", "lightmake") == (None, None, "consent_missing")
+    del storage.files["consent.key"]
+    assert ConsentStore(storage, storage_key(storage, bytes_of(2))).blank()
+    world = World()
+    world.grant("snapshot")  # the control: what was written with a lost key is neither blank nor left
+    lost = ConsentStore(world.storage, storage_key(world.storage, bytes_of(3)))
+    assert not lost.blank() and lost.trouble() == [] and lost.records() == []
+    assert all([world.storage.size(name) and not any(world.storage.files[name]) for name in FILES])  # a block each
+    assert lost.current("snapshot", "lightmake")[2] == "consent_unreadable"
+
+
+@pytest.mark.attack(5)
+def test_fail__a_power_cut_at_the_first_start_leaves_a_fresh_device():
+    for at in range(0, 4 * 1024 + 32, 96):
+        storage = MemoryStorage()
+        storage.cut_after = at
+        try:
+            storage_key(storage, bytes_of(1))
+            raise AssertionError(at)
+        except PowerCut:
+            again = MemoryStorage(storage.files)
+        assert ConsentStore(again, storage_key(again, bytes_of(2))).blank(), at
+
+
+def bytes_of(number):
+    return lambda count: bytes([number]) * count

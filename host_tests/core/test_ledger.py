@@ -7,7 +7,7 @@ import pytest
 from firmware_agent.egress.ledger import ENTRY, Broken, Ledger, entries
 from firmware_agent.errors import LedgerError, Refused
 from firmware_agent.model import Record
-from host_tests.fakes import PURPOSE, RECIPIENT, MemoryStorage, PowerCut, World
+from host_tests.fakes import NOW, PURPOSE, RECIPIENT, MemoryStorage, PowerCut, World
 
 CANARY = "canary-anns-printer"
 FILE = "ledger.0"
@@ -257,3 +257,22 @@ def test_ok__the_oldest_of_many_open_releases_is_unknown():
     found = rows(world.storage)
     assert [row["event"] for row in found].count("unknown") == 2
     assert [row["ident"] for row in found if row["event"] == "unknown"] == [row["ident"] for row in found[:2]]
+
+
+def _reading(wall):
+    return lambda: wall[0]
+
+
+def test_ok__a_clock_that_leapt_for_a_moment_destroys_no_history():
+    for settled in (True, False):
+        storage, wall = MemoryStorage(), [NOW]
+        lasting = (lambda: NOW) if settled else None
+        ledger = Ledger(storage, _reading(wall), size=2048, retention=30 * 86400, settled=lasting)
+        for _ in range(20):
+            ledger.purged(PURPOSE, RECIPIENT, 1)
+        ledger.refused(Refused("consent_missing", PURPOSE, RECIPIENT))
+        first = next(entries(storage))[0]["number"]
+        wall[0] += 60 * 86400
+        ledger.refused(Refused("consent_missing", PURPOSE, RECIPIENT))
+        after = next(entries(storage))[0]["number"]
+        assert (after == first) == settled  # without: the control, the leap counts at once

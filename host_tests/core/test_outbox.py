@@ -3,7 +3,7 @@
 import pytest
 
 from firmware_agent.egress.ledger import entries
-from host_tests.fakes import NOW, PURPOSE, Dice, MemoryStorage, PowerCut, World
+from host_tests.fakes import NOW, PURPOSE, RECIPIENT, Dice, MemoryStorage, PowerCut, World
 
 FILE = "vault.improvement_program.lightmake.outbox"
 PICTURE = bytes.fromhex(  # eight by eight grey pixels
@@ -328,3 +328,42 @@ def test_ok__print_history_that_is_switched_off_is_purged():
     assert any(world.storage.files[name])
     world.withdraw("print_history")
     assert world.uplink.purge("print_history") == 3 and not any(world.storage.files[name])
+
+
+@pytest.mark.attack(5)
+def test_ok__what_a_damaged_key_sealed_is_counted_as_lost():
+    world = offline()
+    data = world.storage.files[KEY_FILE]
+    world.storage.files[KEY_FILE] = data[:10] + bytes([data[10] ^ 1]) + data[11:]
+    again = world.restarted()
+    assert again.uplink.waiting() == 0 and counts(again)["lost"] == 6
+    again.offer(1)
+    again.wait(5)
+    assert again.restarted().uplink.waiting() == 1
+
+
+@pytest.mark.clause("L12")
+def test_ok__no_copy_is_kept_of_what_was_withdrawn_at_that_moment():
+    world = World(answers=False)
+    world.grant()
+    world.offer(1)
+    world.pump()
+    world.withdraw()
+    world.uplink.outboxes[PURPOSE].vault.shred()  # as the command does, in another process
+    world.wire.answer()
+    assert not any(world.storage.files.get("vault.improvement_program.lightmake.sent", b""))
+    assert not any(world.storage.files.get(KEY_FILE, b""))
+
+
+def test_ok__what_another_process_destroyed_is_not_sealed_under_its_key_again():
+    world = offline()
+    key = world.uplink.outboxes[PURPOSE].vault.key()
+    world.withdraw()
+    world.uplink.outboxes[PURPOSE].vault._slot.shred()
+    world.grant()
+    assert world.uplink.held_under(PURPOSE) != world.gate.decide(PURPOSE, RECIPIENT).consent
+    world.uplink.purge(PURPOSE)
+    world.offer(1)
+    world.wait(5)
+    assert world.uplink.outboxes[PURPOSE].vault.key() != key
+    assert world.restarted().uplink.waiting() == 1

@@ -43,7 +43,7 @@ def test_ok__verified_then_recorded_then_written():
 
     wires = {RECIPIENT: Order(calls, "wire", world.wire)}
     Door(Order(calls, "gate", world.gate), Order(calls, "ledger", world.ledger), wires).send(release)
-    assert calls == ["gate.verify", "ledger.open", "wire.write"]
+    assert calls == ["gate.verify", "ledger.open", "gate.verify", "wire.write"]
 
 
 @pytest.mark.attack(13)
@@ -205,3 +205,21 @@ def test_fail__refusals_carry_no_values():
     with pytest.raises(Refused) as caught:
         world.gate.collect(Record({"state": CANARY}), PURPOSE, RECIPIENT)
     assert CANARY not in str(caught.value) and "nobody has decided" in str(caught.value)
+
+
+@pytest.mark.clause("L12")
+@pytest.mark.attack(21)
+def test_fail__withdrawn_while_the_ledger_waited_for_another_process():
+    world = World()
+    world.grant()
+    world.wire.connected = True
+    release, opened = world.one(), world.ledger.open
+
+    def slow(one):
+        opened(one)
+        world.withdraw()  # the owner's command had the storage's lock meanwhile
+
+    world.ledger.open = slow
+    with pytest.raises(Refused):
+        world.door.send(release)
+    assert world.wire.arrived == []

@@ -324,12 +324,11 @@ class _Run:
 
     async def _withdraw(self) -> None:
         """The decision is stored, and the agent finds out in its own way."""
-        self._before = self._proxy.mark()
         if self._case.by == "here":
             self._agent.withdraw(self._purpose, RECIPIENT, self._put)
             return
+        marks = [self._proxy.mark()]
         self._owner.ask(self._rig.file, self._purpose)
-        marks = [self._before]
         while (decided := self._owner.answer()) is None:
             await asyncio.sleep(0)  # at most one message leaves between two marks
             marks.append(self._proxy.mark())
@@ -338,6 +337,7 @@ class _Run:
 
     def _put(self) -> None:
         self._rig.withdraw(self._purpose)
+        self._before = self._proxy.mark()  # the agent sends nothing while it is here
         self._decided = time.monotonic()
 
     async def _go_on(self) -> None:
