@@ -30,7 +30,7 @@ UNIT = 64  # bytes: small enough for one event, large enough to look for frames 
 _MAGIC = b"FAR1"
 _HEAD = 36
 _BOUND = 24  # bytes of the head that the seal covers
-_CHUNK = 4096  # bytes read at once
+_CHUNK = 1024  # bytes read at once: a board has little memory in one piece
 _STEP = 65536  # bytes by which the file grows, up to the ring's size: nobody waits for megabytes of zeros
 
 
