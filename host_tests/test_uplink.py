@@ -201,7 +201,7 @@ def test_ok__what_the_kernel_still_holds_is_cut_even_if_another_purpose_stays(tm
     async def story():
         agent = rig.agent()
         waiting = asyncio.get_running_loop().run_in_executor(None, deaf.accept)
-        await until(agent, lambda: agent.uplinks["lightmake"].wire.ready)
+        await until(agent, lambda: agent.uplinks["lightmake"].wire._connected)
         await waiting
         for _ in range(30):
             rig.device.passed += 10
@@ -210,12 +210,12 @@ def test_ok__what_the_kernel_still_holds_is_cut_even_if_another_purpose_stays(tm
             await asyncio.sleep(0.01)
         rig.withdraw("snapshot")
         agent.tick()
-        connected = agent.uplinks["lightmake"].wire.ready
+        connected = agent.uplinks["lightmake"].wire._connected
         await agent.close()
         return connected
 
     assert asyncio.run(story()) is False
-    assert deaf.rest().count(b"\xff\xd8\xff") <= 2  # thirty pictures were on their way
+    assert deaf.rest().count(b"\xff\xd8\xff") <= 2  # thirty pictures wanted to be on their way
 
 
 def test_fail__a_broker_that_sends_what_nobody_asked_for_is_left_at_once(tmp_path):

@@ -5,10 +5,13 @@ The client id is random for each connection, the session is clean, there is no w
 
 import asyncio
 import contextlib
+import fcntl
 import secrets
 import socket
 import ssl
 import struct
+import sys
+import termios
 from collections import deque
 from collections.abc import Callable
 from typing import Any, Protocol
@@ -161,6 +164,10 @@ class Link:
     def publish(self, topic: str, payload: bytes, qos: int) -> bool:
         """Hand one message over, never retained; False if the connection is gone."""
         return self._client.publish(topic, payload, qos=qos, retain=False).rc == mqtt.MQTT_ERR_SUCCESS
+
+    def unsent(self) -> int:
+        """Bytes in this machine's kernel that the other end has not confirmed (Linux, SIOCOUTQ)."""
+        return int.from_bytes(fcntl.ioctl(self._sock, termios.TIOCOUTQ, bytes(4)), sys.byteorder)
 
     def cut(self) -> None:
         """TCP reset; nothing of this client is used again."""

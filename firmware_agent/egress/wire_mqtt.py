@@ -20,6 +20,7 @@ from firmware_agent.model import Release
 
 log = logging.getLogger(__name__)
 
+_LOOK = 0.01  # s between two looks whether a picture has left the kernel
 _LONGEST_PAUSE = 60.0  # s between two tries
 
 
@@ -96,7 +97,15 @@ class MqttWire:
         self.on_ready()
 
     def landed(self) -> None:
-        """paho says that the release under way is acknowledged (QoS 1) or handed to the kernel (QoS 0)."""
+        """paho says that the release under way is acknowledged (QoS 1) or handed to the kernel (QoS 0).
+
+        A picture stays under way until the other end has its last byte: behind a stalled link thousands would gather
+        in the kernel, and flow on for as long as nobody cuts.
+        """
+        link, flying = self._link, self._flying
+        if link is not None and flying is not None and flying.media and link.unsent():
+            asyncio.get_running_loop().call_later(_LOOK, self._landed_later, link, flying)
+            return
         release, self._flying = self._flying, None
         self._settled()
         if release is not None:
@@ -106,6 +115,10 @@ class MqttWire:
     def heard(self, topic: str, payload: bytes) -> None:
         """paho says that something was published on one of the subscriptions."""
         self.on_heard(topic, payload)
+
+    def _landed_later(self, link: Link, release: Release) -> None:
+        if self._link is link and self._flying is release:
+            self.landed()
 
     def _overdue(self, release: Release) -> None:
         """The broker took a release and never confirmed it."""

@@ -26,7 +26,8 @@ STANDARD = {
     "argparse", "asyncio", "binascii", "collections", "contextlib", "csv", "dataclasses", "datetime", "errno", "fcntl",
     "hashlib", "hmac", "io", "ipaddress", "itertools", "json", "logging", "math", "os",
     "pathlib", "random", "re", "secrets", "shutil", "signal", "socket", "ssl",
-    "stat", "struct", "sys", "textwrap", "time", "tomllib", "traceback", "typing", "urllib", "zipfile", "zlib",
+    "stat", "struct", "sys", "termios", "textwrap", "time", "tomllib", "traceback", "typing", "urllib",
+    "zipfile", "zlib",
 }
 # fmt: on
 LIBRARIES = {"paho", "h11", "cryptography", PACKAGE}
