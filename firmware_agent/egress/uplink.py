@@ -165,7 +165,8 @@ class Uplink:
                 self._save(outbox)
             except AgentError as error:
                 fault = fault or error
-            outbox.dropped += self._never_left(outbox.end())
+            gone = outbox.end()
+            outbox.dropped += self._never_left(gone)
             outbox.dropped += self._gate.forget(outbox.purpose, self.recipient)  # could not be sealed: consent has gone
             try:
                 self._tell(outbox)

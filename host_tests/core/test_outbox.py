@@ -367,3 +367,13 @@ def test_ok__what_another_process_destroyed_is_not_sealed_under_its_key_again():
     world.wait(5)
     assert world.uplink.outboxes[PURPOSE].vault.key() != key
     assert world.restarted().uplink.waiting() == 1
+
+
+def test_ok__pictures_that_wait_at_the_end_are_counted():
+    world = World(online=False)
+    world.grant("snapshot")
+    for _ in range(3):
+        world.offer(1, "snapshot", {"picture": PICTURE})
+    world.pump()
+    world.uplink.close()
+    assert counts(world)["dropped"] == 3
