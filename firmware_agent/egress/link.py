@@ -166,7 +166,9 @@ class Link:
         return self._client.publish(topic, payload, qos=qos, retain=False).rc == mqtt.MQTT_ERR_SUCCESS
 
     def unsent(self) -> int:
-        """Bytes in this machine's kernel that the other end has not confirmed (Linux, SIOCOUTQ)."""
+        """Bytes in this machine's kernel that the other end has not confirmed (Linux, SIOCOUTQ); 0 once closed."""
+        if self._sock.fileno() < 0:  # paho closes by itself; `lost` is on its way
+            return 0
         return int.from_bytes(fcntl.ioctl(self._sock, termios.TIOCOUTQ, bytes(4)), sys.byteorder)
 
     def cut(self) -> None:
