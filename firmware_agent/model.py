@@ -156,3 +156,19 @@ class Release:
         self.consent = consent
         self.generation = generation
         self.seal = seal
+
+
+class Session:
+    """A person on the owner's page, sealed by the gate for sessions.
+
+    ident: 16 random bytes, known to that browser and to us. role: owner, guardian, viewer or service. key: names the
+    paired key (8 bytes), or b"". name: what the person calls the phone. until: ticks, seconds. seal: HMAC-SHA256.
+    """
+
+    def __init__(self, ident: bytes, role: str, key: bytes, name: str, until: float, seal: bytes) -> None:
+        self.ident = ident
+        self.role = role
+        self.key = key
+        self.name = name
+        self.until = until
+        self.seal = seal
