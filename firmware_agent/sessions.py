@@ -1,4 +1,4 @@
-"""The gate of the owner's page: only a Session that was sealed here, is not over and whose key is still paired sees one.
+"""The gate of the owner's page: a Session that was sealed here, is not over and whose key is still paired sees it.
 
 Sessions live in memory only: a restart ends them, and a paired phone opens a new one by signing.
 """
