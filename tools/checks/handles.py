@@ -45,6 +45,8 @@ WRITERS = (
     f"{PACKAGE}/consent/texts.py",
     f"{PACKAGE}/consent/people.py",
     f"{PACKAGE}/consent/pairing.py",
+    f"{PACKAGE}/consent/installed.py",
+    f"{PACKAGE}/owner/details.py",
     f"{PACKAGE}/clock.py",
     f"{PACKAGE}/egress/vault.py",
     f"{PACKAGE}/egress/heads.py",
