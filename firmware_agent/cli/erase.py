@@ -11,6 +11,7 @@ from firmware_agent.cli import narrow, words
 from firmware_agent.cli.build import Parts, typed
 from firmware_agent.cli.export import fresh
 from firmware_agent.cli.stores import instant, register
+from firmware_agent.consent import installed
 from firmware_agent.consent.store import KEY, SLOTS
 from firmware_agent.egress.ledger import START, Broken, entries
 from firmware_agent.errors import AgentError, LedgerError, StorageError
@@ -88,7 +89,7 @@ def _fresh(made: Parts) -> bool:
     """Whether there is nothing but the key and the empty slots that the start of every command makes."""
     files = made.device.storage.names()
     held = [file for store in register(made) if not store.stays for file in files if store.holds(file)]
-    return set(held) <= {KEY, *SLOTS} and made.consents.blank()
+    return set(held) <= {KEY, *SLOTS, *installed.SLOTS} and made.consents.blank()
 
 
 def _ledger(made: Parts) -> Row:

@@ -4,10 +4,12 @@ A role comes from a paired key, a socket's peer or the device's own prompt. It l
 widens by itself. Nobody else may write a consent: tools/checks/handles.py lists who calls `ConsentStore.put`.
 """
 
+import contextlib
+
 from firmware_agent.catalogue import Catalogue
 from firmware_agent.consent.store import ConsentStore
 from firmware_agent.consent.texts import Texts
-from firmware_agent.errors import Refused
+from firmware_agent.errors import Refused, StorageError
 from firmware_agent.model import AGE, GIVEN, REFUSED, ConsentRecord
 from firmware_agent.sessions import Actor
 
@@ -143,7 +145,10 @@ class Authority:
             raise Refused("no_presence", purpose, recipient)
         check("withdraw", actor)
         policy = self._catalogue.policy(purpose, recipient)
-        return self._consents.put(purpose, recipient, state, policy, actor.role, actor.method, now)
+        record = self._consents.put(purpose, recipient, state, policy, actor.role, actor.method, now)
+        with contextlib.suppress(StorageError):  # a full disk costs the receipt its text, and stops no withdrawal
+            self._texts.keep("".join(self._catalogue.text(purpose, recipient)))
+        return record
 
     def attest(self, of_age: bool, actor: Actor, now: int | None) -> ConsentRecord:
         """Store whether everybody is old enough. While one is not, a guardian has to say that all are, if there are

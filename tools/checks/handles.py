@@ -24,7 +24,7 @@ HANDLES = {
 # fmt: off
 STANDARD = {
     "argparse", "asyncio", "binascii", "collections", "contextlib", "csv", "dataclasses", "datetime", "errno", "fcntl",
-    "hashlib", "hmac", "io", "ipaddress", "itertools", "json", "logging", "math", "os",
+    "functools",    "hashlib", "hmac", "io", "ipaddress", "itertools", "json", "logging", "math", "os",
     "pathlib", "random", "re", "secrets", "shutil", "signal", "socket", "ssl",
     "stat", "struct", "sys", "termios", "textwrap", "time", "tomllib", "traceback", "typing", "urllib",
     "zipfile", "zlib",
