@@ -27,13 +27,15 @@ _GOODBYE = 1.0  # s for a client to read the last answer, and to close
 
 class Line:
     """address: where it comes from; local: where it came in, address and port. session: whom its last request came
-    from. busy: a request is under way; its answer may be the last that its session gets. live: it is a live view. holds: bytes of the answer that is being sent.
+    from. busy: a request is under way; its answer may be the last that its session gets. live: it is a live view.
+    holds: bytes of the answer that is being sent.
     """
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, settings: Settings) -> None:
         self._reader = reader
         self._writer = writer
         self._raw = writer.transport  # what TLS will run over
+        self._raw.set_write_buffer_limits(1, 0)  # so that `drain` waits until the kernel has all of it
         self._socket = writer.get_extra_info("socket")
         self._settings = settings
         self._http = h11.Connection(h11.SERVER, max_incomplete_event_size=_HEAD)
@@ -52,6 +54,7 @@ class Line:
     async def encrypt(self, tls: ssl.SSLContext) -> None:
         """Become a TLS connection; it was counted before, so clients that never greet are bounded, too."""
         await self._writer.start_tls(tls, ssl_handshake_timeout=self._settings.asking)
+        self._writer.transport.set_write_buffer_limits(1, 0)
 
     async def head(self) -> h11.Request | None:
         """The next request; None if the other end is done. Problem if it is malformed, TimeoutError."""
@@ -99,7 +102,6 @@ class Line:
     async def write(self, data: bytes) -> None:
         """Give it to the client; TimeoutError if it is not taken."""
         async with asyncio.timeout(self._settings.taking):
-            self._writer.transport.set_write_buffer_limits(high=0)  # `drain` waits until the kernel has all of it
             self._writer.write(data)
             await self._writer.drain()
 
