@@ -13,7 +13,7 @@ from checks.openers import openers
 EXITS: dict[str, str | None] = {
     "door": f"{PACKAGE}/egress/wire_mqtt.py",  # a Release leaves to a recipient
     "viewer": None,  # an Admission opens a camera stream
-    "panel": None,  # a Session opens the owner's page
+    "panel": f"{PACKAGE}/owner/panel/server.py",  # a Session opens the owner's page
 }
 _EXIT = ("network", "lookup")
 # What else touches the machine, and what each file may do there: see openers.py for the kinds.
@@ -22,6 +22,8 @@ READERS: dict[str, tuple[str, ...]] = {
 }
 SPEAKERS: dict[str, tuple[str, ...]] = {
     f"{PACKAGE}/egress/link.py": ("network",),  # paho, on a socket that the door's file gives it
+    f"{PACKAGE}/owner/panel/lines.py": ("network",),  # TLS, on a connection that the panel's file accepted
+    f"{PACKAGE}/owner/panel/routes.py": ("network",),  # microdot, as a table of routes: it listens nowhere
 }
 PROCESSES: dict[str, tuple[str, ...]] = {
     f"{PACKAGE}/camera/supervisor.py": ("process", "pair"),  # starts the camera process, joined by a pair of sockets

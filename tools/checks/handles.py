@@ -16,6 +16,11 @@ HANDLES = {
         "probe": (f"{PACKAGE}/cli/doctor.py",),  # connects, sends nothing
     },
     f"{PACKAGE}.egress.link": {"Link": (f"{PACKAGE}/egress/wire_mqtt.py",)},
+    f"{PACKAGE}.owner.panel.server": {"Panel": (f"{PACKAGE}/cli/build.py",)},  # hands it desk, doorbell and gate
+    f"{PACKAGE}.owner.panel.free": {  # what the panel lets out without a session
+        "Open": (f"{PACKAGE}/owner/panel/server.py", f"{PACKAGE}/owner/panel/doorstep.py"),
+        "Farewell": (f"{PACKAGE}/owner/panel/server.py", f"{PACKAGE}/owner/panel/room.py"),
+    },
     f"{PACKAGE}.telemetry.http": {
         "get_json": (f"{PACKAGE}/telemetry/sources/octoprint.py",),
         "StatusError": (f"{PACKAGE}/telemetry/sources/octoprint.py",),
@@ -30,7 +35,7 @@ STANDARD = {
     "zipfile", "zlib",
 }
 # fmt: on
-LIBRARIES = {"paho", "h11", "cryptography", PACKAGE}
+LIBRARIES = {"paho", "h11", "cryptography", "microdot", PACKAGE}
 PUBLISHERS = (f"{PACKAGE}/egress/wire_mqtt.py", f"{PACKAGE}/egress/link.py")
 # A request is the one release that needs no consent: only what brings the owner's requests to a recipient asks for one.
 REQUESTERS = (f"{PACKAGE}/egress/rights.py",)
@@ -54,6 +59,9 @@ WRITERS = (
     f"{PACKAGE}/device/",
     f"{PACKAGE}/owner/presence.py",  # the terminal
     f"{PACKAGE}/telemetry/http.py",  # the request for a page of the printer's own server
+    f"{PACKAGE}/owner/panel/server.py",  # the panel's exit
+    f"{PACKAGE}/owner/panel/lines.py",  # its connection
+    f"{PACKAGE}/owner/panel/certificate.py",  # storage
 )
 
 
