@@ -15,6 +15,7 @@ from typing import Any
 
 from firmware_agent.errors import FormatError
 from firmware_agent.model import GIVEN, ConsentRecord
+from firmware_agent.owner.receipts.wording import span, strange
 
 Node = dict[str, Any]  # of JSON-LD
 Row = dict[str, Any]  # of a compiled profile
@@ -179,14 +180,14 @@ def _process(record: ConsentRecord, facts: Facts) -> Node:
         "dpv:hasJurisdiction": f"loc:{facts.region}" if facts.region else _unsaid("the owner has chosen no region"),
         "dpv:hasConsentControl": {
             "@type": "dpv:WithdrawConsent",
-            "dpv:isExercisedAt": "the device's own page, at once and without a network; or on the device: firmware-agent "
-            f"consent withdraw {record.purpose} --recipient {record.recipient}",
+            "dpv:isExercisedAt": "the device's own page, at once and without a network; or on the device: "
+            f"firmware-agent consent withdraw {record.purpose} --recipient {record.recipient}",
         },
         "dpv:hasRight": {
             "@type": "dpv:DataSubjectRight",
             "dct:description": "access, a copy to take along, correction, objection, deletion",
-            "dpv:isExercisedAt": f"the device's own page; or on the device: firmware-agent export, rights delete "
-            f"{record.purpose}, erase",
+            "dpv:isExercisedAt": "the device's own page; or on the device: "
+            f"firmware-agent export, rights delete {record.purpose}, erase",
         },
     }
 
@@ -221,30 +222,14 @@ def _unsaid(why: str) -> Node:
     return {"@type": "dpv:NotAvailable", "dct:description": why}
 
 
-def span(seconds: int) -> str:
-    """A period as ISO 8601 writes it: whole days if they are, else seconds."""
-    days, rest = divmod(seconds, 86400)
-    return f"P{days}D" if days and not rest else f"PT{seconds}S"
-
-
 def _fit(record: ConsentRecord, facts: Facts) -> None:
     """FormatError unless the text is what the record binds, and the rows are what the text says."""
     if hashlib.sha256(facts.text.encode()).digest() != record.policy:
         raise FormatError("receipt: the policy text is not the one that the consent record binds")
-    said = [
-        ("purpose", record.purpose),
-        *[(f"purpose.{part}", facts.purpose[part]) for part in ("title", "notice", "every", "retention")],
-        ("recipient", record.recipient),
-        ("recipient.name", facts.recipient["name"]),
-    ]
-    for name, row in facts.fields:
-        for part in ("category", "transform", "sensitivity", "retention", "clause"):
-            said.append((f"field.{name}.{part}", row[part]))
-    lines = set(facts.text.split("\n"))
-    strange = [key for key, value in said if f"{key}: {value}".replace("\\", "\\x5c") not in lines]
-    declared = {line.split(".")[1] for line in lines if line.startswith("field.")}
-    if strange or declared != {name for name, _ in facts.fields}:
-        raise FormatError("receipt: the rows of the policy are not those of its text: " + ", ".join(strange[:3]))
+    names, rows = (record.purpose, record.recipient), dict(facts.fields)
+    wrong = strange(facts.text, names, facts.purpose, facts.recipient["name"], rows)
+    if wrong:
+        raise FormatError("receipt: the rows of the policy are not those of its text: " + ", ".join(wrong[:3]))
     if not re.fullmatch("[0-9a-f]{32}", facts.alias) or not re.fullmatch("([A-Z]{2})?", facts.region):
         raise FormatError("receipt: alias must be 32 digits of hex, region two capital letters or nothing")
     if not re.fullmatch("[0-9a-f]{64}", facts.head) or not re.fullmatch("([0-9a-f]{64})?", facts.previous):

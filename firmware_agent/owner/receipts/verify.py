@@ -16,6 +16,7 @@ from typing import Any
 from firmware_agent.errors import AgentError
 from firmware_agent.model import ConsentRecord, consent_record
 from firmware_agent.owner.receipts.receipt import CONTEXT, NO_CLOCK, event, notice, party, seal
+from firmware_agent.owner.receipts.wording import seconds, strange
 
 LARGEST = 1 << 20  # bytes of a receipt or a policy text
 
@@ -64,8 +65,11 @@ MANDATORY: tuple[tuple[str, tuple[str | int, ...]], ...] = (
 )
 
 
-def check(receipt: Any) -> list[str]:
-    """What is wrong with a receipt, one line each; nothing if it holds together. Never raises, whatever it is given."""
+def check(receipt: Any, text: bytes | None = None) -> list[str]:
+    """What is wrong with a receipt, one line each; nothing if it holds together. Never raises, whatever it is given.
+
+    text: the policy text that was kept, if it was: then all that the receipt says of the policy must stand in it.
+    """
     missing = [
         f"{'/'.join(map(str, path))}: missing or empty ({name})"
         for name, path in MANDATORY
@@ -80,6 +84,8 @@ def check(receipt: Any) -> list[str]:
         wrong += _contradictions(receipt, _rebuilt(receipt))
         if receipt["dpv:hasIdentifier"] != seal(receipt):
             wrong.append("dpv:hasIdentifier: the receipt was changed since it was made")
+        if text is not None:
+            wrong += _worded(receipt["dct:hasPart"], text)
     except (AgentError, AttributeError, KeyError, LookupError, OverflowError, RecursionError, TypeError, ValueError):
         wrong.append("dct:hasPart: a part has another shape than this agent writes")
     return wrong
@@ -144,6 +150,30 @@ def _contradictions(receipt: dict[str, Any], made: ConsentRecord) -> list[str]:
     return [f"{name}: does not follow from the rest" for name, (is_, should) in due.items() if is_ != should]
 
 
+def _worded(record: dict[str, Any], text: bytes) -> list[str]:
+    """Where the record says something else of the policy than its text."""
+    if hashlib.sha256(text).hexdigest() != record["dpv:hasNotice"]["dct:identifier"]:
+        return ["policy text: not the one that was shown"]
+    process, who = record["dpv:hasProcess"], record["dpv:hasEntity"][0]
+    shown = process["dpv:hasPurpose"]
+    purpose = {
+        "title": shown["dct:title"],
+        "notice": shown["dct:description"],
+        "every": seconds(process["agent:every"]),
+        "retention": seconds(process["dpv:hasStorageCondition"][0]["dpv:hasDuration"]),
+    }
+    fields = {
+        one["dct:identifier"]: {
+            **{part: one[f"agent:{part}"] for part in ("category", "transform", "sensitivity", "clause")},
+            "retention": seconds(one["dpv:hasDuration"]),
+        }
+        for one in process["dpv:hasPersonalData"]
+    }
+    names = shown["dct:identifier"], who["dpv:hasIdentifier"]
+    wrong = strange(text.decode(), names, purpose, who["dpv:hasName"], fields)
+    return [f"{key}: the policy text that was shown says something else" for key in wrong]
+
+
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m firmware_agent.owner.receipts.verify", description="Does a consent receipt hold together?"
@@ -157,10 +187,7 @@ def main(arguments: list[str] | None = None) -> int:
     except (OSError, ValueError, RecursionError) as error:
         print(f"not readable: {options.receipt} or its policy ({type(error).__name__})", file=sys.stderr)
         return 2
-    wrong = check(receipt)
-    shown = _at(receipt, (*_NOTICE, "dct:identifier"))
-    if text is not None and hashlib.sha256(text).hexdigest() != shown:
-        wrong.append(f"{options.policy}: not the policy text that was shown")
+    wrong = check(receipt, text)
     for line in wrong:
         print(f"wrong: {line}")
     if wrong:
