@@ -322,7 +322,7 @@ FORGED = (
     (("dpv:hasNotice", "dct:identifier"), "00" * 32),
     (("dpv:hasNotice", "agent:servedAt"), "/api/policy/" + "00" * 32),
     (("dpv:hasProcess", "dpv:hasPurpose", "dct:identifier"), "snapshot"),
-    (("dpv:hasProcess", "dpv:hasPurpose", "@id"), "agent:purpose:snapshot"),
+    (("dpv:hasProcess", "dpv:hasPurpose", "skos:broader"), "agent:purpose:snapshot"),
     (("dpv:hasProcess", "dpv:hasRecipient"), ["agent:recipient:lightmake", "agent:recipient:partner"]),
     (("dpv:hasProcess", "dpv:hasDataController"), "agent:recipient:partner"),
     (("dpv:hasEntity", 0, "dpv:hasIdentifier"), "partner"),

@@ -160,8 +160,8 @@ def _process(record: ConsentRecord, facts: Facts) -> Node:
     return {
         "@type": "dpv:Process",
         "dpv:hasPurpose": {
-            "@id": f"{OWN}purpose:{record.purpose}",
-            "@type": "dpv:Purpose",
+            "@type": "dpv:Purpose",  # no @id: another policy may say something else of it, in the same graph
+            "skos:broader": f"{OWN}purpose:{record.purpose}",
             "dct:identifier": record.purpose,
             "dct:title": row["title"],
             "dct:description": row["notice"],
@@ -194,7 +194,6 @@ def _process(record: ConsentRecord, facts: Facts) -> Node:
 
 def _field(name: str, row: Row) -> Node:
     return {
-        "@id": f"{OWN}field:{name}",
         "@type": "dpv:SensitivePersonalData" if row["sensitivity"] == "sensitive" else "dpv:PersonalData",
         "skos:broader": f"{OWN}category:{row['category']}",
         "dct:identifier": name,

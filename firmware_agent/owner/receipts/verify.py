@@ -145,7 +145,7 @@ def _contradictions(receipt: dict[str, Any], made: ConsentRecord) -> list[str]:
         "controller": (process["dpv:hasDataController"], who),
         "recipient": (process["dpv:hasRecipient"], [who]),
         "party": ([one["@id"] for one in record["dpv:hasEntity"]], [who]),
-        "name of the purpose": (process["dpv:hasPurpose"]["@id"], f"agent:purpose:{made.purpose}"),
+        "kind of purpose": (process["dpv:hasPurpose"]["skos:broader"], f"agent:purpose:{made.purpose}"),
     }
     return [f"{name}: does not follow from the rest" for name, (is_, should) in due.items() if is_ != should]
 
