@@ -42,6 +42,11 @@ WRITERS = (
     f"{PACKAGE}/egress/door.py",
     f"{PACKAGE}/consent/slots.py",  # storage
     f"{PACKAGE}/consent/store.py",
+    f"{PACKAGE}/consent/texts.py",
+    f"{PACKAGE}/consent/people.py",
+    f"{PACKAGE}/consent/pairing.py",
+    f"{PACKAGE}/consent/installed.py",
+    f"{PACKAGE}/owner/details.py",
     f"{PACKAGE}/clock.py",
     f"{PACKAGE}/egress/vault.py",
     f"{PACKAGE}/egress/heads.py",
