@@ -27,15 +27,9 @@ SEED = 20261122
 DPV = "https://w3id.org/dpv#"
 
 
-def text_of(policy, purpose=PURPOSE, recipient=RECIPIENT):
-    """The policy's text, as far as a receipt repeats it."""
-    row, who = policy.purposes[purpose], policy.recipients[recipient]
-    lines = [f"policy: {policy.profile}", f"purpose: {purpose}"]
-    lines += [f"purpose.{part}: {row[part]}" for part in ("title", "notice", "every", "retention")]
-    lines += [f"recipient: {recipient}", f"recipient.name: {who['name']}"]
-    for name, field in policy.fields_of(purpose):
-        lines += [f"field.{name}.{part}: {value}" for part, value in sorted(field.items()) if part != "parameters"]
-    return "\n".join(lines) + "\n"
+def text_of(of):
+    """The policy's text, as it is shown."""
+    return "".join(catalogue().text(of, RECIPIENT))
 
 
 def facts(of=PURPOSE, **changes):
@@ -46,7 +40,7 @@ def facts(of=PURPOSE, **changes):
         fields=policy.fields_of(of),
         profile=policy.profile,
         version=policy.version,
-        text=text_of(policy, of),
+        text=text_of(of),
         alias=ALIAS,
         now=NOW + 60,
         head=HEAD,
@@ -55,8 +49,9 @@ def facts(of=PURPOSE, **changes):
 
 
 def record(purpose=PURPOSE, state=GIVEN[0], actor="owner", method="page", time=NOW, until=None, sequence=7):
-    policy = hashlib.sha256(text_of(catalogue(), purpose).encode()).digest()
-    return ConsentRecord(purpose, RECIPIENT, state, policy, sequence, actor, method, time, until)
+    return ConsentRecord(
+        purpose, RECIPIENT, state, catalogue().policy(purpose, RECIPIENT), sequence, actor, method, time, until
+    )
 
 
 def made(purpose=PURPOSE, **changes):
