@@ -16,6 +16,12 @@ HANDLES = {
         "probe": (f"{PACKAGE}/cli/doctor.py",),  # connects, sends nothing
     },
     f"{PACKAGE}.egress.link": {"Link": (f"{PACKAGE}/egress/wire_mqtt.py",)},
+    f"{PACKAGE}.owner.socket.server": {"ControlSocket": (f"{PACKAGE}/cli/build.py", f"{PACKAGE}/cli/run.py")},
+    f"{PACKAGE}.owner.socket.connection": {
+        "Connection": (f"{PACKAGE}/owner/socket/server.py",),
+        "turn_away": (f"{PACKAGE}/owner/socket/server.py",),
+        "PATIENCE": (f"{PACKAGE}/owner/socket/server.py",),
+    },
     f"{PACKAGE}.telemetry.http": {
         "get_json": (f"{PACKAGE}/telemetry/sources/octoprint.py",),
         "StatusError": (f"{PACKAGE}/telemetry/sources/octoprint.py",),
@@ -48,6 +54,7 @@ WRITERS = (
     f"{PACKAGE}/egress/intake.py",  # the slot with the counter of remote commands
     f"{PACKAGE}/device/",
     f"{PACKAGE}/owner/presence.py",  # the terminal
+    f"{PACKAGE}/owner/socket/connection.py",  # lines to a peer with a Session
     f"{PACKAGE}/telemetry/http.py",  # the request for a page of the printer's own server
 )
 
