@@ -48,6 +48,9 @@ WRITERS = (
     f"{PACKAGE}/egress/door.py",
     f"{PACKAGE}/consent/slots.py",  # storage
     f"{PACKAGE}/consent/store.py",
+    f"{PACKAGE}/consent/texts.py",
+    f"{PACKAGE}/consent/people.py",
+    f"{PACKAGE}/consent/pairing.py",
     f"{PACKAGE}/clock.py",
     f"{PACKAGE}/egress/vault.py",
     f"{PACKAGE}/egress/heads.py",
