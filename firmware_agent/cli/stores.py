@@ -240,12 +240,12 @@ def register(made: Made, uplinks: Iterable[Uplink] = (), ledger: Ledger | None =
             ),
             Store(
                 "locks",
-                "Empty files by which programs wait for one another",
+                "Empty files by which programs wait for one another, or talk to the agent",
                 "always",
-                lambda file: file in ("lock", "running"),
+                lambda file: file in ("lock", "running", "control.sock"),
                 lambda: [],
                 schema(),
-                stays="empty; other commands wait at them",
+                stays="empty; other programs wait at them",
             ),
         )
     )

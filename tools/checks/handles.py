@@ -16,10 +16,16 @@ HANDLES = {
         "probe": (f"{PACKAGE}/cli/doctor.py",),  # connects, sends nothing
     },
     f"{PACKAGE}.egress.link": {"Link": (f"{PACKAGE}/egress/wire_mqtt.py",)},
-    f"{PACKAGE}.owner.panel.server": {"Panel": (f"{PACKAGE}/cli/build.py",)},  # hands it desk, doorbell and gate
+    f"{PACKAGE}.owner.panel.server": {"Panel": (f"{PACKAGE}/cli/front.py",)},  # hands it desk, doorbell and gate
     f"{PACKAGE}.owner.panel.free": {  # what the panel lets out without a session
         "Open": (f"{PACKAGE}/owner/panel/server.py", f"{PACKAGE}/owner/panel/doorstep.py"),
         "Farewell": (f"{PACKAGE}/owner/panel/server.py", f"{PACKAGE}/owner/panel/room.py"),
+    },
+    f"{PACKAGE}.owner.socket.server": {"ControlSocket": (f"{PACKAGE}/cli/front.py",)},
+    f"{PACKAGE}.owner.socket.connection": {
+        "Connection": (f"{PACKAGE}/owner/socket/server.py",),
+        "turn_away": (f"{PACKAGE}/owner/socket/server.py",),
+        "PATIENCE": (f"{PACKAGE}/owner/socket/server.py",),
     },
     f"{PACKAGE}.telemetry.http": {
         "get_json": (f"{PACKAGE}/telemetry/sources/octoprint.py",),
@@ -58,6 +64,7 @@ WRITERS = (
     f"{PACKAGE}/egress/intake.py",  # the slot with the counter of remote commands
     f"{PACKAGE}/device/",
     f"{PACKAGE}/owner/presence.py",  # the terminal
+    f"{PACKAGE}/owner/socket/connection.py",  # lines to a peer with a Session
     f"{PACKAGE}/telemetry/http.py",  # the request for a page of the printer's own server
     f"{PACKAGE}/owner/panel/server.py",  # the panel's exit
     f"{PACKAGE}/owner/panel/lines.py",  # its connection
