@@ -17,6 +17,7 @@ from firmware_agent.clock import Clock
 from firmware_agent.config import SHIPPED, Config, UplinkConfig
 from firmware_agent.consent import changes
 from firmware_agent.consent import installed as installing
+from firmware_agent.consent.alias import alias
 from firmware_agent.consent.authority import MAKER, Authority
 from firmware_agent.consent.pairing import Pairing
 from firmware_agent.consent.people import People
@@ -84,15 +85,7 @@ class Parts:
 
     def alias(self) -> bytes:
         """16 random bytes that name this device to those who are paired with it, and in receipts; never sent."""
-        slots = SlotPair(self.device.storage, "alias", self.key)
-        sequence, alias = slots.newest(slots.raw())
-        if alias is None:
-            with self.device.storage.lock():
-                sequence, alias = slots.newest(slots.raw())  # another process may have made it meanwhile
-                if alias is None:
-                    alias = self.device.entropy(16)
-                    slots.write(sequence + 1, alias)
-        return alias
+        return alias(self.device.storage, self.key, self.device.entropy)
 
     def ledger(
         self,

@@ -70,6 +70,20 @@ def _noted(troubles: list[str]) -> Iterator[None]:
         troubles.append(str(error))
 
 
+def erase_held(made: Parts) -> Row:
+    """Destroy everything while the storage is claimed by us and no agent runs any more; the receipt."""
+    troubles: list[str] = []
+    ledger: Row = {"entries": 0, "head": START.hex()}
+    with _noted(troubles):
+        ledger = _ledger(made)
+    with contextlib.ExitStack() as held:
+        with _noted(troubles):
+            held.enter_context(made.device.storage.lock())
+        done = destroy(made.device.storage, register(made))
+    done.troubles[:0] = [line for line in troubles if line not in done.troubles]
+    return _receipt(made, done, ledger)
+
+
 def _runs(made: Parts, troubles: list[str]) -> str:
     text = "An agent runs, so nothing is erased yet. "
     text += "Everything is withdrawn: nothing leaves any more. " if not troubles else "; ".join(troubles) + ". "

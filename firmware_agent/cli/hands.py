@@ -4,11 +4,9 @@ import io
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-import segno
-
 from firmware_agent import __version__
 from firmware_agent.agent import Agent
-from firmware_agent.cli import build
+from firmware_agent.cli import build, qr
 from firmware_agent.cli.addresses import addresses
 from firmware_agent.cli.build import Parts
 from firmware_agent.cli.people import may_invite
@@ -90,9 +88,7 @@ class AgentHands:
             raise AgentError("there is no page to pair with; the configuration has no [panel]")
         secret, code = made.pairing.open(Invitation(role, hours, case))
         url = f"{addresses(made.config.panel)[0]}/#pair={secret}"
-        picture = io.BytesIO()
-        segno.make(url, micro=False).save(picture, kind="svg", scale=4, border=4, light="#fff", xmldecl=False)
-        return {"code": code, "secret": secret, "url": url, "qr": picture.getvalue().decode(), "seconds": int(LASTS)}
+        return {"code": code, "secret": secret, "url": url, "qr": qr.svg(url), "seconds": int(LASTS)}
 
     def remove(self, key: bytes, actor: Actor) -> None:
         """Unpair. Without any guardian nothing that a guardian allowed to a minor goes on."""

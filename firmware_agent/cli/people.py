@@ -3,9 +3,7 @@
 import sys
 from argparse import Namespace
 
-import segno
-
-from firmware_agent.cli import words
+from firmware_agent.cli import qr, words
 from firmware_agent.cli.addresses import addresses
 from firmware_agent.cli.at_device import present
 from firmware_agent.cli.build import Parts
@@ -38,7 +36,7 @@ def pair(made: Parts, options: Namespace) -> int:
         return 3
     secret, code = made.pairing.open(Invitation(role, hours, case))
     urls = addresses(made.config.panel)
-    segno.make(f"{urls[0]}/#pair={secret}", micro=False).terminal(sys.stdout, compact=True)
+    qr.terminal(f"{urls[0]}/#pair={secret}", sys.stdout)
     print(words.wrap(f"Scan this with the phone, or open {urls[0]} there and type the code {code[:4]} {code[4:]}"))
     print(
         words.wrap(

@@ -40,7 +40,7 @@ def install(made: Parts, options: Namespace) -> int:
         _signed(made, options.signature, compiled)
     elif present(made, f"The policy of {catalogue.profile} becomes {catalogue.version}.", "To install it") is None:
         return 3
-    made.device.storage.write(installed.FILE, compiled)
+    installed.take(made.device.storage, compiled)
     made.ledger().noted("installed", f"{catalogue.profile} {catalogue.version}")
     print("Installed. It counts when the agent starts anew; what was widened is shut until you are asked again.")
     return 0

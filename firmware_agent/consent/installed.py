@@ -24,6 +24,10 @@ class Slots(Protocol):
     def write(self, sequence: int, body: bytes) -> None: ...
 
 
+class Storage(Protocol):
+    def write(self, name: str, data: bytes) -> None: ...
+
+
 class Installed:
     """agent: this program's version."""
 
@@ -60,6 +64,11 @@ class Installed:
             if before == row:
                 return
         self._slots.write(sequence + 1, cbor.encode(row))
+
+
+def take(storage: Storage, compiled: bytes) -> None:
+    """Keep a newer profile; it counts from the next start on."""
+    storage.write(FILE, compiled)
 
 
 def signed(compiled: bytes) -> bytes:

@@ -57,6 +57,11 @@ class Live:
         rows = [(*key, count, when) for key, (count, when) in self._refused.items()]
         return list(reversed(rows))
 
+    @property
+    def watched(self) -> bool:
+        """Whether anybody looks."""
+        return bool(self._waiting)
+
     def ring(self) -> None:
         """Something changed: everybody who watches looks again."""
         for event in self._waiting:

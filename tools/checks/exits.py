@@ -28,6 +28,7 @@ SPEAKERS: dict[str, tuple[str, ...]] = {
     f"{PACKAGE}/egress/link.py": ("network",),  # paho, on a socket that the door's file gives it
     f"{PACKAGE}/owner/panel/lines.py": ("network",),  # TLS, on a connection that the panel's file accepted
     f"{PACKAGE}/owner/panel/routes.py": ("network",),  # microdot, as a table of routes: it listens nowhere
+    f"{PACKAGE}/cli/qr.py": ("network",),  # segno, which draws: any library counts as an opener
 }
 PROCESSES: dict[str, tuple[str, ...]] = {
     f"{PACKAGE}/camera/supervisor.py": ("process", "pair"),  # starts the camera process, joined by a pair of sockets

@@ -41,7 +41,7 @@ STANDARD = {
     "zipfile", "zlib",
 }
 # fmt: on
-LIBRARIES = {"paho", "h11", "cryptography", "microdot", PACKAGE}
+LIBRARIES = {"paho", "h11", "cryptography", "microdot", "segno", PACKAGE}
 PUBLISHERS = (f"{PACKAGE}/egress/wire_mqtt.py", f"{PACKAGE}/egress/link.py")
 # A request is the one release that needs no consent: only what brings the owner's requests to a recipient asks for one.
 REQUESTERS = (f"{PACKAGE}/egress/rights.py",)
