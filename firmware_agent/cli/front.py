@@ -91,7 +91,7 @@ class Front:
         if config.panel is not None:
             self._panel = await self._page(config.panel)
         if config.socket is not None:
-            users: dict[str | int, str] = {**config.socket.users}
+            users: dict[str | int, str] = dict(config.socket.users.items())
             peers = Peers(users, config.socket.screens)
             self._socket = ControlSocket(config.socket.path, self._desk, self.sessions, peers, self._screens)
             await self._socket.start()

@@ -56,6 +56,7 @@ WRITERS = (
     f"{PACKAGE}/consent/texts.py",
     f"{PACKAGE}/consent/people.py",
     f"{PACKAGE}/consent/pairing.py",
+    f"{PACKAGE}/consent/alias.py",
     f"{PACKAGE}/consent/installed.py",
     f"{PACKAGE}/owner/details.py",
     f"{PACKAGE}/clock.py",
