@@ -129,4 +129,5 @@ async function start() {
   show();
 }
 
+window.addEventListener("hashchange", start); // the code was scanned while this page was open
 start();

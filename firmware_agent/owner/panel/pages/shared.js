@@ -110,11 +110,11 @@ export function languagePicker(select, changed) {
       ),
     );
   show();
-  select.addEventListener("change", async () => {
+  select.onchange = async () => {
     await speak(select.value);
     show();
     changed();
-  });
+  };
 }
 
 // --- Requests. A Fault has the printer's name for what is wrong, or "unreachable". ---
