@@ -14,9 +14,10 @@ from firmware_agent.cli.proof import receipt
 from firmware_agent.cli.stores import instant, register
 from firmware_agent.consent.authority import LATER
 from firmware_agent.consent.pairing import LASTS, Invitation
-from firmware_agent.errors import AgentError, Refused
+from firmware_agent.errors import AgentError
 from firmware_agent.model import WITHDRAWN
 from firmware_agent.owner.export import export
+from firmware_agent.refusals import Refused
 from firmware_agent.sessions import Actor
 
 Json = dict[str, Any]

@@ -11,10 +11,11 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, Protocol
 
-from firmware_agent.errors import FormatError, Refused
+from firmware_agent.errors import FormatError
 from firmware_agent.model import Session
 from firmware_agent.owner.live import Live
 from firmware_agent.owner.view import Json, Pair, Sight, View
+from firmware_agent.refusals import Refused
 from firmware_agent.sessions import Actor, SessionGate
 
 _HEX = re.compile(r"([0-9a-f]{2})*")

@@ -1,9 +1,9 @@
 """All connections, bounded: in all, from each address, and in live views of each session."""
 
-from firmware_agent.errors import Refused
 from firmware_agent.owner.panel.lines import Line
 from firmware_agent.owner.panel.needs import Gate
 from firmware_agent.owner.panel.settings import Settings
+from firmware_agent.refusals import Refused
 
 
 class Crowd:

@@ -9,12 +9,13 @@ from typing import Any
 
 from microdot import Microdot, Request
 
-from firmware_agent.errors import AgentError, FormatError, Refused
+from firmware_agent.errors import AgentError, FormatError
 from firmware_agent.owner.panel.answers import Answer, Page, packed
 from firmware_agent.owner.panel.asked import Asked
 from firmware_agent.owner.panel.doorstep import FIRST, Doorstep, told, told_no
 from firmware_agent.owner.panel.problems import Problem
 from firmware_agent.owner.panel.room import Room
+from firmware_agent.refusals import Refused
 
 log = logging.getLogger(__name__)
 

@@ -5,7 +5,7 @@ import contextlib
 import logging
 from collections.abc import Callable, Coroutine
 
-from firmware_agent.errors import AgentError, Refused, Unsealed
+from firmware_agent.errors import AgentError
 from firmware_agent.owner.panel import strict
 from firmware_agent.owner.panel.answers import Answer, Page
 from firmware_agent.owner.panel.asked import asked
@@ -21,6 +21,7 @@ from firmware_agent.owner.panel.problems import Problem
 from firmware_agent.owner.panel.room import Room
 from firmware_agent.owner.panel.routes import Routes
 from firmware_agent.owner.panel.settings import Settings
+from firmware_agent.refusals import Refused, Unsealed
 
 log = logging.getLogger(__name__)
 

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Coroutine
 from typing import Any
 
-from firmware_agent.errors import AgentError, Refused
+from firmware_agent.errors import AgentError
 from firmware_agent.owner.socket.commands import ENDING, obey, without_arguments
 from firmware_agent.owner.socket.lines import PROBLEMS, Problem, Request, answer, encode, parse, refusal
 from firmware_agent.owner.socket.needs import Desk, Gate, Said
@@ -14,6 +14,7 @@ from firmware_agent.owner.socket.pace import Pace
 from firmware_agent.owner.socket.peers import Peer
 from firmware_agent.owner.socket.pushes import Pushes
 from firmware_agent.owner.socket.screens import Screens
+from firmware_agent.refusals import Refused
 
 log = logging.getLogger(__name__)
 
