@@ -122,6 +122,7 @@ class House:
 
     def __init__(self, directory: Path, ticks=None, **settings):
         self.world = World()
+        self._lines = []
         self.pages = directory / "pages"
         self.pages.mkdir(exist_ok=True)
         for name, text in FILES.items():
@@ -137,6 +138,9 @@ class House:
 
     async def __aexit__(self, *_):
         await self.panel.stop()
+        for line in self._lines:
+            line.close()
+        await asyncio.sleep(0)
 
     @property
     def host(self):
@@ -156,7 +160,9 @@ class House:
         if self.settings.tls is not None if encrypted is None else encrypted:
             tls = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
             tls.check_hostname, tls.verify_mode = False, ssl.CERT_NONE
-        return Line(*await asyncio.open_connection("127.0.0.1", self.panel.port, ssl=tls, local_addr=(source, 0)))
+        line = Line(*await asyncio.open_connection("127.0.0.1", self.panel.port, ssl=tls, local_addr=(source, 0)))
+        self._lines = [*self._lines[-99:], line]
+        return line
 
     async def raw(self, data, source="127.0.0.1", head=False):
         """The first answer to these bytes on a connection of their own; None if there is none."""
