@@ -13,7 +13,7 @@ LAYERS = (
     ("gate", "sessions"),
     ("decide", "transforms", "clock"),
     ("catalogue",),
-    ("model", "jpeg"),
+    ("model", "jpeg", "notice"),
     ("cbor", "config"),
     ("errors", "addresses"),
 )
