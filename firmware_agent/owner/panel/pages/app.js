@@ -37,7 +37,7 @@ function status() {
 
 function alerts() {
   const { warnings, encrypted, you, age } = state.home;
-  const rows = warnings.slice();
+  const rows = warnings.filter((row) => row.code !== "no_presence" || !you.key); // a phone that signs needs no code
   if (encrypted === false && !rows.some((row) => row.code === "plain_http")) rows.push({ code: "plain_http", text: "" });
   const lines = rows.map((row) => h("div", { class: "note warn", "data-warning": row.code },
     icon("warn"), h("div", null,
@@ -46,14 +46,15 @@ function alerts() {
   if (age.state === "minor") {
     lines.push(h("div", { class: "note", id: "minor" }, icon("person"), h("p", null, t(!age.guardian ? "minor.off" : you.role === "guardian" ? "minor.yours" : "minor.guardian"))));
   }
-  if (!state.reached) {
-    lines.unshift(h("div", { class: "note warn", id: "unreached", role: "alert" }, icon("warn"), h("div", null,
-      h("strong", null, t("unreached.title")),
-      h("p", null, t("unreached.text", { time: moment(new Date(state.at).toISOString()) })),
-      h("p", null, t("unreached.holds")),
-      state.waits && h("p", { id: "stop-waits" }, t("unreached.stop")))));
-  }
   return lines;
+}
+
+function urgent() {
+  return !state.reached && h("div", { class: "note warn", id: "unreached", role: "alert" }, icon("warn"), h("div", null,
+    h("strong", null, t("unreached.title")),
+    h("p", null, t("unreached.text", { time: moment(new Date(state.at).toISOString()) })),
+    h("p", null, t("unreached.holds")),
+    state.waits && h("p", { id: "stop-waits" }, t("unreached.stop"))));
 }
 
 function nav() {
@@ -68,6 +69,7 @@ function draw() {
   document.getElementById("device").textContent = name;
   document.title = `${t(`nav.${state.view}`)} · ${name}`;
   drawInto("nav", nav());
+  drawInto("urgent", urgent());
   drawInto("alerts", alerts());
   const asking = state.view === "now" && wizardIsOpen();
   drawInto("status", !asking && status());

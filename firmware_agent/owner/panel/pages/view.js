@@ -120,8 +120,11 @@ export function listen(failed) {
       element.removeAttribute("aria-busy");
     }
   };
+  let touched = null;
   document.addEventListener("click", (event) => {
     const element = event.target.closest("button[data-act]");
+    if (event.detail > 1 && element !== touched) return; // the second half of a double click, on what has just come
+    touched = element;
     if (element) run(event, element);
   });
   document.addEventListener("submit", (event) => {

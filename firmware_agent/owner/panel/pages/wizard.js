@@ -32,14 +32,14 @@ function frame(name, count, heading, ...content) {
   return h("section", { class: "wizard", id: "wizard", "data-step": name, "aria-labelledby": "wizard-title" },
     step === 0 && !done && h("div", { class: "intro" }, h("h1", null, t("first.title")), h("p", { class: "lead" }, t("first.text"))),
     h("div", { class: "card" },
-      count && h("p", { class: "hint", id: "wizard-step" }, t("first.step", { n: step + 1, of: count })),
+      count > 0 && h("p", { class: "hint", id: "wizard-step" }, t("first.step", { n: step + 1, of: count })),
       heading, content),
     !done && h("div", { class: "card flat", id: "none" }, h("div", { class: "grow" }, h("h2", null, t("first.none")), h("p", null, t("first.none.text"))),
       button("refuse_all", t("first.refuse_all"), { class: "choice", id: "refuse-all" })));
 }
 
 function head(text, symbol) {
-  return h("div", { class: "card-head" }, symbol, h("h2", { id: "wizard-title", tabindex: -1 }, text));
+  return h("div", { class: "card-head" }, symbol, h(step === 0 && !done ? "h2" : "h1", { id: "wizard-title", tabindex: -1 }, text));
 }
 
 function one(row, count) {
