@@ -1,6 +1,7 @@
 """The console: a code is shown on a screen that somebody can read, or not at all, and taken away afterwards."""
 
 import asyncio
+import fcntl
 import os
 import termios
 import tty
@@ -149,6 +150,22 @@ def test_fail__a_terminal_that_is_gone_or_halted(screen, tmp_path, caplog):
 
     asyncio.run(run())
     assert "takes nothing" in caplog.text and "cannot be opened" in caplog.text and "123456" not in caplog.text
+
+
+def test_fail__half_a_text_is_not_shown(screen, tmp_path):
+    async def run():
+        found = screen()
+        terminal = tmp_path / "dev/tty1"
+        terminal.unlink()
+        os.mkfifo(terminal)
+        held = os.open(terminal, os.O_RDWR | os.O_NONBLOCK)
+        fcntl.fcntl(held, fcntl.F_SETPIPE_SZ, 4096)
+        assert found.console.show("123456", "x" * 9000, 60) is False
+        os.read(held, 1 << 16)
+        assert found.console.show("123456", "Allow?", 60) is True
+        os.close(held)
+
+    asyncio.run(run())
 
 
 def test_ok__a_code_is_cleared_although_graphics_came_in_front(screen):

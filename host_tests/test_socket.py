@@ -450,6 +450,22 @@ def test_ok__a_session_begins_and_ends_with_its_connection(tmp_path):
     story(tell, tmp_path)
 
 
+def test_fail__a_watch_that_ends_is_not_silence(tmp_path):
+    class Short(ShowingDesk):
+        async def changes(self, session):
+            yield {"what": "home"}
+
+    async def tell(rig):
+        peer = await rig.connect()
+        await peer.ask("watch")
+        while (found := await peer.read()) is not None and "event" in found:
+            pass
+        assert found == refused("session_ended") and await peer.read() is None
+        await settled(lambda: not rig.sessions())
+
+    story(tell, tmp_path, desk=Short)
+
+
 # who does not read delays nobody
 
 
@@ -467,6 +483,7 @@ def test_ok__a_slow_watcher_costs_nobody_anything(tmp_path):
             assert "ok" in await peer.ask("nonce")
         (held,) = [one for one in rig.server._serving.values() if one._tasks]
         assert len(held._pushes._events) <= pushes.MOST
+        assert held._writer.transport.get_write_buffer_size() < 600  # one line
         slow.reader._transport.resume_reading()
         rig.desk.tell({"what": "last"})
         came = dropped = 0
@@ -485,6 +502,21 @@ class Telling(ShowingDesk):
         for waiting in self._listeners:
             waiting._maxsize = 0
             waiting.put_nowait(change)
+
+
+def test_ok__the_end_waits_for_nobody(tmp_path):
+    async def tell(rig):
+        slow = await rig.connect()
+        await slow.ask("watch")
+        slow.reader._transport.pause_reading()
+        (held,) = rig.server._serving.values()
+        while not held._writer.transport.get_write_buffer_size():
+            rig.desk.tell({"what": "entry", "padding": "x" * 9000})
+            await asyncio.sleep(0)
+        await rig.server.stop()
+        assert held._writer.transport.get_write_buffer_size() == 0 and rig.sessions() == []
+
+    story(tell, tmp_path, desk=Telling)
 
 
 def test_fail__a_peer_that_takes_no_answer_is_cut_off(tmp_path):
@@ -565,14 +597,15 @@ def test_fail__a_fault_is_named_and_its_values_are_not_logged(error, tmp_path, c
 
 def test_ok__the_file_is_for_its_group_and_goes_with_the_agent(tmp_path):
     async def tell():
-        rig = Rig(tmp_path, group=os.getgid())
+        group = os.getgid() if os.geteuid() else 4242
+        rig = Rig(tmp_path, group=group)
         before = os.umask(0)
         try:
             await rig.server.start()
         finally:
             os.umask(before)
         found = rig.path.lstat()
-        assert stat.S_IMODE(found.st_mode) == 0o660 and found.st_gid == os.getgid()
+        assert stat.S_IMODE(found.st_mode) == 0o660 and found.st_gid == group
         await rig.server.stop()
         await rig.server.stop()
         assert not rig.path.exists()
