@@ -4,13 +4,14 @@ A role comes from a paired key, a socket's peer or the device's own prompt. It l
 widens by itself. Nobody else may write a consent: tools/checks/handles.py lists who calls `ConsentStore.put`.
 """
 
-from dataclasses import dataclass
+import contextlib
 
 from firmware_agent.catalogue import Catalogue
 from firmware_agent.consent.store import ConsentStore
 from firmware_agent.consent.texts import Texts
-from firmware_agent.errors import Refused
+from firmware_agent.errors import Refused, StorageError
 from firmware_agent.model import AGE, GIVEN, REFUSED, ConsentRecord
+from firmware_agent.sessions import Actor
 
 PEOPLE = ("owner", "guardian", "viewer", "service")
 DECIDERS = ("owner", "guardian")
@@ -49,17 +50,10 @@ READING: dict[str, tuple[str, ...]] = {
 }
 
 
-@dataclass(frozen=True)
-class Actor:
-    """Who acts. method: how that is known, for the record. proved: presence or a signature, for this very action."""
-
-    role: str
-    method: str
-    proved: bool = False
-
-
 def check(action: str, actor: Actor) -> None:
     """Return if this actor may do that; Refused("not_your_role") or ("no_presence") if not."""
+    if action not in RULES:
+        raise Refused("unknown_action")
     roles, proof = RULES[action]
     if actor.role not in roles:
         raise Refused("not_your_role")
@@ -69,7 +63,7 @@ def check(action: str, actor: Actor) -> None:
 
 def may_read(what: str, role: str) -> None:
     """Return if this role may see that; Refused if not."""
-    if role not in READING[what]:
+    if role not in READING.get(what, ()):
         raise Refused("not_your_role")
 
 
@@ -80,6 +74,20 @@ class Authority:
         self._catalogue = catalogue
         self._consents = consents
         self._texts = texts
+
+    def check(self, action: str, actor: Actor) -> None:
+        """Return if this actor may do that; Refused("unknown_action"), ("not_your_role") or ("no_presence") if not."""
+        check(action, actor)
+
+    def may_read(self, what: str, role: str) -> None:
+        """Return if this role may see that; Refused if not."""
+        may_read(what, role)
+
+    def actions(self, role: str) -> list[str]:
+        """What this role may do or see, with whatever proof that takes."""
+        return [name for name, (roles, _) in RULES.items() if role in roles] + [
+            name for name, roles in READING.items() if role in roles
+        ]
 
     @property
     def age(self) -> str:
@@ -137,7 +145,10 @@ class Authority:
             raise Refused("no_presence", purpose, recipient)
         check("withdraw", actor)
         policy = self._catalogue.policy(purpose, recipient)
-        return self._consents.put(purpose, recipient, state, policy, actor.role, actor.method, now)
+        record = self._consents.put(purpose, recipient, state, policy, actor.role, actor.method, now)
+        with contextlib.suppress(StorageError):  # a full disk costs the receipt its text, and stops no withdrawal
+            self._texts.keep("".join(self._catalogue.text(purpose, recipient)))
+        return record
 
     def attest(self, of_age: bool, actor: Actor, now: int | None) -> ConsentRecord:
         """Store whether everybody is old enough. While one is not, a guardian has to say that all are, if there are

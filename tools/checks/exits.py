@@ -13,7 +13,7 @@ from checks.openers import openers
 EXITS: dict[str, str | None] = {
     "door": f"{PACKAGE}/egress/wire_mqtt.py",  # a Release leaves to a recipient
     "viewer": None,  # an Admission opens a camera stream
-    "panel": None,  # a Session opens the owner's page
+    "panel": f"{PACKAGE}/owner/panel/server.py",  # a Session opens the owner's page
 }
 _EXIT = ("network", "lookup")
 # A second front of an exit, for this device only: what it shows and to whom is the exit's. It opens no network.
@@ -26,6 +26,9 @@ READERS: dict[str, tuple[str, ...]] = {
 }
 SPEAKERS: dict[str, tuple[str, ...]] = {
     f"{PACKAGE}/egress/link.py": ("network",),  # paho, on a socket that the door's file gives it
+    f"{PACKAGE}/owner/panel/lines.py": ("network",),  # TLS, on a connection that the panel's file accepted
+    f"{PACKAGE}/owner/panel/routes.py": ("network",),  # microdot, as a table of routes: it listens nowhere
+    f"{PACKAGE}/cli/qr.py": ("network",),  # segno, which draws: any library counts as an opener
 }
 PROCESSES: dict[str, tuple[str, ...]] = {
     f"{PACKAGE}/camera/supervisor.py": ("process", "pair"),  # starts the camera process, joined by a pair of sockets

@@ -41,7 +41,9 @@ class Desk(Protocol):
     async def do(self, session: Session, action: str, arguments: Table, proof: Table | None) -> Table: ...
 
 
+# fmt: off
 ACTIONS = (
-    "withdraw refuse later object stop declare_minor end_service leave show_code delete_upstream correct "
-    "decide declare_of_age invite remove erase"
-).split()
+    "withdraw", "refuse", "later", "object", "stop", "declare_minor", "end_service", "leave", "show_code",
+    "delete_upstream", "correct", "decide", "declare_of_age", "invite", "remove", "erase",
+)
+# fmt: on

@@ -1,0 +1,139 @@
+// The owner's page: what stands at the top of every view, and which view is shown.
+
+import * as shared from "/pages/shared.js";
+import { bytes, icon, listen, moment, number, on, button, openDialog, title, who } from "/pages/view.js";
+import { drawInto, drawWith, follow, may, redraw, refresh, state, stopEverything, tell } from "/pages/store.js";
+import { cards, leaving } from "/pages/choices.js";
+import { wizard, wizardIsOpen } from "/pages/wizard.js";
+import { camera, refusedNow, sentToday } from "/pages/now.js";
+import { history } from "/pages/history.js";
+import { people, service } from "/pages/people.js";
+import { rights } from "/pages/rights.js";
+
+const { h, t, tn } = shared;
+const VIEWS = { now, history, rights, people };
+let spoken = "";
+
+function now() {
+  if (wizardIsOpen()) return wizard();
+  return h("div", { class: "columns" },
+    h("div", null, h("section", { "aria-labelledby": "choices-title" }, h("h2", { id: "choices-title" }, t("choices.title")), cards())),
+    h("div", null, camera(), service(), sentToday(), refusedNow()));
+}
+
+function status() {
+  const rows = leaving();
+  const shown = rows.length > 0 || state.home.camera.on || state.waits || !state.reached;
+  return h("section", { class: rows.length ? "status open" : "status", "aria-labelledby": "headline", id: "status-card", "data-leaving": rows.length },
+    icon(rows.length ? "out" : "shut"),
+    h("div", { class: "grow" },
+      h("h1", { id: "headline", tabindex: -1 }, rows.length ? tn("status.leaves", rows.length) : t("status.nothing")),
+      rows.length
+        ? h("ul", { class: "plain" }, rows.map((row) => h("li", null, t("status.goes", { what: title(row), who: who(row) }))))
+        : h("p", null, t("status.nothing.text")),
+      state.stopped && h("p", { id: "stopped", class: "done" }, icon("check"), state.stopped)),
+    shown && may("stop") && h("button", { type: "button", class: "stop big", id: "stop", "data-act": "stop" }, icon("stop"), t("stop")));
+}
+
+function alerts() {
+  const { warnings, encrypted, you, age } = state.home;
+  const rows = warnings.slice();
+  if (encrypted === false && !rows.some((row) => row.code === "plain_http")) rows.push({ code: "plain_http", text: "" });
+  const lines = rows.map((row) => h("div", { class: "note warn", "data-warning": row.code },
+    icon("warn"), h("div", null,
+      shared.knows(`warning.${row.code}.title`) && h("strong", null, t(`warning.${row.code}.title`)),
+      h("p", null, shared.say(`warning.${row.code}`, row.text)))));
+  if (age.state === "minor") {
+    lines.push(h("div", { class: "note", id: "minor" }, icon("person"), h("p", null, t(!age.guardian ? "minor.off" : you.role === "guardian" ? "minor.yours" : "minor.guardian"))));
+  }
+  if (!state.reached) {
+    lines.unshift(h("div", { class: "note warn", id: "unreached", role: "alert" }, icon("warn"), h("div", null,
+      h("strong", null, t("unreached.title")),
+      h("p", null, t("unreached.text", { time: moment(new Date(state.at).toISOString()) })),
+      h("p", null, t("unreached.holds")),
+      state.waits && h("p", { id: "stop-waits" }, t("unreached.stop")))));
+  }
+  return lines;
+}
+
+function nav() {
+  return h("ul", { class: "tabs" }, Object.keys(VIEWS).map((name) =>
+    h("li", null, h("a", { href: `#/${name}`, id: `tab-${name}`, "aria-current": state.view === name ? "page" : null }, t(`nav.${name}`)))));
+}
+
+function draw() {
+  if (!state.home) return;
+  const { device } = state.home;
+  const name = device.name || t("brand");
+  document.getElementById("device").textContent = name;
+  document.title = `${t(`nav.${state.view}`)} · ${name}`;
+  drawInto("nav", nav());
+  drawInto("alerts", alerts());
+  const asking = state.view === "now" && wizardIsOpen();
+  drawInto("status", !asking && status());
+  drawInto("view", VIEWS[state.view]());
+  document.getElementById("view").setAttribute("aria-busy", "false");
+  document.body.dataset.view = asking ? "wizard" : state.view;
+  const rows = leaving();
+  const heard = rows.length ? `${tn("status.leaves", rows.length)}: ${rows.map(title).join(", ")}` : t("status.nothing");
+  const watched = t(state.home.camera.on ? "camera.on" : "camera.off");
+  if (spoken && spoken !== heard + watched) document.getElementById("heard").textContent = `${heard}. ${watched}`;
+  spoken = heard + watched;
+}
+
+function route() {
+  const name = location.hash.replace(/^#\//, "");
+  if (/^#pair=/.test(location.hash)) {
+    window.history.replaceState(null, "", location.pathname);
+    tell(t("paired.already"));
+  }
+  const before = state.view;
+  state.view = name in VIEWS ? name : "now";
+  if (!state.home) return;
+  redraw();
+  if (before !== state.view) {
+    scrollTo(0, 0);
+    (document.querySelector("#view h1, #view h2") || document.getElementById("headline"))?.focus();
+  }
+}
+
+on("stop", stopEverything);
+on("policy", async (data) => {
+  const text = await shared.ask(`/api/policy/${encodeURIComponent(data.policy)}`, undefined, "text");
+  openDialog("policy-dialog", t("policy.title"), h("p", { class: "hint" }, t("policy.text")), h("pre", { class: "text", tabindex: 0 }, text));
+});
+
+function failed(fault) {
+  if (fault.name === "cancelled") return;
+  if (fault.status === 401) {
+    refresh().catch(() => null);
+    return;
+  }
+  if (!(fault instanceof shared.Fault)) console.error(fault.name);
+  if (fault.name === "unreachable") {
+    state.reached = false;
+    redraw();
+  }
+  tell(fault instanceof shared.Fault ? fault.words : t("reason.fault"));
+}
+
+async function start() {
+  sessionStorage.removeItem("entered");
+  const door = await shared.ask("/doorbell").catch(() => ({ words: ["en", "zh"] }));
+  state.device = door.device || "";
+  await shared.useWords(door.words);
+  shared.languagePicker(document.getElementById("language"), () => {
+    shared.fill(document);
+    spoken = "";
+    redraw();
+  });
+  shared.fill(document);
+  drawWith(draw);
+  listen(failed);
+  window.addEventListener("hashchange", route);
+  route();
+  await refresh().catch(failed);
+  follow();
+}
+
+start();
