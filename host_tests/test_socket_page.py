@@ -108,4 +108,4 @@ def test_ok__the_limits_on_the_page_are_the_codes():
         f"there are {server.MOST} connections, or {server.EACH} of this user",
     ):
         assert said in " ".join(PAGE.split()), said
-    assert connection.SECONDS == 86_400 and "after a day" in PAGE
+    assert connection.SECONDS == 86_400 and "a day has passed" in PAGE
