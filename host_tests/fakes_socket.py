@@ -5,6 +5,7 @@ import json
 import os
 from pathlib import Path
 
+from firmware_agent.cli.logs import Redacted
 from firmware_agent.owner.socket.peers import Peers
 from firmware_agent.owner.socket.screens import Screens
 from firmware_agent.owner.socket.server import ControlSocket
@@ -106,6 +107,14 @@ class Client:
 
     async def close(self):
         self.writer.close()
+
+
+def logged(caplog):
+    """What the agent's own handlers would write of it; none of our messages may be withheld as somebody else's."""
+    form = Redacted("%(message)s")
+    lines = [form.format(record) for record in caplog.records if record.name.startswith("firmware_agent")]
+    assert not [line for line in lines if "a message of level" in line]
+    return "\n".join(lines)
 
 
 async def settled(condition):

@@ -10,7 +10,7 @@ import pytest
 
 from firmware_agent.device import button
 from firmware_agent.device.button import EVENT, EVENT_32, EVENT_64, Button, is_input
-from host_tests.fakes_socket import settled
+from host_tests.fakes_socket import logged, settled
 
 KEY, OTHER = 0x198, 0x1C  # KEY_RESTART and Enter
 EV_SYN, EV_KEY, EV_REL = 0, 1, 2
@@ -206,6 +206,7 @@ def test_ok__a_device_that_vanishes_is_reported_once_and_found_again(kind, tmp_p
     gone = [line.getMessage() for line in caplog.records if "cannot be read" in line.getMessage()]
     back = [line.getMessage() for line in caplog.records if "is there again" in line.getMessage()]
     assert (len(gone), len(back)) == (1, 1), caplog.text
+    assert f"{tmp_path}/event0 cannot be read" in logged(caplog)
 
 
 def test_ok__a_button_that_was_stopped_leaves_nothing_behind(tmp_path):

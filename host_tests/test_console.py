@@ -9,6 +9,7 @@ import tty
 import pytest
 
 from firmware_agent.device.console import Console, in_text_mode
+from host_tests.fakes_socket import logged
 
 _END = b"<end>"
 CLEAR = b"\x1b[0m\x1b[H\x1b[2J\x1b[3J"
@@ -149,7 +150,8 @@ def test_fail__a_terminal_that_is_gone_or_halted(screen, tmp_path, caplog):
         assert found.console.show("123456", "Allow?", 60) is False
 
     asyncio.run(run())
-    assert "takes nothing" in caplog.text and "cannot be opened" in caplog.text and "123456" not in caplog.text
+    text = logged(caplog)
+    assert "takes nothing" in text and "cannot be opened" in text and "123456" not in text
 
 
 def test_fail__half_a_text_is_not_shown(screen, tmp_path):

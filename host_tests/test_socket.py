@@ -23,7 +23,7 @@ from firmware_agent.owner.socket.lines import LINE, PROBLEMS
 from firmware_agent.owner.socket.peers import Peers
 from firmware_agent.sessions import ROLES
 from host_tests.fakes_panel import DEVICE, SHOWN, policy_hash, policy_text
-from host_tests.fakes_socket import Rig, ShowingDesk, settled
+from host_tests.fakes_socket import Rig, ShowingDesk, logged, settled
 from host_tests.proofs.socket_fuzz import fuzz
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -96,7 +96,7 @@ def test_fail__a_table_that_is_wrong(tmp_path):
     Peers({"kiosk": "owner", 1002: "viewer"}, ("kiosk", 1002), users)
 
 
-def test_fail__more_connections_than_the_socket_takes(tmp_path, monkeypatch):
+def test_fail__more_connections_than_the_socket_takes(tmp_path, monkeypatch, caplog):
     async def tell(rig):
         held = [await rig.connect() for _ in range(most)]
         for peer in held:
@@ -115,6 +115,7 @@ def test_fail__more_connections_than_the_socket_takes(tmp_path, monkeypatch):
     most = server.MOST
     assert most == 8
     story(tell, tmp_path)
+    assert f"one connection too many of user {os.getuid()}" in logged(caplog)
 
 
 # what can be asked
@@ -589,7 +590,9 @@ def test_fail__a_fault_is_named_and_its_values_are_not_logged(error, tmp_path, c
 
     with caplog.at_level(logging.DEBUG):
         story(tell, tmp_path, desk=Broken)
-    assert type(error).__name__ in caplog.text and "canary" not in caplog.text
+    text = logged(caplog)
+    assert type(error).__name__ in text and "canary" not in text
+    assert "at host_tests/test_socket.py:" in text or "at test_socket.py:" in text
 
 
 # the file

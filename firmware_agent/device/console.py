@@ -13,6 +13,8 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
+from firmware_agent.errors import AgentError
+
 log = logging.getLogger(__name__)
 
 _VIRTUAL = re.compile("tty[1-9][0-9]*")
@@ -93,14 +95,14 @@ class Console:
         try:
             fd = os.open(terminal, os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
         except OSError as error:
-            log.warning("console: %s cannot be opened (%s)", terminal.name, error.strerror)
+            log.warning("console: %s", AgentError(f"{terminal} cannot be opened ({error.strerror})"))
             return False
         try:
             if seen and not self._visible(fd):
                 return False
             return os.write(fd, data) == len(data)
         except OSError as error:
-            log.warning("console: %s takes nothing (%s)", terminal.name, error.strerror)
+            log.warning("console: %s", AgentError(f"{terminal} takes nothing ({error.strerror})"))
             return False
         finally:
             os.close(fd)
