@@ -118,8 +118,8 @@ class Connection:
             said = refusal(ident, refused.reason, str(refused))
         except AgentError as error:
             said = refusal(ident, "fault", str(error))
-        except Exception as error:  # a fault of ours: the peer learns that it is one, the log its kind
-            log.error("socket: a request failed (%s)", type(error).__name__)
+        except Exception as error:  # a fault of ours: the peer learns that it is one, the log its kind and place
+            log.error("socket: a request failed", exc_info=error)
             said = refusal(ident, "fault", PROBLEMS["fault"])
         return None, encode(said)
 
@@ -165,6 +165,6 @@ class Connection:
         except OSError:
             self._writer.transport.abort()
         except Exception as error:
-            log.error("socket: a push failed (%s)", type(error).__name__)
+            log.error("socket: a push failed", exc_info=error)
             with contextlib.suppress(OSError):
                 turn_away(self._writer, "fault")
