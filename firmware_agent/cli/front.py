@@ -50,35 +50,35 @@ class Terminal:
 
 
 class Front:
-    """erase: see AgentHands. Nothing listens before `start`."""
+    """erase: see AgentHands. Nothing listens before `start`; desk and doorbell are what the front ends call."""
 
     def __init__(self, made: Parts, agent: Agent, live: Live, erase: Callable[[], Awaitable[dict[str, Any]]]) -> None:
         self._made = made
         self._agent = agent
         self._live = live
         device, config = made.device, made.config
-        self._screens = Screens()
-        displays: list[Display] = [self._screens]
+        self.screens = Screens()
+        displays: list[Display] = [self.screens]
         displays.append(Terminal() if config.presence == "terminal" else Console())
-        self._presence = Presence(displays, device.entropy, device.ticks, config.button is not None)
+        self.presence = Presence(displays, device.entropy, device.ticks, config.button is not None)
         self._button = None
         if config.button is not None:
-            self._button = Button(str(config.button.device), config.button.code, self._presence.pressed)
+            self._button = Button(str(config.button.device), config.button.code, self.presence.pressed)
         self.sessions = SessionGate(device.entropy(32), device.entropy, device.ticks, made.people.role)
         nonces = Nonces(device.entropy, device.ticks)
         commands = Commands(made.people, made.alias().hex(), nonces, device.verify_p256)
-        self._desk = Desk(
+        self.desk = Desk(
             self.sessions,
             made.authority,
             commands,
-            self._presence,
+            self.presence,
             AgentHands(made, agent, erase),
             View(made.catalogue, made.gate, made.consents, made.authority, live, made.details),
             AgentSight(made, agent, True),
             live,
             nonces.new,
         )
-        self._doorbell = Doorbell(
+        self.doorbell = Doorbell(
             made.pairing, made.people, commands, self.sessions, made.clock.now, _languages(), self._paired
         )
         self._panel: Panel | None = None
@@ -93,7 +93,7 @@ class Front:
         if config.socket is not None:
             users: dict[str | int, str] = dict(config.socket.users.items())
             peers = Peers(users, config.socket.screens)
-            self._socket = ControlSocket(config.socket.path, self._desk, self.sessions, peers, self._screens)
+            self._socket = ControlSocket(config.socket.path, self.desk, self.sessions, peers, self.screens)
             await self._socket.start()
         if self._button is not None:
             self._button.start()
@@ -121,7 +121,7 @@ class Front:
             tls = certificate.context(made.device.storage.directory)
         settings = Settings(PAGES, config.names, tls)
         device = made.device
-        page = Panel(self._desk, self._doorbell, self.sessions, settings, device.entropy(32), device.ticks)
+        page = Panel(self.desk, self.doorbell, self.sessions, settings, device.entropy(32), device.ticks)
         try:
             await page.start(_literal(config.host), config.port)
         except OSError as error:

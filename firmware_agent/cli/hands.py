@@ -149,8 +149,9 @@ class AgentHands:
         names = []
         if action == "decide" and isinstance(arguments.get("choices"), list):
             for one in arguments["choices"]:
-                if isinstance(one, dict) and one.get("choice") == "allow" and one.get("purpose") in purposes:
-                    names.append(purposes[one["purpose"]]["title"])
+                purpose = one.get("purpose") if isinstance(one, dict) and one.get("choice") == "allow" else None
+                if isinstance(purpose, str) and purpose in purposes:
+                    names.append(purposes[purpose]["title"])
         elif action == "invite" and arguments.get("role") in ("owner", "guardian", "viewer", "service"):
             names.append(arguments["role"])
         return _ASKED.get(action, "for the owner's page").format(", ".join(names))
