@@ -192,8 +192,10 @@ class _Crowd:
                 before = after
 
     def flags(self) -> object:
-        """Everything that a command could have widened, narrowed or let in."""
+        """Everything that a command could have widened, narrowed or let in; Refused if a session has ended."""
         parts = self.home.parts
+        for session in (self.owner, self.viewer, self.keyless):
+            self.home.sessions.verify(session)
         people = [replace(one, counter=0) for one in parts.people.all()]
         details = parts.details.read()
         return self.home.allowed(), self.home.states(), parts.authority.age, people, details, self.home.erased
@@ -225,6 +227,7 @@ class _Crowd:
         arguments = self.arguments(action)
         forged = Session(*(self.rng.choice((part, self.odd())) for part in list(vars(self.owner).values())[:-1]), b"")
         forged.seal = self.rng.choice((self.owner.seal, b"", self.odd()))
+        forged.name = "forged"  # a perfect copy would end the session that it copies
         session: Any = self.rng.choice((self.over, forged, forged, self.odd()))
         await self.home.desk.do(session, action, arguments, self.signed(self.phone, action, arguments))
 
@@ -322,7 +325,7 @@ class _Crowd:
             return self.signed(self.phone, action, arguments, nonce=self.rng.choice(("", "0" * 32, None, 5, [])))
         if how == 9:
             part = self.rng.choice(("form", "device", "key"))
-            return self.signed(self.phone, action, arguments, **{part: self.odd() if part == "form" else "0" * 16})
+            return self.signed(self.phone, action, arguments, **{part: self.rng.choice(_ODD[:-3])})
         found: Table = dict(self.signed(self.phone, action, arguments))
         part = self.rng.choice(("body", "signature"))
         text = found[part]
