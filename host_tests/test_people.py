@@ -119,7 +119,9 @@ def test_fail__any_damage_to_one_slot_brings_no_removed_key_back():
                     tried += 1
             for length in (0, 1, 16, len(data) - 1):
                 assert PHONES[0].key not in Flat({**flat.storage.files, name: data[:length]}).keys()
-            assert PHONES[0].key not in Flat({other: flat.storage.files[other] for other in FILES if other != name}).keys()
+            assert (
+                PHONES[0].key not in Flat({other: flat.storage.files[other] for other in FILES if other != name}).keys()
+            )
     assert tried > 2000
 
 

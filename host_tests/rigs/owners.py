@@ -118,7 +118,9 @@ class Home:
         extra: str = "",
         top: str = "",
     ) -> None:
-        text = f'profile = "{profile}"\nstate = "state"\npresence = "terminal"\n{top}\n[panel]\n[source.demo]\n{extra}\n'
+        text = (
+            f'profile = "{profile}"\nstate = "state"\npresence = "terminal"\n{top}\n[panel]\n[source.demo]\n{extra}\n'
+        )
         for name in recipients:
             text += f'[uplink.{name}]\nhost = "127.0.0.1"\nport = {port}\ntls = false\ntimeout = 3\n'
         directory.mkdir(exist_ok=True)
