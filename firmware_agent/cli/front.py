@@ -52,7 +52,9 @@ class Terminal:
 class Front:
     """erase: see AgentHands. Nothing listens before `start`."""
 
-    def __init__(self, made: Parts, agent: Agent, live: Live, erase: Callable[[], Awaitable[dict[str, Any]]]) -> None:
+    def __init__(
+        self, made: Parts, agent: Agent, live: Live, erase: Callable[[Actor], Awaitable[dict[str, Any]]]
+    ) -> None:
         self._made = made
         self._agent = agent
         self._live = live

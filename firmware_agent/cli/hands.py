@@ -35,7 +35,7 @@ _ASKED = {
 class AgentHands:
     """erase: ends the agent, destroys what is kept, and answers with the receipt."""
 
-    def __init__(self, made: Parts, agent: Agent, erase: Callable[[], Awaitable[Json]]) -> None:
+    def __init__(self, made: Parts, agent: Agent, erase: Callable[[Actor], Awaitable[Json]]) -> None:
         self._made = made
         self._agent = agent
         self._erase = erase
@@ -156,4 +156,4 @@ class AgentHands:
         return _ASKED.get(action, "for the owner's page").format(", ".join(names))
 
     async def erase(self, actor: Actor) -> Json:
-        return await self._erase()
+        return await self._erase(actor)

@@ -329,7 +329,7 @@ def _aim(session: Session, action: str, arguments: Json) -> str:
     return f"{session.ident.hex()} {action} {json.dumps(arguments, sort_keys=True)}"
 
 
-def _take(arguments: Json, **kinds: Any) -> list[Any]:
+def _take(arguments: Json, /, **kinds: Any) -> list[Any]:
     """The values of exactly these keys, each of its type; FormatError names what is wrong."""
     if set(arguments) != set(kinds):
         raise FormatError(f"arguments: exactly {', '.join(kinds) or 'none'}")
