@@ -30,7 +30,7 @@ from firmware_agent.owner.socket.peers import Peers
 from firmware_agent.owner.socket.screens import Screens
 from firmware_agent.owner.socket.server import ControlSocket
 from firmware_agent.owner.view import View
-from firmware_agent.sessions import SessionGate
+from firmware_agent.sessions import Actor, SessionGate
 
 PAGES = Path(panel.__file__).parent / "pages"
 _LOOK = 1.0  # s between two looks at what makes no entry in the ledger
