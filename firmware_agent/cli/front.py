@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
+from firmware_agent.addresses import is_loopback
 from firmware_agent.agent import Agent
 from firmware_agent.cli import words
 from firmware_agent.cli.addresses import addresses, listening
@@ -121,7 +122,7 @@ class Front:
             names = [*config.names, *listening(config), "localhost"]
             certificate.ensure(made.device.storage, dict.fromkeys(names), made.clock.now())
             tls = certificate.context(made.device.storage.directory)
-        settings = Settings(PAGES, config.names, tls)
+        settings = Settings(PAGES, config.names, tls, is_loopback(config.host))
         device = made.device
         page = Panel(self._desk, self._doorbell, self.sessions, settings, device.entropy(32), device.ticks)
         try:
