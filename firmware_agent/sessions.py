@@ -8,8 +8,8 @@ import hmac
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from firmware_agent.errors import Refused, Unsealed
 from firmware_agent.model import Session
+from firmware_agent.refusals import Refused, Unsealed
 
 
 @dataclass(frozen=True)

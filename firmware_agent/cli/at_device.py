@@ -2,8 +2,8 @@
 
 from firmware_agent.cli import words
 from firmware_agent.cli.build import Parts
-from firmware_agent.errors import Refused
 from firmware_agent.owner.presence import confirmed, require_terminal
+from firmware_agent.refusals import Refused
 from firmware_agent.sessions import Actor
 
 

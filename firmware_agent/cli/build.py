@@ -1,5 +1,6 @@
 """From a checked configuration to the parts of an agent, each given only what it needs."""
 
+import contextlib
 import shutil
 import sys
 from collections.abc import Callable
@@ -37,7 +38,7 @@ from firmware_agent.egress.rights import Rights
 from firmware_agent.egress.uplink import Uplink
 from firmware_agent.egress.vault import Vault
 from firmware_agent.egress.wire_mqtt import MqttWire
-from firmware_agent.errors import AgentError, CatalogueError, ConfigError, SourceError
+from firmware_agent.errors import AgentError, CatalogueError, ConfigError, SourceError, StorageError
 from firmware_agent.gate import Gate
 from firmware_agent.model import WITHDRAWN, ConsentRecord
 from firmware_agent.owner.details import Details
@@ -144,8 +145,9 @@ def parts(config: Config, device: LinuxDevice | None = None) -> Parts:
                 "that it says can be believed; allowed: false, or a profile with `answers`"
             )
     consents = ConsentStore(device.storage, key)
-    given = {(one.purpose, one.recipient): one.policy for one in consents.records()}
-    changes.settle(catalogue, given, Texts(device.storage).get)
+    with contextlib.suppress(StorageError):  # then nothing is permitted, and doctor says why
+        given = {(one.purpose, one.recipient): one.policy for one in consents.records()}
+        changes.settle(catalogue, given, Texts(device.storage).get)
     clock = Clock(SlotPair(device.storage, "time", key), device.now, device.ticks)
     idents = Idents(device.storage, device.entropy)
     gate = Gate(catalogue, consents, device.entropy(32), idents.new, clock.now)

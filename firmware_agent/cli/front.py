@@ -30,7 +30,7 @@ from firmware_agent.owner.socket.peers import Peers
 from firmware_agent.owner.socket.screens import Screens
 from firmware_agent.owner.socket.server import ControlSocket
 from firmware_agent.owner.view import View
-from firmware_agent.sessions import SessionGate
+from firmware_agent.sessions import Actor, SessionGate
 
 PAGES = Path(panel.__file__).parent / "pages"
 _LOOK = 1.0  # s between two looks at what makes no entry in the ledger
@@ -52,7 +52,9 @@ class Terminal:
 class Front:
     """erase: see AgentHands. Nothing listens before `start`."""
 
-    def __init__(self, made: Parts, agent: Agent, live: Live, erase: Callable[[], Awaitable[dict[str, Any]]]) -> None:
+    def __init__(
+        self, made: Parts, agent: Agent, live: Live, erase: Callable[[Actor], Awaitable[dict[str, Any]]]
+    ) -> None:
         self._made = made
         self._agent = agent
         self._live = live

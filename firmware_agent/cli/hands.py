@@ -14,9 +14,10 @@ from firmware_agent.cli.proof import receipt
 from firmware_agent.cli.stores import instant, register
 from firmware_agent.consent.authority import LATER
 from firmware_agent.consent.pairing import LASTS, Invitation
-from firmware_agent.errors import AgentError, Refused
+from firmware_agent.errors import AgentError
 from firmware_agent.model import WITHDRAWN
 from firmware_agent.owner.export import export
+from firmware_agent.refusals import Refused
 from firmware_agent.sessions import Actor
 
 Json = dict[str, Any]
@@ -34,7 +35,7 @@ _ASKED = {
 class AgentHands:
     """erase: ends the agent, destroys what is kept, and answers with the receipt."""
 
-    def __init__(self, made: Parts, agent: Agent, erase: Callable[[], Awaitable[Json]]) -> None:
+    def __init__(self, made: Parts, agent: Agent, erase: Callable[[Actor], Awaitable[Json]]) -> None:
         self._made = made
         self._agent = agent
         self._erase = erase
@@ -155,4 +156,4 @@ class AgentHands:
         return _ASKED.get(action, "for the owner's page").format(", ".join(names))
 
     async def erase(self, actor: Actor) -> Json:
-        return await self._erase()
+        return await self._erase(actor)

@@ -9,9 +9,10 @@ from firmware_agent.cli.at_device import present
 from firmware_agent.cli.build import Parts
 from firmware_agent.cli.narrow import given, narrow
 from firmware_agent.consent.pairing import LASTS, Invitation
-from firmware_agent.errors import AgentError, ConfigError, Refused
+from firmware_agent.errors import AgentError, ConfigError
 from firmware_agent.model import WITHDRAWN
 from firmware_agent.owner.panel.certificate import fingerprint
+from firmware_agent.refusals import Refused
 from firmware_agent.sessions import Actor
 
 _TASKS = {

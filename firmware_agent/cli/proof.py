@@ -4,10 +4,10 @@ from typing import Any
 
 from firmware_agent import notice
 from firmware_agent.cli.build import Parts
-from firmware_agent.errors import Refused
 from firmware_agent.model import AGE
 from firmware_agent.owner.receipts.receipt import Facts
 from firmware_agent.owner.receipts.receipt import receipt as make
+from firmware_agent.refusals import Refused
 
 
 def receipt(made: Parts, sequence: int, head: bytes) -> dict[str, Any]:

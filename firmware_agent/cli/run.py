@@ -45,19 +45,20 @@ async def until_stopped(made: Parts, seconds: float | None = None) -> bool:
         if not stopped.is_set():  # what is summed up at the end is for the ledger
             print(words.wrap(words.entry(entry), rest=" " * 25), flush=True)
 
-    async def erase() -> dict[str, Any]:
+    async def erase(actor: Actor) -> dict[str, Any]:
         """Withdraw everything, end the agent, destroy what is kept. The page has a moment to show the receipt."""
-        person = Actor("owner", "page")
         given = [pair for pair in made.catalogue.pairs() if made.consents.may_be_given(*pair)]
-        build.narrow(made, agent, given, WITHDRAWN, person)
+        build.narrow(made, agent, given, WITHDRAWN, actor)
         erased.set()
-        running.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await running
-        journal.close()
-        receipt = erase_held(made)
+        try:
+            running.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await running
+            journal.close()
+            receipt = erase_held(made)
+        finally:
+            loop.call_later(_FAREWELL, stopped.set)  # whatever failed: the agent begins anew, and says how it stands
         print("Everything was erased. The agent begins anew.", flush=True)
-        loop.call_later(_FAREWELL, stopped.set)
         return receipt
 
     agent = build.agent(made, tell, live.saw)

@@ -10,7 +10,7 @@ from firmware_agent.catalogue import REQUEST, Catalogue
 from firmware_agent.cli import words
 from firmware_agent.cli.logs import JOURNAL
 from firmware_agent.clock import Clock
-from firmware_agent.consent import installed
+from firmware_agent.consent import alias, installed
 from firmware_agent.consent.people import People
 from firmware_agent.consent.store import ConsentStore
 from firmware_agent.consent.texts import Texts, is_text
@@ -54,6 +54,7 @@ class Made(Protocol):
     consents: ConsentStore
     clock: Clock
     idents: Idents
+    key: bytes
 
     @property
     def people(self) -> People: ...
@@ -62,7 +63,6 @@ class Made(Protocol):
     @property
     def texts(self) -> Texts: ...
 
-    def alias(self) -> bytes: ...
     def vault(self, purpose: str, recipient: str) -> Vault: ...
     def requests(self, recipient: str) -> Requests: ...
     def mailbox(self, recipient: str) -> Mailbox: ...
@@ -469,7 +469,9 @@ def _people(made: Made) -> Iterator[Row]:
 
 def _details(made: Made) -> Iterator[Row]:
     name, region = made.details.read()
-    yield {"name": name, "region": region, "alias": made.alias().hex()}
+    known = alias.look(made.device.storage, made.key)
+    if known is not None or name or region:
+        yield {"name": name, "region": region, "alias": (known or b"").hex()}
 
 
 def _texts(made: Made) -> Iterator[Row]:

@@ -7,8 +7,8 @@ from typing import Any
 
 from firmware_agent import cbor
 from firmware_agent.catalogue import REQUEST, Catalogue
-from firmware_agent.errors import REASONS
 from firmware_agent.model import ConsentRecord, Denial, Permit
+from firmware_agent.refusals import REASONS
 
 _DECIDED = {
     "ConsentGiven": "allowed",

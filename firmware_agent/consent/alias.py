@@ -16,6 +16,12 @@ class Storage(Protocol):
     def lock(self) -> AbstractContextManager[object]: ...
 
 
+def look(storage: Storage, key: bytes) -> bytes | None:
+    """The name, if there is one."""
+    slots = SlotPair(storage, NAME, key)
+    return slots.newest(slots.raw())[1]
+
+
 def alias(storage: Storage, key: bytes, entropy: Callable[[int], bytes]) -> bytes:
     """The name; made at the first call."""
     slots = SlotPair(storage, NAME, key)

@@ -9,8 +9,9 @@ import contextlib
 from firmware_agent.catalogue import Catalogue
 from firmware_agent.consent.store import ConsentStore
 from firmware_agent.consent.texts import Texts
-from firmware_agent.errors import Refused, StorageError
+from firmware_agent.errors import StorageError
 from firmware_agent.model import AGE, GIVEN, REFUSED, ConsentRecord
+from firmware_agent.refusals import Refused
 from firmware_agent.sessions import Actor
 
 PEOPLE = ("owner", "guardian", "viewer", "service")

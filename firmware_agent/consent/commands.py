@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from firmware_agent.consent.people import KEY, People, Person
-from firmware_agent.errors import Refused
+from firmware_agent.refusals import Refused
 
 FORM = "firmware_agent command 1"
 LONGEST = 8192  # characters of a command

@@ -7,8 +7,8 @@ from typing import Any
 from firmware_agent.consent.commands import Commands, named
 from firmware_agent.consent.pairing import Invitation, Pairing
 from firmware_agent.consent.people import People, Person, name_of
-from firmware_agent.errors import Refused
 from firmware_agent.model import Session
+from firmware_agent.refusals import Refused
 from firmware_agent.sessions import SessionGate
 
 _HEX = re.compile(r"([0-9a-f]{2})*")

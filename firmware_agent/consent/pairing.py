@@ -11,7 +11,8 @@ from typing import Any, Protocol
 
 from firmware_agent import cbor
 from firmware_agent.consent.slots import SlotPair
-from firmware_agent.errors import FormatError, Refused
+from firmware_agent.errors import FormatError
+from firmware_agent.refusals import Refused
 
 SLOTS = ("pairing.0", "pairing.1")
 GUESSES = 5

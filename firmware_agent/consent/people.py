@@ -11,7 +11,8 @@ from typing import Protocol
 
 from firmware_agent import cbor
 from firmware_agent.consent.slots import SlotPair
-from firmware_agent.errors import AgentError, FormatError, Refused
+from firmware_agent.errors import AgentError, FormatError
+from firmware_agent.refusals import Refused
 
 SLOTS = ("people.0", "people.1")
 MOST = 16

@@ -7,7 +7,7 @@ import hmac
 from collections.abc import Callable, Iterable
 from typing import Protocol
 
-from firmware_agent.errors import Refused
+from firmware_agent.refusals import Refused
 
 LASTS = 120.0  # s
 _GUESSES = 5

@@ -11,6 +11,8 @@ import stat
 import struct
 from collections.abc import Callable
 
+from firmware_agent.errors import AgentError
+
 log = logging.getLogger(__name__)
 
 # struct input_event of linux/input.h: seconds and microseconds as the kernel's long, type, code, value.
@@ -87,7 +89,7 @@ class Button:
             return self._gone(error.strerror or type(error).__name__)
         self._rest, self._lost = b"", False
         if self._reported:
-            log.info("button: %s is there again", self._path)
+            log.info("button: it is there again")
             self._reported = False
 
     def _ready(self) -> None:
@@ -119,7 +121,7 @@ class Button:
     def _gone(self, why: str) -> None:
         self._close()
         if not self._reported:
-            log.warning("button: %s cannot be read (%s); it is tried again", self._path, why)
+            log.warning("button: %s", AgentError(f"{self._path} cannot be read ({why}); it is tried again"))
             self._reported = True
         self._again = asyncio.get_running_loop().call_later(self._retry, self._open)
 

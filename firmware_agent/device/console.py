@@ -13,6 +13,8 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
+from firmware_agent.errors import AgentError
+
 log = logging.getLogger(__name__)
 
 _VIRTUAL = re.compile("tty[1-9][0-9]*")
@@ -51,7 +53,7 @@ class Console:
         if terminal is None:
             return False
         self._shown = terminal
-        if not self._put(terminal, f"{_CLEAR}{_BELL}\r\n  {_plain(text)}\r\n\r\n      {_plain(code)}\r\n\r\n"):
+        if not self._put(terminal, True, f"{_CLEAR}{_BELL}\r\n  {_plain(text)}\r\n\r\n      {_plain(code)}\r\n\r\n"):
             self.hide()  # what did arrive of it
             return False
         self._end = asyncio.get_running_loop().call_later(seconds, self.hide)
@@ -63,7 +65,7 @@ class Console:
         end, self._end = self._end, None
         if end is not None:
             end.cancel()
-        if terminal is not None and not self._put(terminal, _CLEAR):
+        if terminal is not None and not self._put(terminal, False, _CLEAR):
             log.warning("console: the code could not be cleared; it ends by itself")
 
     def _terminal(self) -> Path | None:
@@ -84,18 +86,23 @@ class Console:
                     return True
         return False
 
-    def _put(self, terminal: Path, text: str) -> bool:
-        """Whether all of `text` was taken at once: a terminal that is halted takes none, and nobody waits for it."""
+    def _put(self, terminal: Path, seen: bool, text: str) -> bool:
+        """Whether all of `text` was taken at once: a terminal that is halted takes none, and nobody waits for it.
+
+        seen: only if it can be read there now. A code is cleared even after a graphical program came in front.
+        """
         data = text.encode("utf-8")
         try:
             fd = os.open(terminal, os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
         except OSError as error:
-            log.warning("console: %s cannot be opened (%s)", terminal.name, error.strerror)
+            log.warning("console: %s", AgentError(f"{terminal} cannot be opened ({error.strerror})"))
             return False
         try:
-            return self._visible(fd) and os.write(fd, data) == len(data)
+            if seen and not self._visible(fd):
+                return False
+            return os.write(fd, data) == len(data)
         except OSError as error:
-            log.warning("console: %s takes nothing (%s)", terminal.name, error.strerror)
+            log.warning("console: %s", AgentError(f"{terminal} takes nothing ({error.strerror})"))
             return False
         finally:
             os.close(fd)

@@ -11,10 +11,11 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, Protocol
 
-from firmware_agent.errors import FormatError, Refused
+from firmware_agent.errors import FormatError
 from firmware_agent.model import Session
 from firmware_agent.owner.live import Live
 from firmware_agent.owner.view import Json, Pair, Sight, View
+from firmware_agent.refusals import Refused
 from firmware_agent.sessions import Actor, SessionGate
 
 _HEX = re.compile(r"([0-9a-f]{2})*")
@@ -328,7 +329,7 @@ def _aim(session: Session, action: str, arguments: Json) -> str:
     return f"{session.ident.hex()} {action} {json.dumps(arguments, sort_keys=True)}"
 
 
-def _take(arguments: Json, **kinds: Any) -> list[Any]:
+def _take(arguments: Json, /, **kinds: Any) -> list[Any]:
     """The values of exactly these keys, each of its type; FormatError names what is wrong."""
     if set(arguments) != set(kinds):
         raise FormatError(f"arguments: exactly {', '.join(kinds) or 'none'}")

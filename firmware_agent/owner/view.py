@@ -7,11 +7,11 @@ from typing import Any, Protocol
 
 from firmware_agent import __version__
 from firmware_agent.catalogue import Catalogue
-from firmware_agent.errors import REASONS, Refused
 from firmware_agent.gate import Gate
 from firmware_agent.model import AGE, GIVEN, ConsentRecord, Session
 from firmware_agent.owner.details import Details
 from firmware_agent.owner.live import Live
+from firmware_agent.refusals import REASONS, Refused
 
 Json = dict[str, Any]
 Pair = tuple[str, str]

@@ -15,6 +15,7 @@ LAYERS = (
     ("catalogue",),
     ("model", "jpeg", "notice"),
     ("cbor", "config"),
+    ("refusals",),
     ("errors", "addresses"),
 )
 # Beside the layers: who may import the unit, and what the unit may import.

@@ -57,7 +57,7 @@ def asked(head: h11.Request) -> Asked:
         raise Problem("not_found")
     if int(length) > BODY:
         raise Problem("too_large")
-    if head.method == b"GET" and int(length):
+    if (head.method == b"GET" and int(length)) or (head.method == b"POST" and "content-length" not in headers):
         raise Problem("malformed")
     return Asked(head.method.decode(), path, _pairs(query), headers, int(length))
 

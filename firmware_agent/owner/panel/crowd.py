@@ -1,9 +1,9 @@
 """All connections, bounded: in all, from each address, and in live views of each session."""
 
-from firmware_agent.errors import Refused
 from firmware_agent.owner.panel.lines import Line
 from firmware_agent.owner.panel.needs import Gate
 from firmware_agent.owner.panel.settings import Settings
+from firmware_agent.refusals import Refused
 
 
 class Crowd:
@@ -34,16 +34,17 @@ class Crowd:
 
     def live(self, ident: bytes) -> int:
         """How many live views the session `ident` has."""
-        return sum(line.live and line.session is not None and line.session.ident == ident for line in self._lines)
+        sessions = [line.session for line in self._lines if line.state == "live"]
+        return sum(session is not None and session.ident == ident for session in sessions)
 
     def held(self) -> int:
         """Bytes of all answers that are being sent."""
         return sum(line.holds for line in self._lines)
 
     def sweep(self, gate: Gate) -> None:
-        """Cut each line whose session is over; one that is just being answered, after its answer."""
+        """Cut each line whose session is over; what is still being done is answered by the exit's own law."""
         for line in list(self._lines):
-            if line.session is None or (line.busy and not line.live):
+            if line.session is None or line.state == "acting":
                 continue
             try:
                 gate.verify(line.session)
@@ -57,7 +58,7 @@ class Crowd:
             line.cut()
 
     def _room(self, among: list[Line]) -> bool:
-        waiting = [line for line in among if not line.busy]
+        waiting = [line for line in among if line.state == "waiting"]
         for line in [line for line in waiting if line.session is None] or waiting:
             self.forget(line)
             line.cut()

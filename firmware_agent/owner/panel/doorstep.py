@@ -5,7 +5,7 @@ Only this file makes an Open answer, and none of them holds anything of the prin
 
 from collections.abc import Callable
 
-from firmware_agent.errors import AgentError, Refused
+from firmware_agent.errors import AgentError
 from firmware_agent.model import Session
 from firmware_agent.owner.panel.answers import Headers, packed
 from firmware_agent.owner.panel.free import Open
@@ -13,6 +13,7 @@ from firmware_agent.owner.panel.needs import Doorbell, Gate, Table
 from firmware_agent.owner.panel.pages import Pages
 from firmware_agent.owner.panel.problems import PROBLEMS, Problem
 from firmware_agent.owner.panel.settings import Settings
+from firmware_agent.refusals import Refused
 
 FIRST = "pair.html"
 

@@ -8,7 +8,6 @@ import ipaddress
 import re
 from collections.abc import Callable
 
-from firmware_agent.errors import Refused
 from firmware_agent.model import Session
 from firmware_agent.owner.panel.asked import Asked
 from firmware_agent.owner.panel.limits import Buckets
@@ -16,6 +15,7 @@ from firmware_agent.owner.panel.needs import Gate
 from firmware_agent.owner.panel.pages import is_public
 from firmware_agent.owner.panel.problems import Problem
 from firmware_agent.owner.panel.settings import Settings
+from firmware_agent.refusals import Refused
 
 _IDENT = re.compile(r"[0-9a-f]{32}")
 # What somebody without a session can ask for, besides the public files of the pairing page.

@@ -26,9 +26,9 @@ _GOODBYE = 1.0  # s for a client to read the last answer, and to close
 
 
 class Line:
-    """address: where it comes from; local: where it came in, address and port. session: whom its last request came
-    from. busy: a request is under way; its answer may be the last that its session gets. live: it is a live view.
-    holds: bytes of the answer that is being sent.
+    """address: where it comes from; local: where it came in, address and port. session: whom its last request is
+    from. state: "waiting" for a request, "acting" while its answer is made, "showing" it, or "live". holds: bytes of
+    the answer that is being sent.
     """
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, settings: Settings) -> None:
@@ -43,8 +43,7 @@ class Line:
         self.address = group(writer.get_extra_info("peername"))
         self.local = plain(writer.get_extra_info("sockname"))
         self.session: Session | None = None
-        self.busy = False
-        self.live = False
+        self.state = "waiting"
         self.holds = 0
         if settings.tls is not None:
             writer.transport.pause_reading()  # type: ignore[attr-defined]  # the greeting is for TLS, not for us
@@ -115,13 +114,15 @@ class Line:
 
     async def close(self) -> None:
         """End it so that the last answer is read: unread bytes would make the kernel take it back."""
-        with contextlib.suppress(Exception):
+        with contextlib.suppress(OSError):
             async with asyncio.timeout(_GOODBYE):
                 if self._writer.can_write_eof():
                     self._writer.write_eof()
                     for _ in range(16):
                         if not await self._reader.read(_PIECE):
                             break
+        with contextlib.suppress(OSError):
+            async with asyncio.timeout(_GOODBYE):
                 self._writer.close()
                 await self._writer.wait_closed()
 

@@ -9,12 +9,13 @@ from typing import Any
 
 from microdot import Microdot, Request
 
-from firmware_agent.errors import AgentError, FormatError, Refused
+from firmware_agent.errors import AgentError, FormatError
 from firmware_agent.owner.panel.answers import Answer, Page, packed
 from firmware_agent.owner.panel.asked import Asked
 from firmware_agent.owner.panel.doorstep import FIRST, Doorstep, told, told_no
 from firmware_agent.owner.panel.problems import Problem
 from firmware_agent.owner.panel.room import Room
+from firmware_agent.refusals import Refused
 
 log = logging.getLogger(__name__)
 
@@ -117,8 +118,9 @@ def _refused(asked: Asked, refusal: Refused) -> Answer:
 
 
 def _failed(asked: Asked, error: AgentError) -> Answer:
-    log.warning("the page could not answer: %s", type(error).__name__)
+    known = isinstance(error, FormatError)  # it asked for what is not there
+    if not known:
+        log.warning("the page could not answer: %s", type(error).__name__)
     if asked.session is None:
         return told(Problem("fault"))
-    status = 400 if isinstance(error, FormatError) else 503
-    return Page(asked.session, packed({"error": "fault", "text": str(error)}), status=status)
+    return Page(asked.session, packed({"error": "fault", "text": str(error)}), status=400 if known else 503)

@@ -5,7 +5,7 @@ import contextlib
 import logging
 from collections.abc import Callable, Coroutine
 
-from firmware_agent.errors import AgentError, Refused, Unsealed
+from firmware_agent.errors import AgentError
 from firmware_agent.owner.panel import strict
 from firmware_agent.owner.panel.answers import Answer, Page
 from firmware_agent.owner.panel.asked import asked
@@ -21,6 +21,7 @@ from firmware_agent.owner.panel.problems import Problem
 from firmware_agent.owner.panel.room import Room
 from firmware_agent.owner.panel.routes import Routes
 from firmware_agent.owner.panel.settings import Settings
+from firmware_agent.refusals import Refused, Unsealed
 
 log = logging.getLogger(__name__)
 
@@ -47,6 +48,7 @@ class Panel:
         room = Room(desk, pages, settings, self._guard.token, self._crowd.live, self._crowd.held)
         self._routes = Routes(Doorstep(doorbell, gate, pages, settings, ticks), room)
         self._calls = Buckets(10, 60, ticks)  # new connections, for each address
+        self._all_calls = Buckets(60, 240, ticks)
         self._open = asyncio.Event()  # there is a connection
         self._tasks: set[asyncio.Task[None]] = set()
         self._server: asyncio.Server | None = None
@@ -94,7 +96,7 @@ class Panel:
 
     def _met(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         line = Line(reader, writer, self._settings)
-        if not self._calls.take(line.address) or not self._crowd.admit(line):
+        if not self._calls.take(line.address) or not self._all_calls.take() or not self._crowd.admit(line):
             return line.cut()
         self._open.set()
         self._task(self._serve(line))
@@ -105,6 +107,7 @@ class Panel:
                 await line.encrypt(self._settings.tls)
             while await self._exchange(line):
                 pass
+            line.state = "waiting"
             await line.close()
         except (OSError, TimeoutError, AgentError):  # gone, too slow, no TLS; its session ended in the middle
             pass
@@ -116,7 +119,7 @@ class Panel:
 
     async def _exchange(self, line: Line) -> bool:
         """One request and its answer; whether another can follow."""
-        line.busy = line.live = acting = False
+        line.state, acting = "waiting", False
         try:
             head = await line.head()
             if head is None:
@@ -125,13 +128,16 @@ class Panel:
             self._guard.admit(request, line.address, line.local)
             line.session, acting = request.session, request.acting
             body = await line.body()
-            line.busy = True
+            line.state = "acting"
             request.document = strict.document(body) if acting else {}
             answer = await self._routes.answer(request)
         except Problem as problem:
             answer = told(problem)
-        line.live = not isinstance(answer.body, bytes)
-        line.holds = len(answer.body) if isinstance(answer.body, bytes) else 0
+        if not isinstance(answer.body, bytes):
+            line.state = "live"
+        else:
+            line.holds = len(answer.body)
+            line.state = "acting" if type(answer) is Farewell else "showing"  # its session is over, and it is owed it
         await self._show(line, answer)
         line.holds = 0
         if acting:

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Coroutine
 from typing import Any
 
-from firmware_agent.errors import AgentError, Refused
+from firmware_agent.errors import AgentError
 from firmware_agent.owner.socket.commands import ENDING, obey, without_arguments
 from firmware_agent.owner.socket.lines import PROBLEMS, Problem, Request, answer, encode, parse, refusal
 from firmware_agent.owner.socket.needs import Desk, Gate, Said
@@ -14,6 +14,7 @@ from firmware_agent.owner.socket.pace import Pace
 from firmware_agent.owner.socket.peers import Peer
 from firmware_agent.owner.socket.pushes import Pushes
 from firmware_agent.owner.socket.screens import Screens
+from firmware_agent.refusals import Refused
 
 log = logging.getLogger(__name__)
 
@@ -117,8 +118,8 @@ class Connection:
             said = refusal(ident, refused.reason, str(refused))
         except AgentError as error:
             said = refusal(ident, "fault", str(error))
-        except Exception as error:  # a fault of ours: the peer learns that it is one, the log its kind
-            log.error("socket: a request failed (%s)", type(error).__name__)
+        except Exception as error:  # a fault of ours: the peer learns that it is one, the log its kind and place
+            log.error("socket: a request failed", exc_info=error)
             said = refusal(ident, "fault", PROBLEMS["fault"])
         return None, encode(said)
 
@@ -164,6 +165,6 @@ class Connection:
         except OSError:
             self._writer.transport.abort()
         except Exception as error:
-            log.error("socket: a push failed (%s)", type(error).__name__)
+            log.error("socket: a push failed", exc_info=error)
             with contextlib.suppress(OSError):
                 turn_away(self._writer, "fault")

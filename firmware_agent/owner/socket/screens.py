@@ -8,17 +8,20 @@ class Screens:
 
     def __init__(self) -> None:
         self._listening: list[Pushes] = []
+        self._shown = False
 
     def show(self, code: str, text: str, seconds: float) -> bool:
         """Have `code` shown with `text` for `seconds`; False if no screen listens."""
         for pushes in self._listening:
             pushes.screen({"show": {"code": code, "text": text, "seconds": seconds}})
-        return bool(self._listening)
+        self._shown = bool(self._listening)
+        return self._shown
 
     def hide(self) -> None:
         """Have whatever is shown taken away."""
-        for pushes in self._listening:
+        for pushes in self._listening if self._shown else ():
             pushes.screen({"hide": True})
+        self._shown = False
 
     def join(self, pushes: Pushes) -> None:
         """Another screen listens; once, however often it says so."""

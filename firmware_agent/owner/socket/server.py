@@ -102,19 +102,19 @@ class ControlSocket:
             return turn_away(writer, "not_listed")
         same = sum(one.peer.uid == peer.uid for one in self._serving.values())
         if len(self._serving) >= MOST or same >= EACH:
-            log.warning("socket: one connection too many of %s", peer.name)
+            log.warning("socket: one connection too many of user %d", peer.uid)
             return turn_away(writer, "busy")
         streams = (reader, writer)
         served = Connection(peer, self._desk, self._gate, self._screens, streams, self._rate, self._patience)
         task = asyncio.create_task(served.serve())
         self._serving[task] = served
         task.add_done_callback(self._ended)
-        log.info("socket: %s connected as %s", peer.name, peer.role)
+        log.info("socket: user %d connected as %s", peer.uid, peer.role)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         del self._serving[task]
         if not task.cancelled() and task.exception() is not None:
-            log.error("socket: a connection failed (%s)", type(task.exception()).__name__)
+            log.error("socket: a connection failed", exc_info=task.exception())
 
 
 def _clear(path: Path) -> None:
