@@ -16,6 +16,8 @@ export function put(element, ...children) {
   element.replaceChildren(...children.flat(Infinity).filter((child) => child != null && child !== false));
 }
 
+export const byId = (id) => document.getElementById(id);
+
 // --- Words: one text file a language, `key = sentence` a line. A language is added by adding a file. ---
 
 const words = new Map();
@@ -74,21 +76,37 @@ export async function speak(name) {
 
 export const knows = (key) => words.has(key) || fallback.has(key);
 
-// The sentence of a key, with {name} replaced by values.name.
+// What the sentences call the thing itself: a printer, an engraver.
+let machine = "";
+export const useMachine = (profile) => {
+  machine = profile;
+};
+
+// The sentence of a key, with {name} replaced by values.name and {machine} by the right noun.
 export function t(key, values) {
   const sentence = words.get(key) ?? fallback.get(key) ?? key;
-  return sentence.replace(/\{(\w+)\}/g, (whole, name) => (values && name in values ? String(values[name]) : whole));
+  return sentence.replace(/\{(\w+)\}/g, (whole, name) => {
+    if (values && name in values) return String(values[name]);
+    return name === "machine" ? say(`machine.${machine}`, t("machine")) : whole;
+  });
 }
 
 // The same for a number: key.one, key.few, key.other ... as the language counts.
 export function tn(key, count, values) {
-  const form = `${key}.${new Intl.PluralRules(language).select(count)}`;
+  const exact = `${key}.${new Intl.PluralRules(language).select(count)}`;
+  const form = words.has(exact) ? exact : `${key}.other`;
   const number = new Intl.NumberFormat(language).format(count);
-  return t(words.has(form) ? form : `${key}.other`, { n: number, ...values });
+  return t(form, { n: number, ...values });
 }
 
 // A sentence if the words have it, else what the printer says.
 export const say = (key, other) => (knows(key) ? t(key) : other);
+
+// Words for a text of the policy, if they were written for just this text (stem.of); else the policy's own text.
+export function sayFor(stem, key, text, own) {
+  const found = [words, fallback].find((one) => one.has(key) && (text === undefined || one.get(`${stem}.of`) === text));
+  return found ? t(key) : own;
+}
 
 export function fill(root) {
   for (const element of root.querySelectorAll("[data-words]")) element.textContent = t(element.dataset.words);
@@ -138,7 +156,7 @@ export const useToken = (value) => {
 };
 
 export async function ask(path, body, kind = "json") {
-  const options = { cache: "no-store", credentials: "same-origin", signal: AbortSignal.timeout(15000) };
+  const options = { cache: "no-store", credentials: "same-origin", signal: AbortSignal.timeout(body === undefined ? 8000 : 20000) };
   if (body !== undefined) {
     options.method = "POST";
     options.headers = { "Content-Type": "application/json", ...(token && { "X-Token": token }) };

@@ -3,7 +3,7 @@
 import * as shared from "/pages/shared.js";
 import { closeDialog, complain, morph, on, openDialog, pairId, problem } from "/pages/view.js";
 
-const { Fault, ask, h, t } = shared;
+const { ask, byId, Fault, h, t } = shared;
 
 // home: the printer's last answer; at: when; reached: did it answer the last time; device: its name for commands;
 // said: notes on cards, by their id; stopped: what "stop everything" did; waits: it could not be told yet.
@@ -18,7 +18,7 @@ export const may = (action) => state.home.you.may.includes(action);
 
 // Redraws one part of the page; #view and its like stay where they are.
 export function drawInto(id, ...content) {
-  const old = document.getElementById(id);
+  const old = byId(id);
   const fresh = h(old.nodeName.toLowerCase(), null, ...content);
   for (const { name, value } of old.attributes) fresh.setAttribute(name, value);
   morph(old, fresh);
@@ -36,11 +36,16 @@ export async function refresh() {
     redraw();
     throw fault;
   }
+  took();
+  return undefined;
+}
+
+function took() {
   shared.useToken(state.home.token);
+  shared.useMachine(state.home.device.profile);
   state.at = Date.now();
   state.reached = true;
   redraw();
-  return undefined;
 }
 
 let entering = null;
@@ -50,9 +55,7 @@ function enterAgain() {
     try {
       if (!(await shared.login(await ask("/doorbell")))) throw new Fault("session_ended", "", 401);
       state.home = await ask("/api/home");
-      shared.useToken(state.home.token);
-      state.reached = true;
-      redraw();
+      took();
     } catch {
       location.replace("/"); // the pairing page says why
     } finally {
@@ -78,9 +81,10 @@ export function follow() {
     source?.close();
     source = new EventSource("/api/events");
     source.onmessage = soon;
-    source.addEventListener("home", soon);
-    source.addEventListener("entry", soon);
-    source.onopen = soon;
+    source.onopen = () => {
+      pause = 2000;
+      soon();
+    };
     source.onerror = () => {
       source.close();
       source = null;
@@ -88,6 +92,7 @@ export function follow() {
     };
   };
   let again = null;
+  let pause = 2000;
   const later = () => {
     again ||= setTimeout(async () => {
       again = null;
@@ -98,7 +103,8 @@ export function follow() {
       } catch {
         later();
       }
-    }, 2000);
+    }, pause);
+    pause = Math.min(15000, pause * 1.4);
   };
   open();
   setInterval(() => document.hidden || soon(), 30000); // a stream can end without a word
@@ -121,12 +127,12 @@ export async function widen(action, values) {
 }
 
 async function askCode(action, values) {
-  await post("show_code", { for: action, arguments: values });
+  const { button } = await post("show_code", { for: action, arguments: values });
   return new Promise((done, failed) => {
     const wrong = problem();
     const input = h("input", { id: "code", class: "code", inputmode: "numeric", autocomplete: "one-time-code", maxlength: 8, "aria-describedby": "code-hint" });
     const form = h("form", { id: "code-form", "data-act": "send_code" },
-      h("p", { id: "code-hint" }, t("code.text")), h("p", null, h("label", { for: "code" }, t("code.label")), input), wrong,
+      h("p", { id: "code-hint" }, t("code.text"), button && ` ${t("code.button")}`), h("p", null, h("label", { for: "code" }, t("code.label")), input), wrong,
       h("div", { class: "row" }, h("button", { type: "submit", class: "main" }, t("code.do")), h("button", { type: "button", "data-act": "close" }, t("cancel"))));
     const box = openDialog("code-dialog", t("code.title"), form);
     box.addEventListener("close", () => failed(new Fault("cancelled", "", 0)));
@@ -146,11 +152,11 @@ async function askCode(action, values) {
 // --- Saying what was done, on the page and to a screen reader ---
 
 export function tell(text) {
-  const box = document.getElementById("toast");
+  const box = byId("toast");
   shared.put(box, h("span", null, text), h("button", { type: "button", class: "quiet", "data-act": "hush" }, t("close")));
 }
 
-on("hush", () => shared.put(document.getElementById("toast")));
+on("hush", () => shared.put(byId("toast")));
 
 export function note(row, text, done) {
   state.said.clear();
@@ -169,7 +175,7 @@ export async function timed(name, work) {
 
 // Needs nothing but the session. If the printer does not answer, it is tried again until it does.
 export async function stopEverything() {
-  const status = document.getElementById("status");
+  const status = byId("status");
   delete status.dataset.done;
   try {
     const found = await timed("stop", () => post("stop"));
