@@ -15,6 +15,7 @@ _DECIDED = {
     "RenewedConsentGiven": "allowed again",
     "ConsentRefused": "refused",
     "ConsentWithdrawn": "withdrawn",
+    "ConsentRequestDeferred": "put off",
 }
 
 _ENDS = {
