@@ -10,6 +10,8 @@ from typing import Any
 from firmware_agent.cli import build, logs, words
 from firmware_agent.cli.build import Parts, typed
 from firmware_agent.cli.ledger import untold
+from firmware_agent.consent.store import SLOTS
+from firmware_agent.device.watch import watched
 
 
 def run(made: Parts, options: Namespace) -> int:
@@ -38,16 +40,18 @@ async def until_stopped(made: Parts, seconds: float | None = None) -> None:
     journal = logs.Journal(made.device.storage)
     for one in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(one, stopped.set)
-    running = loop.create_task(agent.run())
-    waiting = loop.create_task(stopped.wait())
-    await asyncio.wait({running, waiting}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
-    stopped.set()
-    waiting.cancel()
-    if running.done():
-        running.result()  # an error: let it be seen
-    running.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await running
+    changed = asyncio.Event()
+    with watched(made.device.storage, SLOTS, changed.set) as tells:
+        running = loop.create_task(agent.run(changed if tells else None))
+        waiting = loop.create_task(stopped.wait())
+        await asyncio.wait({running, waiting}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        stopped.set()
+        waiting.cancel()
+        if running.done():
+            running.result()  # an error: let it be seen
+        running.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await running
     journal.close()
 
 

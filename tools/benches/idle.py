@@ -25,7 +25,7 @@ PEERS = {"OctoPrint": octoprint.program, "Moonraker": moonraker.program}
 _PACKAGES = {"OctoPrint": "octoprint==1.11.*", "Moonraker": "moonraker==0.11.*"}
 _TOP = 'profile = "lightmake"\nstate = "state"\npresence = "terminal"\n'
 _CAMERA = '[source.camera]\nkind = "pattern"\n'
-_PANEL = "[panel]\nport = {port}\n"
+_PANEL = '[panel]\nhost = "127.0.0.1"\nport = {port}\n'
 
 Start = Callable[[], AbstractContextManager[int]]  # runs one program until the end of the block; the pid once ready
 
