@@ -21,7 +21,7 @@ from firmware_agent.telemetry.source import Source
 log = logging.getLogger(__name__)
 
 TICK = 0.25  # s between two looks at the consent store
-REST = 2.0  # s between two while nothing is under way, if a change of its files is told
+REST = 10.0  # s between two while nothing is under way, if a change of its files is told
 _NOTE_REFUSALS = 60.0  # s between two counts of the same refusal
 _RETRY_SOURCE = 5.0  # s before a source that failed is read again
 
@@ -54,6 +54,7 @@ class Agent:
         self._expiries = list(expiries)
         self._rights = list(rights)
         self._permits: dict[Pair, bytes] = {}  # the consent record that permits
+        self._ends: int | None = None  # when the first of them ends, seconds since 1970
         self._begun = False
         self._last: dict[Pair, float] = {}
         self._noted: dict[tuple[Pair, str], float] = {}
@@ -81,6 +82,9 @@ class Agent:
         if any(uplink.waiting() for uplink in self.uplinks.values()) or any(one.busy for one in self._rights):
             return TICK
         pause = REST
+        now = self._clock.now()
+        if self._ends is not None and now is not None:
+            pause = min(pause, self._ends - now)
         for reading in self._sources:
             if reading.busy:
                 return TICK
@@ -169,16 +173,18 @@ class Agent:
 
     def _look(self) -> tuple[dict[Pair, bytes], set[Pair]]:
         """(what is permitted, by which consent record; what is denied for good: not just for want of a clock)."""
-        permits, lapsed = {}, set()
+        permits, lapsed, ends = {}, set(), []
         for pair, verdict in self.gate.look().items():
             if isinstance(verdict, Permit):
                 permits[pair] = verdict.consent
+                ends += [] if verdict.until is None else [verdict.until]
             else:
                 self._note(pair, verdict.reason)
                 if verdict.reason not in ("clock_untrusted", "consent_expired") or (
                     verdict.reason == "consent_expired" and self._clock.settled
                 ):
                     lapsed.add(pair)
+        self._ends = min(ends, default=None)
         return permits, lapsed
 
     def _forget(self, before: dict[Pair, bytes], lapsed: set[Pair]) -> None:

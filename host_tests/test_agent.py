@@ -134,11 +134,14 @@ def test_ok__it_rests_while_nothing_is_due_and_not_while_something_waits():
         world.wire.online = True
         await step()
         await step()
-        assert world.uplink.waiting() == 0 and agent.pause() == REST
-        await step(5.5)
+        assert world.uplink.waiting() == 0 and source.readings == 1
         assert TICK < agent.pause() < REST  # the next record is due before the rest would end
-        await step(1.5)
+        await step(agent.pause() + 0.1)
+        await step()
         assert source.readings == 2
+        world.grant(until=world.time + 3)
+        await step()
+        assert agent.pause() <= 2  # the camera of a consent that ends is not kept until the rest ends
 
     play(source, story)
 
