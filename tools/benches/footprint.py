@@ -32,7 +32,7 @@ Share = dict[tuple[str, str], float]  # (program, MAIN or ALL) -> percent of a c
 
 
 def footprint() -> Iterator[Row]:
-    """MiB, idle CPU and start of the whole agent, beside OctoPrint and Moonraker, each idle. Ten minutes."""
+    """MiB, idle CPU and start of the whole agent, beside OctoPrint and Moonraker, each idle. Seven minutes."""
     idle.bring()
     with tempfile.TemporaryDirectory(prefix="fp") as name, contextlib.ExitStack() as stack:
         directory = Path(name)
