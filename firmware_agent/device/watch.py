@@ -1,4 +1,7 @@
-"""Wakes the agent when somebody writes to its files, so that it need not look four times a second (dnotify, Linux)."""
+"""Wakes the agent when somebody writes to its files, so that it need not look four times a second.
+
+By dnotify, an older sister of inotify: it is the one that the standard library speaks, with no native code by hand.
+"""
 
 import asyncio
 import contextlib
