@@ -160,6 +160,18 @@ class Agent:
         self.ledger.refresh()
         return count
 
+    def watched(self) -> list[Pair]:
+        """What the camera is on for: the permitted purposes of pictures that a source which is awake serves."""
+        media = self.gate.catalogue.purposes
+        found = {
+            pair
+            for reading in self._sources
+            if reading.awake
+            for pair in reading.pairs
+            if pair in self._permits and media[pair[0]]["media"]
+        }
+        return sorted(found)
+
     def _begin(self, lapsed: set[Pair]) -> None:
         """Take up what an earlier run left; destroy what lapsed since; close what nobody will send again."""
         self._begun = True
@@ -281,6 +293,11 @@ class _Reading:
         if not task.cancelled():
             task.result()
         return False
+
+    @property
+    def awake(self) -> bool:
+        """Whether it was read since it last went to rest."""
+        return self._awake
 
     def begins_in(self, now: float) -> float:
         """Seconds until the last reading began long enough ago."""

@@ -2,15 +2,16 @@
 
 import hashlib
 
-from firmware_agent import cbor
+from firmware_agent import cbor, notice
 from firmware_agent.errors import CatalogueError, FormatError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from typing import Any, Iterator
 
 FORMAT = 2
-REQUEST = "rights_request"  # stands where a message names its purpose; no purpose of a profile may be called so
+REQUEST = "rights_request"  # stands where a message names its purpose
+RESERVED = (REQUEST, "age_attestation")  # no purpose of a profile may be called so (see model.AGE)
 AGE_PARTS: "dict[str, type]" = {"threshold": int, "guardian": bool}
 DEVICE_PARTS: "dict[str, type]" = {"sent": int, "ledger": int}
 RECIPIENT_PARTS: "dict[str, type]" = {"name": str, "topic": str, "answers": bytes}
@@ -80,7 +81,9 @@ class Catalogue:
         self.fields: "dict[str, dict[str, Any]]" = rows["fields"]
         self._categories = {row["id"]: row["category"] for row in self.fields.values()}
         self._fields_of = {purpose: self._sorted_fields(purpose) for purpose in self.purposes}
+        self.order: "list[int]" = order(self.version)
         self._hashes: "dict[tuple[str, str], bytes]" = {}
+        self._narrower: "dict[tuple[str, str], set[bytes]]" = {}
         for purpose, row in self.purposes.items():
             for recipient in row["recipients"]:
                 self._hashes[purpose, recipient] = self._hash(purpose, recipient)
@@ -94,8 +97,27 @@ class Catalogue:
         return (purpose, recipient) in self._hashes
 
     def policy(self, purpose: str, recipient: str) -> bytes:
-        """SHA-256 of every compiled row that says what this consent would mean: it changes if any of them does."""
+        """SHA-256 of the text that says what this consent would mean: it changes if anything in it does."""
         return self._hashes[purpose, recipient]
+
+    def text(self, purpose: str, recipient: str) -> "Iterator[str]":
+        """That text, line by line (notice.py)."""
+        to = recipient, self.recipients[recipient]
+        return notice.lines(self.profile, self.age, (purpose, self.purposes[purpose]), to, self._fields_of[purpose])
+
+    def covers(self, purpose: str, recipient: str, policy: bytes) -> bool:
+        """Whether consent to the text with this hash is consent to today's: the same, or nothing in it grew since."""
+        pair = (purpose, recipient)
+        return policy == self._hashes[pair] or policy in self._narrower.get(pair, ())
+
+    def narrowed(self, purpose: str, recipient: str, policy: bytes) -> None:
+        """Today's text is narrower than the one with this hash: who compared them (consent/changes.py) says so."""
+        self._narrower.setdefault((purpose, recipient), set()).add(policy)
+
+    def age_policy(self) -> bytes:
+        """SHA-256 of what the policy says about age: what a person's word on it is bound to."""
+        text = [self.profile + "\n"] + list(notice.age_lines(self.age))
+        return hashlib.sha256("".join(text).encode()).digest()
 
     def fields_of(self, purpose: str) -> "list[tuple[str, dict[str, Any]]]":
         """(name, row) of each field declared for `purpose`, by rising field id."""
@@ -115,12 +137,16 @@ class Catalogue:
 
     def _hash(self, purpose: str, recipient: str) -> bytes:
         digest = hashlib.sha256()
-        parts = [self.profile, purpose, self.purposes[purpose], recipient, self.recipients[recipient]]
-        for name, row in self._fields_of[purpose]:
-            parts += [name, row]
-        for part in parts:  # one by one: a small heap has no room for all of it in one piece
-            digest.update(cbor.encode(part))
+        for line in self.text(purpose, recipient):  # one by one: a small heap has no room for all of it in one piece
+            digest.update(line.encode())
         return digest.digest()
+
+
+def order(version: str) -> "list[int]":
+    """The numbers of a version, for comparing: "2026-11.2" is [2026, 11, 2]. CatalogueError if it is none."""
+    parts = version.replace("-", ".").split(".")
+    _need(all([part and len(part) <= 8 and all([one in "0123456789" for one in part]) for part in parts]))
+    return [int(part) for part in parts]
 
 
 def _check(rows: "dict[str, Any]") -> None:
@@ -132,7 +158,7 @@ def _check(rows: "dict[str, Any]") -> None:
     for table, parts in (("recipients", RECIPIENT_PARTS), ("purposes", PURPOSE_PARTS), ("fields", FIELD_PARTS)):
         for row in rows[table].values():
             _shape(row, parts)
-    _need(REQUEST not in rows["purposes"])
+    _need(not any([name in rows["purposes"] for name in RESERVED]))
     for row in rows["purposes"].values():
         _need(_names(row["recipients"], rows["recipients"]))
     for row in rows["fields"].values():

@@ -1,5 +1,6 @@
 """The agent's configuration: one table of checks, one line for whatever is wrong, nothing starts until it is right."""
 
+import re
 import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -10,6 +11,7 @@ from firmware_agent.addresses import host, is_loopback, readable
 from firmware_agent.errors import ConfigError
 
 PRESENCE = ("console", "terminal")
+ROLES = ("owner", "guardian", "viewer", "service")
 SHIPPED = Path(__file__).parent / "profiles"
 
 
@@ -28,8 +30,39 @@ class UplinkConfig:
 
 
 @dataclass(frozen=True)
+class PanelConfig:
+    """The owner's page. host: the address it listens on. names: by which browsers may call it, besides addresses."""
+
+    host: str
+    port: int
+    tls: bool
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class SocketConfig:
+    """The makers' socket. users: user -> role. screens: users that show codes to whoever is at the device. group: that
+    may connect, "" for the agent's own.
+    """
+
+    path: Path
+    users: dict[str, str]
+    screens: tuple[str, ...]
+    group: str
+
+
+@dataclass(frozen=True)
+class ButtonConfig:
+    """device: of Linux evdev. code: of the key, as input-event-codes.h counts them."""
+
+    device: Path
+    code: int
+
+
+@dataclass(frozen=True)
 class Config:
-    """file: where it was read from. outbox: KiB. window: seconds. sources: kind -> its settings."""
+    """file: where it was read from. outbox: KiB. window: seconds. sources: kind -> its settings. maker: the Ed25519
+    key, hex, whose signature installs a profile, or ""."""
 
     file: str
     profile: Path
@@ -37,6 +70,10 @@ class Config:
     presence: str
     outbox: int
     window: float
+    maker: str = ""
+    panel: PanelConfig | None = None
+    socket: SocketConfig | None = None
+    button: ButtonConfig | None = None
     uplinks: dict[str, UplinkConfig] = field(default_factory=dict)
     sources: dict[str, dict[str, Any]] = field(default_factory=dict)
 
@@ -57,6 +94,22 @@ def _whole(low: int, high: int) -> Callable[[Any], bool]:
     return lambda value: type(value) is int and low <= value <= high
 
 
+def _names(value: Any) -> bool:
+    return isinstance(value, list) and len(value) <= 16 and all(isinstance(one, str) and host(one) for one in value)
+
+
+def _users(value: Any) -> bool:
+    return isinstance(value, list) and len(value) <= 16 and all(_text(one) for one in value)
+
+
+def _roles(value: Any) -> bool:
+    return isinstance(value, dict) and all(role in ROLES for role in value.values())
+
+
+def _key(value: Any) -> bool:
+    return isinstance(value, str) and re.fullmatch(r"[0-9a-f]{64}", value) is not None
+
+
 _REQUIRED = object()
 Check = tuple[Callable[[Any], bool], str, Any]  # test, what is allowed, default
 
@@ -69,6 +122,7 @@ _TOP: dict[str, Check] = {
         "console",
     ),
     "outbox": (_whole(16, 1_048_576), "KiB of flash for what waits of each purpose, 16 to 1048576", 4096),
+    "maker": (_key, "the Ed25519 public key, 64 digits of hex, that signs profiles; none: only a person installs", ""),
     "window": (_between(0, 3600), "seconds of events that a power cut may lose, 0 to 3600", 5),
 }
 _UPLINK: dict[str, Check] = {
@@ -80,6 +134,22 @@ _UPLINK: dict[str, Check] = {
     "key": (_text, "the path of its PEM key", None),
     "timeout": (_between(0.1, 120), "seconds from 0.1 to 120", 10),
     "commands": (_flag, "true, so that this recipient can withdraw consent from afar, or false", False),
+}
+_PANEL: dict[str, Check] = {
+    "host": (host, "an address of this device; 0.0.0.0 is all of them", "0.0.0.0"),  # noqa: S104 - the owner's page
+    "port": (_whole(1, 65535), "a whole number, a port from 1 to 65535", 8443),
+    "tls": (_flag, "true, or false for plain HTTP: then anybody on the network can listen", True),
+    "names": (_names, 'a list of host names that browsers may call it by, like ["printer.local"]', []),
+}
+_SOCKET: dict[str, Check] = {
+    "path": (_text, "where the socket lies; inside the state directory if it is not a full path", "control.sock"),
+    "users": (_roles, f"a table of users and their roles ({', '.join(ROLES)})", _REQUIRED),
+    "group": (_text, "the name of the group that may connect; without it, the agent's own", ""),
+    "screens": (_users, "a list of users, out of `users`, whose programs show codes on the device's own screen", []),
+}
+_BUTTON: dict[str, Check] = {
+    "device": (_text, "the path of an input device, like /dev/input/event0", _REQUIRED),
+    "code": (_whole(1, 767), "the number of its key, as evtest shows it", _REQUIRED),
 }
 _SOURCES: dict[str, dict[str, Check]] = {
     "demo": {"speed": (_between(0.1, 10_000), "how many times faster than real, 0.1 to 10000", 1)},
@@ -114,7 +184,9 @@ class _Reader:
     def config(self, raw: dict[str, Any]) -> Config:
         uplinks = self._table(raw.pop("uplink", {}), "uplink")
         sources = self._table(raw.pop("source", {}), "source")
-        top = self._section("", raw, _TOP, hint="; sections are [uplink.RECIPIENT] and [source.KIND]")
+        panel, control, button = (raw.pop(name, None) for name in ("panel", "socket", "button"))
+        sections = "[panel], [socket], [button], [uplink.RECIPIENT] and [source.KIND]"
+        top = self._section("", raw, _TOP, hint=f"; sections are {sections}")
         for kind in sources:
             if kind not in _SOURCES:
                 raise self._wrong(f"source.{kind}", "there is no such source", "one of " + ", ".join(sorted(_SOURCES)))
@@ -130,6 +202,10 @@ class _Reader:
             presence=top["presence"],
             outbox=top["outbox"],
             window=top["window"],
+            maker=top["maker"],
+            panel=self._panel(panel),
+            socket=self._socket(control, self.base / top["state"]),
+            button=self._button(button),
             uplinks={name: self._uplink(name, row) for name, row in uplinks.items()},
             sources=settings,
         )
@@ -143,6 +219,29 @@ class _Reader:
             names = ", ".join(sorted(one.stem for one in SHIPPED.glob("*.cbor")))
             raise self._wrong("profile", f'"{name}" is not there', f"one of {names}, or the path of a compiled .cbor")
         return path
+
+    def _panel(self, row: Any) -> PanelConfig | None:
+        if row is None:
+            return None
+        values = self._section("panel.", self._one(row, "panel"), _PANEL)
+        return PanelConfig(**{**values, "names": tuple(values["names"])})
+
+    def _socket(self, row: Any, state: Path) -> SocketConfig | None:
+        if row is None:
+            return None
+        values = self._section("socket.", self._one(row, "socket"), _SOCKET)
+        return SocketConfig(state / values["path"], values["users"], tuple(values["screens"]), values["group"])
+
+    def _button(self, row: Any) -> ButtonConfig | None:
+        if row is None:
+            return None
+        values = self._section("button.", self._one(row, "button"), _BUTTON)
+        return ButtonConfig(Path(values["device"]), values["code"])
+
+    def _one(self, value: Any, name: str) -> dict[str, Any]:
+        if not isinstance(value, dict):
+            raise self._wrong(name, "is not a section", f"[{name}]")
+        return value
 
     def _uplink(self, name: str, row: Any) -> UplinkConfig:
         where = f"uplink.{name}."

@@ -23,11 +23,13 @@ def decide(
     record: "ConsentRecord | None",
     floor: "int | None",
     now: "int | None",
+    minor: bool = False,
 ) -> "Permit | Denial":
     """A Permit if `record` gives consent now, else a Denial with a named reason (L1-L3, L19, C1, P5).
 
     floor: the sequence below which no record of this purpose and recipient counts; None denies.
-    now: seconds since 1970 UTC, or None if no clock can be trusted (attack 4).
+    now: seconds since 1970 UTC, or None if no clock can be trusted (attack 4). minor: one uses the device: only what a
+    guardian gave counts, where the policy knows guardians, else nothing (L18, P7, C4).
     """
 
     def no(reason: str) -> Denial:
@@ -45,8 +47,12 @@ def decide(
         return no("consent_stale")
     if record.state not in GIVEN:
         return no(_REASONS.get(record.state, "consent_undecided"))
-    if record.policy != catalogue.policy(purpose, recipient):
+    if not catalogue.covers(purpose, recipient, record.policy):
         return no("policy_changed")
+    if minor and not catalogue.age["guardian"]:
+        return no("minor")
+    if minor and record.actor != "guardian":
+        return no("guardian_needed")
     if record.until is not None:
         if now is None:
             return no("clock_untrusted")

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
         def current(self, purpose: str, recipient: str) -> "tuple[ConsentRecord | None, int | None, str]":
             """The stored record, its floor, and a reason of REASONS if neither can be trusted."""
 
+        def minor(self) -> bool:
+            """Whether it was said that a minor uses this device."""
+
 
 MESSAGE = 2  # version of the payload's form
 RIGHTS = ("delete",)  # what an owner can ask of a recipient
@@ -105,7 +108,7 @@ class Gate:
         if (purpose, recipient) in self._shut:
             return Denial(purpose, recipient, "consent_withdrawn")
         record, floor, trouble = self._consents.current(purpose, recipient)
-        verdict = decide(self.catalogue, purpose, recipient, record, floor, self._now())
+        verdict = decide(self.catalogue, purpose, recipient, record, floor, self._now(), self._consents.minor())
         if trouble and verdict.reason not in ("unknown_purpose", "unknown_recipient"):
             return Denial(purpose, recipient, trouble)
         return verdict

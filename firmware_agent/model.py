@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 GIVEN = ("ConsentGiven", "RenewedConsentGiven")
 REFUSED = "ConsentRefused"
 WITHDRAWN = "ConsentWithdrawn"
+AGE = ("age_attestation", "device")  # where the store keeps whether everybody is old enough: GIVEN, or REFUSED if not
 STATES = GIVEN + (
     "ConsentUnknown",
     "ConsentRequested",

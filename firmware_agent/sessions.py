@@ -6,9 +6,20 @@ Sessions live in memory only: a restart ends them, and a paired phone opens a ne
 import hashlib
 import hmac
 from collections.abc import Callable
+from dataclasses import dataclass
 
-from firmware_agent.errors import Refused, Unsealed
 from firmware_agent.model import Session
+from firmware_agent.refusals import Refused, Unsealed
+
+
+@dataclass(frozen=True)
+class Actor:
+    """Who acts. method: how that is known, for the record. proved: by presence or a signature, for this very action."""
+
+    role: str
+    method: str
+    proved: bool = False
+
 
 ROLES = ("owner", "guardian", "viewer", "service")
 MOST = 32  # sessions at a time; one more ends the oldest

@@ -1,20 +1,30 @@
 """From a checked configuration to the parts of an agent, each given only what it needs."""
 
+import contextlib
 import shutil
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from firmware_agent import __version__
 from firmware_agent.agent import Agent
 from firmware_agent.camera.supervisor import CameraSource
 from firmware_agent.catalogue import Catalogue
 from firmware_agent.cli.stores import HOUR, register
 from firmware_agent.clock import Clock
-from firmware_agent.config import Config, UplinkConfig
+from firmware_agent.config import SHIPPED, Config, UplinkConfig
+from firmware_agent.consent import changes
+from firmware_agent.consent import installed as installing
+from firmware_agent.consent.alias import alias
+from firmware_agent.consent.authority import MAKER, Authority
+from firmware_agent.consent.pairing import Pairing
+from firmware_agent.consent.people import People
 from firmware_agent.consent.slots import SlotPair
 from firmware_agent.consent.store import ConsentStore, storage_key
+from firmware_agent.consent.texts import Texts
 from firmware_agent.device.linux import LinuxDevice
 from firmware_agent.egress.door import Door
 from firmware_agent.egress.endpoint import Endpoint
@@ -28,9 +38,11 @@ from firmware_agent.egress.rights import Rights
 from firmware_agent.egress.uplink import Uplink
 from firmware_agent.egress.vault import Vault
 from firmware_agent.egress.wire_mqtt import MqttWire
-from firmware_agent.errors import CatalogueError, ConfigError, SourceError
+from firmware_agent.errors import AgentError, CatalogueError, ConfigError, SourceError, StorageError
 from firmware_agent.gate import Gate
 from firmware_agent.model import WITHDRAWN, ConsentRecord
+from firmware_agent.owner.details import Details
+from firmware_agent.sessions import Actor
 from firmware_agent.telemetry.source import Source
 from firmware_agent.telemetry.sources.demo import DemoSource
 from firmware_agent.telemetry.sources.octoprint import OctoPrintSource
@@ -52,12 +64,46 @@ class Parts:
     idents: Idents
     key: bytes
 
-    def ledger(self, watch: Callable[[dict[str, Any]], None] | None = None) -> Ledger:
+    @cached_property
+    def texts(self) -> Texts:
+        return Texts(self.device.storage)
+
+    @cached_property
+    def authority(self) -> Authority:
+        return Authority(self.catalogue, self.consents, self.texts)
+
+    @cached_property
+    def people(self) -> People:
+        return People(self.device.storage, self.key, self.clock.now)
+
+    @cached_property
+    def pairing(self) -> Pairing:
+        return Pairing(self.device.storage, self.key, self.device)
+
+    @cached_property
+    def details(self) -> Details:
+        return Details(SlotPair(self.device.storage, "details", self.key))
+
+    def alias(self) -> bytes:
+        """16 random bytes that name this device to those who are paired with it, and in receipts; never sent."""
+        return alias(self.device.storage, self.key, self.device.entropy)
+
+    def ledger(
+        self,
+        watch: Callable[[dict[str, Any]], None] | None = None,
+        history: Callable[[dict[str, Any]], None] | None = None,
+    ) -> Ledger:
         """The history; its entries end with the period of the profile."""
         # whole segments go, and each spans up to a KEEPth of it: so no entry becomes older than the profile says
         retention = (self.catalogue.device["ledger"] - HOUR) * KEEP // (KEEP + 1)
         return Ledger(
-            self.device.storage, self.clock.now, watch, self.signer(), settled=self.clock.latest, retention=retention
+            self.device.storage,
+            self.clock.now,
+            watch,
+            self.signer(),
+            settled=self.clock.latest,
+            retention=retention,
+            history=history,
         )
 
     def vault(self, purpose: str, recipient: str) -> Vault:
@@ -88,10 +134,7 @@ def parts(config: Config, device: LinuxDevice | None = None) -> Parts:
             f"{config.file}: state: {config.state} cannot be used ({error.strerror}); "
             "allowed: a directory that this user may write"
         ) from None
-    try:
-        catalogue = Catalogue(config.profile.read_bytes())
-    except (CatalogueError, OSError) as error:
-        raise ConfigError(f"{config.file}: profile: {config.profile}: {error}") from None
+    catalogue = _policy(config, device, key)
     for name in config.uplinks:
         if name not in catalogue.recipients:
             known = ", ".join(sorted(catalogue.recipients))
@@ -102,15 +145,41 @@ def parts(config: Config, device: LinuxDevice | None = None) -> Parts:
                 "that it says can be believed; allowed: false, or a profile with `answers`"
             )
     consents = ConsentStore(device.storage, key)
+    with contextlib.suppress(StorageError):  # then nothing is permitted, and doctor says why
+        given = {(one.purpose, one.recipient): one.policy for one in consents.records()}
+        changes.settle(catalogue, given, Texts(device.storage).get)
     clock = Clock(SlotPair(device.storage, "time", key), device.now, device.ticks)
     idents = Idents(device.storage, device.entropy)
     gate = Gate(catalogue, consents, device.entropy(32), idents.new, clock.now)
     return Parts(config, device, catalogue, consents, gate, clock, idents, key)
 
 
-def agent(made: Parts, watch: Callable[[dict[str, Any]], None] | None = None) -> Agent:
+def _policy(config: Config, device: LinuxDevice, key: bytes) -> Catalogue:
+    """The policy of the configuration, or a newer one of the same name that was installed here since."""
+    path, installed = config.profile, device.storage.read(installing.FILE)
+    shipped = path.is_relative_to(SHIPPED)
+    try:
+        compiled = path.read_bytes()
+        catalogue = Catalogue(compiled)
+        if installed is not None:
+            newer = Catalogue(installed)
+            if newer.profile == catalogue.profile and newer.order > catalogue.order:
+                compiled, catalogue, shipped = installed, newer, True
+            elif installed == compiled:
+                shipped = True
+    except (CatalogueError, OSError) as error:
+        raise ConfigError(f"{config.file}: profile: {path}: {error}") from None
+    installing.Installed(SlotPair(device.storage, "profile", key), __version__).accept(compiled, catalogue, shipped)
+    return catalogue
+
+
+def agent(
+    made: Parts,
+    watch: Callable[[dict[str, Any]], None] | None = None,
+    history: Callable[[dict[str, Any]], None] | None = None,
+) -> Agent:
     """The whole agent; nothing is opened or connected yet."""
-    ledger = made.ledger(watch)
+    ledger = made.ledger(watch, history)
     wires = {name: MqttWire(name, endpoint(made.catalogue, name, row)) for name, row in made.config.uplinks.items()}
     door = Door(made.gate, ledger, dict(wires))
     uplinks = []
@@ -150,10 +219,7 @@ def listen(made: Parts, built: Agent, recipient: str, wire: MqttWire) -> None:
 
     def withdraw(purpose: str) -> None:
         given = [pair for pair in pairs if purpose in ("", pair[0]) and made.consents.may_be_given(*pair)]
-        for pair in given:
-            made.gate.shut(*pair)
-        for pair in given:
-            built.ledger.decided(_withdraw(made, built, pair))
+        narrow(made, built, given, WITHDRAWN, Actor(MAKER, "remote command"))
 
     intake = Intake(
         recipient, row["answers"], mailbox, [pair[0] for pair in pairs], withdraw, built.ledger, made.device.verify
@@ -162,15 +228,29 @@ def listen(made: Parts, built: Agent, recipient: str, wire: MqttWire) -> None:
     wire.on_heard = intake.heard
 
 
-def _withdraw(made: Parts, built: Agent, pair: tuple[str, str]) -> ConsentRecord:
-    records: list[ConsentRecord] = []
+def narrow(made: Parts, built: Agent, pairs: list[tuple[str, str]], state: str, actor: Actor) -> int:
+    """Store `state` for all of them in the running agent and destroy what waits; how many events that was.
 
-    def put() -> None:
-        policy, now = made.catalogue.policy(*pair), made.clock.now()
-        records.append(made.consents.put(*pair, WITHDRAWN, policy, "maker", "remote command", now))
+    All gates are shut before anything else happens. A part that fails stops no other; the first error is raised then.
+    """
+    for pair in pairs:
+        made.gate.shut(*pair)
+    count = 0
+    failed: AgentError | None = None
+    for pair in pairs:
+        records: list[ConsentRecord] = []
 
-    built.withdraw(*pair, put)
-    return records[0]
+        def put(pair: tuple[str, str] = pair, records: list[ConsentRecord] = records) -> None:
+            records.append(made.authority.narrow(*pair, state, actor, made.clock.now()))
+
+        try:
+            count += built.withdraw(*pair, put)
+            built.ledger.decided(records[0])
+        except AgentError as error:
+            failed = failed or error
+    if failed is not None:
+        raise failed
+    return count
 
 
 def endpoint(catalogue: Catalogue, name: str, row: UplinkConfig) -> Endpoint:

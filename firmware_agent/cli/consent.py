@@ -7,9 +7,11 @@ from firmware_agent.cli import words
 from firmware_agent.cli.build import Parts, typed
 from firmware_agent.cli.narrow import narrow
 from firmware_agent.errors import AgentError, ConfigError, Refused
-from firmware_agent.model import GIVEN, REFUSED, WITHDRAWN
+from firmware_agent.model import REFUSED, WITHDRAWN
 from firmware_agent.owner.presence import confirmed, require_terminal
+from firmware_agent.sessions import Actor
 
+AGE_WORDS = "This policy is meant for people who are at least {}: everybody who uses this device has to be."
 _SPAN = re.compile(r"([1-9][0-9]{0,4})(min|h|d)")
 _SECONDS = {"min": 60, "h": 3600, "d": 86400}
 
@@ -30,21 +32,25 @@ def grant(made: Parts, options: Namespace) -> int:
     purpose, recipient = chosen(made, options)
     ledger = made.ledger()
     until = _until(made, options)
+    authority, policy = made.authority, made.catalogue.policy(purpose, recipient)
+    person = Actor("owner", made.config.presence, True)
+    asks = authority.age == "unknown"
     try:
         require_terminal(made.config.presence, purpose, recipient)
+        authority.may_allow(purpose, recipient, person, policy, of_age=asks)
     except Refused as refusal:
         ledger.refused(refusal)
         ledger.settle()
         raise
-    before, _, _ = made.consents.current(purpose, recipient)
     _explain(made, purpose, recipient, until)
+    if asks:
+        print(words.wrap(f"{AGE_WORDS.format(made.catalogue.age['threshold'])} With the code you also say that.", "  "))
     if not confirmed():
         print(f"Nothing changed: {purpose} -> {recipient} is {_standing(made, purpose, recipient)}.")
         return 3
-    state = GIVEN[1] if before is not None and before.state in GIVEN else GIVEN[0]
-    policy, now = made.catalogue.policy(purpose, recipient), made.device.now()
-    put = made.consents.put
-    ledger.decided(put(purpose, recipient, state, policy, "owner", made.config.presence, now, until))
+    if asks:
+        ledger.decided(authority.attest(True, person, made.clock.now()))
+    ledger.decided(authority.allow(purpose, recipient, person, policy, made.clock.now(), until))
     print(f"Allowed: {purpose} -> {recipient}. To stop it:\n  {typed(made, f'consent withdraw {purpose}')}")
     return 0
 
@@ -91,7 +97,7 @@ def _until(made: Parts, options: Namespace) -> int | None:
     found = _SPAN.fullmatch(options.time)
     if found is None:
         raise AgentError("--for takes a whole number from 1 to 99999 and min, h or d, like 30min, 12h or 7d")
-    now = made.device.now()
+    now = made.clock.now()
     if now is None:
         raise ConfigError("a consent with an end needs a clock: set the clock, or grant without --for")
     return now + int(found[1]) * _SECONDS[found[2]]

@@ -11,6 +11,7 @@ from firmware_agent.cli import narrow, words
 from firmware_agent.cli.build import Parts, typed
 from firmware_agent.cli.export import fresh
 from firmware_agent.cli.stores import instant, register
+from firmware_agent.consent import installed
 from firmware_agent.consent.store import KEY, SLOTS
 from firmware_agent.egress.ledger import START, Broken, entries
 from firmware_agent.errors import AgentError, LedgerError, StorageError
@@ -69,6 +70,20 @@ def _noted(troubles: list[str]) -> Iterator[None]:
         troubles.append(str(error))
 
 
+def erase_held(made: Parts) -> Row:
+    """Destroy everything while the storage is claimed by us and no agent runs any more; the receipt."""
+    troubles: list[str] = []
+    ledger: Row = {"entries": 0, "head": START.hex()}
+    with _noted(troubles):
+        ledger = _ledger(made)
+    with contextlib.ExitStack() as held:
+        with _noted(troubles):
+            held.enter_context(made.device.storage.lock())
+        done = destroy(made.device.storage, register(made))
+    done.troubles[:0] = [line for line in troubles if line not in done.troubles]
+    return _receipt(made, done, ledger)
+
+
 def _runs(made: Parts, troubles: list[str]) -> str:
     text = "An agent runs, so nothing is erased yet. "
     text += "Everything is withdrawn: nothing leaves any more. " if not troubles else "; ".join(troubles) + ". "
@@ -88,7 +103,7 @@ def _fresh(made: Parts) -> bool:
     """Whether there is nothing but the key and the empty slots that the start of every command makes."""
     files = made.device.storage.names()
     held = [file for store in register(made) if not store.stays for file in files if store.holds(file)]
-    return set(held) <= {KEY, *SLOTS} and made.consents.blank()
+    return set(held) <= {KEY, *SLOTS, *installed.SLOTS} and made.consents.blank()
 
 
 def _ledger(made: Parts) -> Row:

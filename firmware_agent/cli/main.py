@@ -2,13 +2,15 @@
 
 import argparse
 import os
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 from firmware_agent import __version__, config
-from firmware_agent.cli import consent, doctor, erase, export, ledger, logs, rights, run, show
+from firmware_agent.cli import consent, doctor, erase, export, ledger, logs, people, policy, rights, run, show
 from firmware_agent.cli.build import PLACES, Parts, parts
+from firmware_agent.consent.authority import PEOPLE
 from firmware_agent.errors import AgentError, ConfigError, Refused
 
 Command = Callable[[Parts, argparse.Namespace], int]
@@ -56,6 +58,18 @@ def _positive(text: str) -> int:
     if not text.isdecimal() or not text.isascii() or len(text) > 9 or not int(text):
         raise argparse.ArgumentTypeError("must be a whole number, 1 to 999999999")
     return int(text)
+
+
+def _hours(text: str) -> int:
+    if not text.isdecimal() or not text.isascii() or len(text) > 2 or not 1 <= int(text) <= 72:
+        raise argparse.ArgumentTypeError("must be a whole number of hours, 1 to 72")
+    return int(text)
+
+
+def _case(text: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9 ._#/-]{1,40}", text):
+        raise argparse.ArgumentTypeError("must be 1 to 40 plain letters, digits and . _ # / -")
+    return text
 
 
 def _seconds(text: str) -> float:
@@ -138,6 +152,36 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("purpose", help="as `consent show` names it")
     one.add_argument("--recipient", help="needed only where a purpose has several")
     add(asks, "show", rights.show, "what was asked, and how it stands")
+    one = add(commands, "pair", people.pair, "let a phone see the owner's page (at the device)")
+    one.add_argument("--role", choices=PEOPLE, default="owner", help="what it may (owner)")
+    one.add_argument("--hours", type=_hours, help="of a service: how long")
+    one.add_argument("--case", type=_case, help="of a service: for what")
+    paired = commands.add_parser("people", help="which phones are paired").add_subparsers(
+        required=True, metavar="show|remove"
+    )
+    add(paired, "show", people.show, "everybody who is paired")
+    add(paired, "remove", people.remove, "unpair one (at the device)").add_argument(
+        "key", help="as `people show` has it"
+    )
+    one = add(commands, "age", people.age, "whether everybody who uses this device is old enough for the policy")
+    one.add_argument("answer", nargs="?", choices=("of-age", "minor"), help="without it: what was said")
+    texts = commands.add_parser("policy", help="what a consent means, in full").add_subparsers(
+        required=True, metavar="show|install"
+    )
+    one = add(texts, "show", policy.show, "the text whose hash stands in the record of a decision")
+    one.add_argument("purpose", help="as `consent show` names it")
+    one.add_argument("--recipient", help="needed only where a purpose has several")
+    one = add(texts, "install", policy.install, "take a newer profile (at the device, or signed by the maker)")
+    one.add_argument("file", type=Path, metavar="FILE.cbor")
+    one.add_argument("--signature", type=Path, metavar="FILE", help="128 digits of hex")
+    one = add(commands, "receipt", policy.receipt, "the proof of a decision, as JSON-LD")
+    one.add_argument(
+        "sequence", nargs="?", type=_positive, metavar="NUMBER", help="of the decision; without it: a list"
+    )
+    one.add_argument("file", nargs="?", type=Path, metavar="FILE", help="a new file; without it: printed")
+    one = add(commands, "details", policy.details, "your name for this device, and its region")
+    one.add_argument("--name", help="it never leaves")
+    one.add_argument("--region", help="two capital letters, or empty")
     add(commands, "doctor", doctor.doctor, "what is wrong and what to do").add_argument(
         "--connect", action="store_true", help="try the broker even if nothing is allowed (it sees this address)"
     )

@@ -11,6 +11,7 @@ from firmware_agent.cli.build import Parts
 from firmware_agent.egress.ledger import Broken, Ledger, entries
 from firmware_agent.errors import LedgerError, StorageError
 from firmware_agent.model import ConsentRecord, Permit
+from firmware_agent.sessions import Actor
 
 PATIENCE = 3.0  # s to wait for the running agent: it looks every quarter of a second
 _LOOK = 0.05  # s between two looks at the ledger
@@ -94,8 +95,7 @@ def _not_stored(pair: Pair, destroyed: bool, error: StorageError) -> str:
 
 
 def _put(made: Parts, pair: Pair, state: str) -> ConsentRecord:
-    policy = made.catalogue.policy(*pair)
-    return made.consents.put(*pair, state, policy, "owner", "command_line", made.device.now())
+    return made.authority.narrow(*pair, state, Actor("owner", "command_line"), made.clock.now())
 
 
 def _cuts(made: Parts, ledger: Ledger, later: list[dict[str, Any]], consents: set[bytes]) -> dict[bytes, int]:

@@ -7,52 +7,97 @@ import sys
 from argparse import Namespace
 from typing import Any
 
+from firmware_agent.agent import Agent
 from firmware_agent.cli import build, logs, words
 from firmware_agent.cli.build import Parts, typed
+from firmware_agent.cli.erase import erase_held
+from firmware_agent.cli.front import Front, where
 from firmware_agent.cli.ledger import untold
 from firmware_agent.consent.store import SLOTS
 from firmware_agent.device.watch import watched
+from firmware_agent.model import WITHDRAWN
+from firmware_agent.owner.live import Live
+from firmware_agent.sessions import Actor
+
+_FAREWELL = 1.0  # s for the page to show the receipt of an erase
 
 
 def run(made: Parts, options: Namespace) -> int:
     """Until a signal ends it."""
     with made.device.storage.claim():
-        ledger = made.ledger()  # one that was changed stops the start before anything is said
-        for record in untold(made):
-            ledger.decided(record, "found")
-        print_standing(made)
-        asyncio.run(until_stopped(made))
+        while True:
+            ledger = made.ledger()  # one that was changed stops the start before anything is said
+            for record in untold(made):
+                ledger.decided(record, "found")
+            made.authority.prune()
+            print_standing(made)
+            if not asyncio.run(until_stopped(made)):
+                break
+            made = build.parts(made.config)
         print(f"Stopped. Decisions and the ledger stay in {made.config.state}.")
     return 0
 
 
-async def until_stopped(made: Parts, seconds: float | None = None) -> None:
-    """Run the agent until SIGINT, SIGTERM or for `seconds`."""
+async def until_stopped(made: Parts, seconds: float | None = None) -> bool:
+    """Run the agent until SIGINT, SIGTERM or for `seconds`; True if it was erased and begins anew."""
     stopped = asyncio.Event()
+    erased = asyncio.Event()
+    live = Live()
 
     def tell(entry: dict[str, Any]) -> None:
         if not stopped.is_set():  # what is summed up at the end is for the ledger
             print(words.wrap(words.entry(entry), rest=" " * 25), flush=True)
 
-    agent = build.agent(made, tell)
+    async def erase(actor: Actor) -> dict[str, Any]:
+        """Withdraw everything, end the agent, destroy what is kept. The page has a moment to show the receipt."""
+        given = [pair for pair in made.catalogue.pairs() if made.consents.may_be_given(*pair)]
+        build.narrow(made, agent, given, WITHDRAWN, actor)
+        erased.set()
+        try:
+            running.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await running
+            journal.close()
+            receipt = erase_held(made)
+        finally:
+            loop.call_later(_FAREWELL, stopped.set)  # whatever failed: the agent begins anew, and says how it stands
+        print("Everything was erased. The agent begins anew.", flush=True)
+        return receipt
+
+    agent = build.agent(made, tell, live.saw)
     loop = asyncio.get_running_loop()
     logs.watch(loop)
     journal = logs.Journal(made.device.storage)
     for one in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(one, stopped.set)
-    changed = asyncio.Event()
-    with watched(made.device.storage, SLOTS, changed.set) as tells:
-        running = loop.create_task(agent.run(changed if tells else None))
-        waiting = loop.create_task(stopped.wait())
-        await asyncio.wait({running, waiting}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
-        stopped.set()
-        waiting.cancel()
+    front = Front(made, agent, live, erase)
+    await front.start()
+    running = loop.create_task(_attend(made, agent))
+    waiting = loop.create_task(stopped.wait())
+    await asyncio.wait({running, waiting}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+    if erased.is_set():
+        await waiting
+        await front.stop()
+        return True
+    stopped.set()
+    waiting.cancel()
+    try:
         if running.done():
             running.result()  # an error: let it be seen
+    finally:
+        await front.stop()
         running.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await running
-    journal.close()
+        journal.close()
+    return False
+
+
+async def _attend(made: Parts, agent: Agent) -> None:
+    """Run the agent, woken by whoever writes a decision; until cancelled."""
+    changed = asyncio.Event()
+    with watched(made.device.storage, SLOTS, changed.set) as tells:
+        await agent.run(changed if tells else None)
 
 
 def print_standing(made: Parts) -> None:
@@ -67,4 +112,6 @@ def print_standing(made: Parts) -> None:
     if not made.config.uplinks:
         print("No [uplink.RECIPIENT] is configured: nothing can leave, whatever is allowed.")
     print(f"To see or change it: {typed(made, 'consent show')}")
+    if made.config.panel is not None:
+        print(f"{where(made)} (to pair a phone: {typed(made, 'pair')})")
     sys.stdout.flush()

@@ -10,7 +10,10 @@ from firmware_agent.catalogue import REQUEST, Catalogue
 from firmware_agent.cli import words
 from firmware_agent.cli.logs import JOURNAL
 from firmware_agent.clock import Clock
+from firmware_agent.consent import alias, installed
+from firmware_agent.consent.people import People
 from firmware_agent.consent.store import ConsentStore
+from firmware_agent.consent.texts import Texts, is_text
 from firmware_agent.device.linux import LinuxDevice
 from firmware_agent.egress.export import NAME, export_rows
 from firmware_agent.egress.heads import Ed25519Signer
@@ -21,6 +24,7 @@ from firmware_agent.egress.requests import KEEP, Requests
 from firmware_agent.egress.uplink import Uplink
 from firmware_agent.egress.vault import Vault
 from firmware_agent.errors import FormatError, StorageError
+from firmware_agent.owner.details import Details
 from firmware_agent.owner.stores import Register, Row, Store, digest, moment, number, schema, text
 
 HOUR = 3600  # s between two looks for ledger entries that are too old
@@ -50,6 +54,14 @@ class Made(Protocol):
     consents: ConsentStore
     clock: Clock
     idents: Idents
+    key: bytes
+
+    @property
+    def people(self) -> People: ...
+    @property
+    def details(self) -> Details: ...
+    @property
+    def texts(self) -> Texts: ...
 
     def vault(self, purpose: str, recipient: str) -> Vault: ...
     def requests(self, recipient: str) -> Requests: ...
@@ -139,6 +151,49 @@ def register(made: Made, uplinks: Iterable[Uplink] = (), ledger: Ledger | None =
                 ),
             ),
             Store(
+                "people",
+                "The phones that you paired, by their public keys; and a pairing that is open, or has to wait",
+                "until you unpair or erase them",
+                lambda file: file.startswith(("people.", "pairing.")),
+                lambda: _people(made),
+                schema(
+                    key=digest("names the phone: the first bytes of the SHA-256 of its public key"),
+                    role=text("what it may"),
+                    name=text("what you called it"),
+                    since=moment("when it was paired"),
+                    until=moment("when its access ends by itself; null: never"),
+                    case=text("of a service"),
+                ),
+            ),
+            Store(
+                "details",
+                "What you call this device, where it stands, and a random name by which paired phones know it",
+                "until you erase it",
+                lambda file: file.startswith(("details.", "alias.")),
+                lambda: _details(made),
+                schema(
+                    name=text("of this device, as you chose it; it never leaves"),
+                    region=text("two letters, as you chose it"),
+                    alias=digest("16 random bytes; they never leave, but for your receipts"),
+                ),
+            ),
+            Store(
+                "policies",
+                "The texts that you were shown when you decided, and the policy that was installed",
+                "for as long as a decision rests on them",
+                lambda file: is_text(file) or file in (installed.FILE, *installed.SLOTS),
+                lambda: _texts(made),
+                schema(sha256=digest("of the text; a decision names it"), text=text("what was shown")),
+            ),
+            Store(
+                "page",
+                "The certificate of the page that this device serves, and its key",
+                "until you erase it",
+                lambda file: file in ("panel.pem", "panel.key"),
+                lambda: [],
+                schema(),
+            ),
+            Store(
                 "clock",
                 "The latest time that this device has seen, so that a clock that is set back shows",
                 "until you erase it",
@@ -185,12 +240,12 @@ def register(made: Made, uplinks: Iterable[Uplink] = (), ledger: Ledger | None =
             ),
             Store(
                 "locks",
-                "Empty files by which programs wait for one another",
+                "Empty files by which programs wait for one another, or talk to the agent",
                 "always",
-                lambda file: file in ("lock", "running"),
+                lambda file: file in ("lock", "running", "control.sock"),
                 lambda: [],
                 schema(),
-                stays="empty; other commands wait at them",
+                stays="empty; other programs wait at them",
             ),
         )
     )
@@ -398,6 +453,30 @@ def _journal(made: Made) -> Iterator[Row]:
     logs = sorted((made.device.storage.read(file) or b"").decode("utf-8", "replace") for file in JOURNAL)
     for log in logs:  # each line begins with its time
         yield from ({"line": line} for line in log.splitlines())
+
+
+def _people(made: Made) -> Iterator[Row]:
+    for one in made.people.all():
+        yield {
+            "key": one.key.hex(),
+            "role": one.role,
+            "name": one.name,
+            "since": instant(one.since),
+            "until": instant(one.until),
+            "case": one.case,
+        }
+
+
+def _details(made: Made) -> Iterator[Row]:
+    name, region = made.details.read()
+    known = alias.look(made.device.storage, made.key)
+    if known is not None or name or region:
+        yield {"name": name, "region": region, "alias": (known or b"").hex()}
+
+
+def _texts(made: Made) -> Iterator[Row]:
+    for sha256, said in sorted(made.texts.all().items()):
+        yield {"sha256": sha256.hex(), "text": said}
 
 
 def _clock(made: Made) -> Iterator[Row]:

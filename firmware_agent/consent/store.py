@@ -9,7 +9,7 @@ of the whole storage cannot be noticed without a counter in hardware.
 from firmware_agent import cbor
 from firmware_agent.consent.slots import EMPTIED, FRESH, SlotPair
 from firmware_agent.errors import FormatError
-from firmware_agent.model import GIVEN, ConsentRecord, consent_record
+from firmware_agent.model import AGE, GIVEN, ConsentRecord, consent_record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -63,6 +63,13 @@ class ConsentStore:
         if records is None or floors is None:
             return None, None, "consent_missing" if self.blank() else "consent_unreadable"
         return records.get((purpose, recipient)), floors.get((purpose, recipient)), ""
+
+    def minor(self) -> bool:
+        """Whether it was said that a minor uses this device."""
+        record, floor, _ = self.current(*AGE)
+        if floor is None:
+            return False
+        return record is None or record.sequence < floor or record.state not in GIVEN
 
     def put(
         self,

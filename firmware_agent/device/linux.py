@@ -9,11 +9,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from cryptography.exceptions import InvalidSignature, InvalidTag
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from firmware_agent.errors import ConfigError, FormatError, StorageError
 
+_BOOT = Path("/proc/sys/kernel/random/boot_id")
 _BUILT = 1_760_000_000  # no device runs this agent before it was written: an earlier clock was never set
 _SECONDS = 3_000_000_000  # ns
 _TICK = 50_000_000  # ns; coarser than any kernel's time stamps of files
@@ -227,6 +231,22 @@ def verify(public: bytes, signature: bytes, data: bytes) -> bool:
     return True
 
 
+def verify_p256(public: bytes, signature: bytes, data: bytes) -> bool:
+    """Whether the holder of the P-256 key `public` (a point, 65 bytes, SEC 1) signed `data`.
+
+    ECDSA with SHA-256 (FIPS 186-5); the signature is r and s, 32 bytes each, as browsers make it (WebCrypto).
+    """
+    if len(signature) != 64:
+        return False
+    numbers = int.from_bytes(signature[:32], "big"), int.from_bytes(signature[32:], "big")
+    try:
+        key = ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), public)
+        key.verify(encode_dss_signature(*numbers), data, ec.ECDSA(hashes.SHA256()))
+    except (InvalidSignature, ValueError):
+        return False
+    return True
+
+
 class LinuxDevice:
     """What the agent needs of the machine it runs on."""
 
@@ -237,6 +257,17 @@ class LinuxDevice:
     def verify(self, public: bytes, signature: bytes, data: bytes) -> bool:
         """Whether the holder of the Ed25519 key `public` signed `data`."""
         return verify(public, signature, data)
+
+    def verify_p256(self, public: bytes, signature: bytes, data: bytes) -> bool:
+        """Whether the holder of the P-256 key `public` signed `data`."""
+        return verify_p256(public, signature, data)
+
+    def boot(self) -> bytes:
+        """Names this start of the machine: `ticks` of another one mean nothing."""
+        try:
+            return _BOOT.read_bytes().strip()
+        except OSError:
+            return b""
 
     def entropy(self, count: int) -> bytes:
         """Unpredictable bytes from the operating system."""

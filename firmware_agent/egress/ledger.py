@@ -56,14 +56,17 @@ class Ledger:
         keep: int = KEEP,
         retention: "int | None" = None,
         settled: "Callable[[], int | None] | None" = None,
+        history: "Callable[[dict[str, Any]], None] | None" = None,
     ) -> None:
-        """Verify what is there and cut a torn tail; Broken if it was tampered with. `watch` sees each later entry."""
+        """Verify what is there and cut a torn tail; Broken if it was tampered with. `watch` sees each later entry,
+        `history` every one, from the first that is kept on, and after doubt some again: their numbers tell."""
         if size < 2048 or keep < 2 or (retention is not None and retention < 1):
             raise LedgerError("ledger: size must be 2048 or more, keep 2 or more, retention a positive number or None")
         self._storage = storage
         self._now = now
         self._settled = settled or now
         self._signer = signer
+        self._history = history
         self._size = size
         self._keep = keep
         self._retention = retention
@@ -162,6 +165,10 @@ class Ledger:
         """Record that what the device kept was destroyed on purpose."""
         self._append("erased", {})
 
+    def noted(self, event: str, detail: str) -> None:
+        """Record that somebody was paired or unpaired, by role, or a profile installed, by name and version."""
+        self._append(event, {"detail": detail})
+
     def decided(self, record: ConsentRecord, event: str = "decided") -> None:
         """Record a decision by its state; `found`, if it was stored before and its entry is not here."""
         parts = {"detail": record.state, "purpose": record.purpose, "recipient": record.recipient}
@@ -239,8 +246,14 @@ class Ledger:
         if not self._chain.append(row, event not in _LOOSE):
             self._rotate()
             self._chain.append(row, event not in _LOOSE)
-        if self._watch is not None:
-            self._watch(row)
+        self._tell(row)
+
+    def _tell(self, row: "dict[str, Any]") -> None:
+        if row["event"] != "checkpoint":
+            if self._watch is not None:
+                self._watch(row)
+            if self._history is not None:
+                self._history(row)
 
     def _rotate(self) -> None:
         now = self._now()
@@ -312,8 +325,7 @@ class Ledger:
         for row in self._chain.read():
             if promised is not None and row["number"] == promised.number and self._chain.head != promised.head:
                 raise Broken(self._chain.name, row["number"], self._chain.began, "another one was signed")
-            if self._watch is not None and row["event"] != "checkpoint":
-                self._watch(row)
+            self._tell(row)
         self._keeps_promise()
 
     def _keeps_promise(self) -> None:

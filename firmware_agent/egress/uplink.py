@@ -71,7 +71,11 @@ class Uplink:
 
     def waiting(self) -> int:
         """How many events wait, in RAM or on flash."""
-        return sum([len(outbox) + self._collected(outbox.purpose) for outbox in self.outboxes.values()])
+        return sum([self.waits(purpose) for purpose in self.outboxes])
+
+    def waits(self, purpose: str) -> int:
+        """How many of them are of this purpose."""
+        return len(self.outboxes[purpose]) + self._collected(purpose)
 
     def offer(self, record: "Record", purpose: str) -> None:
         """Take one event. What is denied is only counted; Refused if nothing of it is declared."""

@@ -5,13 +5,14 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-from firmware_agent.catalogue import FORMAT, PARAMETERS, REQUEST, pack
+from firmware_agent.catalogue import FORMAT, PARAMETERS, RESERVED, pack
 from firmware_agent.errors import ConfigError
 
 SENSITIVITIES = ("low", "personal", "sensitive", "identifying")
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
 _TOPIC = re.compile(r"[a-z0-9_-]{1,40}(/[a-z0-9_-]{1,40}){0,5}")
 _CLAUSE = re.compile(r"[A-Z]{1,3}[0-9]{1,3}")
+_VERSION = re.compile(r"[0-9]{1,8}([-.][0-9]{1,8}){0,3}")
 _KEY = re.compile(r"([0-9a-f]{64})?")
 _SPAN = re.compile(r"([0-9]{1,6}) (s|min|h|d)")
 _SECONDS = {"s": 1, "min": 60, "h": 3600, "d": 86400}
@@ -46,13 +47,18 @@ class _Compiler:
         return {
             "format": FORMAT,
             "profile": self.name("profile", "profile", rows["profile"]),
-            "version": self.text("profile", "version", rows["version"], 40),
+            "version": self.version(rows["version"]),
             "age": self.age(rows["age"]),
             "device": self.device(rows["device"]),
             "recipients": recipients,
             "purposes": purposes,
             "fields": fields,
         }
+
+    def version(self, value: Any) -> str:
+        if not isinstance(value, str) or not _VERSION.fullmatch(value):
+            raise self.wrong("profile", "version", 'must be numbers joined by - or ., like "2026-11" or "2026-11.2"')
+        return value
 
     def age(self, row: Any) -> dict[str, Any]:
         self.known("age", row, ("threshold", "guardian"), ())
@@ -77,8 +83,8 @@ class _Compiler:
 
     def purpose(self, name: str, row: Any, recipients: dict[str, Any]) -> dict[str, Any]:
         where = f"purpose.{name}"
-        if name == REQUEST:
-            raise self.wrong("purpose", name, "is built in, for what owners ask of recipients; choose another name")
+        if name in RESERVED:
+            raise self.wrong("purpose", name, "is built in; choose another name")
         self.known(where, row, ("title", "notice", "recipients", "every", "retention", "clauses"), ("media",))
         chosen = self.names(where, "recipients", row["recipients"], recipients, "a [recipient.…] of this profile")
         if not chosen:

@@ -28,6 +28,9 @@ class Consents:
     def current(self, purpose, recipient):
         return self._answer
 
+    def minor(self):
+        return False
+
 
 def value(spec):
     """The Python value that `spec` stands for. A float is a quotient of integers that are doubles themselves."""

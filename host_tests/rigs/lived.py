@@ -7,6 +7,9 @@ from pathlib import Path
 
 from firmware_agent.agent import Agent
 from firmware_agent.cli.stores import register
+from firmware_agent.consent.pairing import Invitation
+from firmware_agent.consent.people import Person
+from firmware_agent.owner.panel import certificate
 from firmware_agent.owner.stores import Register, Row
 from host_tests.rigs.agent import Rig, forward, until
 from host_tests.rigs.broker import Broker, wait_for
@@ -29,6 +32,13 @@ async def live(rig: Rig, broker: Broker) -> Agent:
     for purpose in ("improvement_program", "print_history"):
         rig.grant(purpose)
     rig.refuse("snapshot")
+    made = rig.parts
+    made.people.add(Person(b"\x04" + bytes(64), "owner", "Ann's phone", 1793318400))
+    made.pairing.open(Invitation("viewer"))
+    made.details.correct("Ann's printer", "DE")
+    made.alias()
+    made.texts.keep("".join(made.catalogue.text("print_history", "lightmake")))
+    certificate.ensure(rig.device.storage, ["printer.local"], None)
     await forward(rig, agent, 3)
     await until(agent, lambda: rows(rig, "sent"))
     broker.stop()

@@ -13,8 +13,9 @@ LAYERS = (
     ("gate", "sessions"),
     ("decide", "transforms", "clock"),
     ("catalogue",),
-    ("model", "jpeg"),
+    ("model", "jpeg", "notice"),
     ("cbor", "config"),
+    ("refusals",),
     ("errors", "addresses"),
 )
 # Beside the layers: who may import the unit, and what the unit may import.

@@ -11,6 +11,7 @@ CORE = tuple(
         "errors.py",
         "cbor.py",
         "model.py",
+        "notice.py",
         "catalogue.py",
         "transforms.py",
         "jpeg.py",

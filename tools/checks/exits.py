@@ -13,15 +13,22 @@ from checks.openers import openers
 EXITS: dict[str, str | None] = {
     "door": f"{PACKAGE}/egress/wire_mqtt.py",  # a Release leaves to a recipient
     "viewer": None,  # an Admission opens a camera stream
-    "panel": None,  # a Session opens the owner's page
+    "panel": f"{PACKAGE}/owner/panel/server.py",  # a Session opens the owner's page
 }
 _EXIT = ("network", "lookup")
+# A second front of an exit, for this device only: what it shows and to whom is the exit's. It opens no network.
+FRONTS: dict[str, tuple[str, ...]] = {
+    f"{PACKAGE}/owner/socket/server.py": ("local",),  # the panel's, for makers' programs: a Session, on a Unix socket
+}
 # What else touches the machine, and what each file may do there: see openers.py for the kinds.
 READERS: dict[str, tuple[str, ...]] = {
     f"{PACKAGE}/telemetry/http.py": ("network", "lookup"),  # reads the printer's own server
 }
 SPEAKERS: dict[str, tuple[str, ...]] = {
     f"{PACKAGE}/egress/link.py": ("network",),  # paho, on a socket that the door's file gives it
+    f"{PACKAGE}/owner/panel/lines.py": ("network",),  # TLS, on a connection that the panel's file accepted
+    f"{PACKAGE}/owner/panel/routes.py": ("network",),  # microdot, as a table of routes: it listens nowhere
+    f"{PACKAGE}/cli/qr.py": ("network",),  # segno, which draws: any library counts as an opener
 }
 PROCESSES: dict[str, tuple[str, ...]] = {
     f"{PACKAGE}/camera/supervisor.py": ("process", "pair"),  # starts the camera process, joined by a pair of sockets
@@ -37,7 +44,7 @@ NAMES = ("door", "viewer", "panel")
 def table() -> dict[str, tuple[str, ...]]:
     """path -> the kinds of openers that it may hold."""
     rows = {path: _EXIT for path in EXITS.values() if path is not None}
-    return {**rows, **READERS, **SPEAKERS, **PROCESSES}
+    return {**rows, **FRONTS, **READERS, **SPEAKERS, **PROCESSES}
 
 
 def check(files: dict[str, str]) -> tuple[list[str], list[str]]:
@@ -75,7 +82,9 @@ def check(files: dict[str, str]) -> tuple[list[str], list[str]]:
 def summary() -> str:
     """The exits, and what else touches the machine, in one line."""
     exits = ", ".join(f"{name} ({path or 'none yet'})" for name, path in EXITS.items())
-    return f"{exits}; reads {', '.join(READERS)}; processes {', '.join(PROCESSES)}; not the agent: {OUTSIDE}"
+    rows = ("local", FRONTS), ("reads", READERS), ("processes", PROCESSES)
+    others = "; ".join(f"{name} {', '.join(files)}" for name, files in rows)
+    return f"{exits}; {others}; not the agent: {OUTSIDE}"
 
 
 def _advice(path: str, rows: dict[str, tuple[str, ...]]) -> str:

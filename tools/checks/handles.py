@@ -16,6 +16,17 @@ HANDLES = {
         "probe": (f"{PACKAGE}/cli/doctor.py",),  # connects, sends nothing
     },
     f"{PACKAGE}.egress.link": {"Link": (f"{PACKAGE}/egress/wire_mqtt.py",)},
+    f"{PACKAGE}.owner.panel.server": {"Panel": (f"{PACKAGE}/cli/front.py",)},  # hands it desk, doorbell and gate
+    f"{PACKAGE}.owner.panel.free": {  # what the panel lets out without a session
+        "Open": (f"{PACKAGE}/owner/panel/server.py", f"{PACKAGE}/owner/panel/doorstep.py"),
+        "Farewell": (f"{PACKAGE}/owner/panel/server.py", f"{PACKAGE}/owner/panel/room.py"),
+    },
+    f"{PACKAGE}.owner.socket.server": {"ControlSocket": (f"{PACKAGE}/cli/front.py",)},
+    f"{PACKAGE}.owner.socket.connection": {
+        "Connection": (f"{PACKAGE}/owner/socket/server.py",),
+        "turn_away": (f"{PACKAGE}/owner/socket/server.py",),
+        "PATIENCE": (f"{PACKAGE}/owner/socket/server.py",),
+    },
     f"{PACKAGE}.telemetry.http": {
         "get_json": (f"{PACKAGE}/telemetry/sources/octoprint.py",),
         "StatusError": (f"{PACKAGE}/telemetry/sources/octoprint.py",),
@@ -24,13 +35,13 @@ HANDLES = {
 # fmt: off
 STANDARD = {
     "argparse", "asyncio", "binascii", "collections", "contextlib", "csv", "dataclasses", "datetime", "errno", "fcntl",
-    "hashlib", "hmac", "io", "ipaddress", "itertools", "json", "logging", "math", "os",
+    "functools",    "hashlib", "hmac", "io", "ipaddress", "itertools", "json", "logging", "math", "os",
     "pathlib", "random", "re", "secrets", "shutil", "signal", "socket", "ssl",
     "stat", "struct", "sys", "termios", "textwrap", "time", "tomllib", "traceback", "typing", "urllib",
     "zipfile", "zlib",
 }
 # fmt: on
-LIBRARIES = {"paho", "h11", "cryptography", PACKAGE}
+LIBRARIES = {"paho", "h11", "cryptography", "microdot", "segno", PACKAGE}
 PUBLISHERS = (f"{PACKAGE}/egress/wire_mqtt.py", f"{PACKAGE}/egress/link.py")
 # A request is the one release that needs no consent: only what brings the owner's requests to a recipient asks for one.
 REQUESTERS = (f"{PACKAGE}/egress/rights.py",)
@@ -42,13 +53,23 @@ WRITERS = (
     f"{PACKAGE}/egress/door.py",
     f"{PACKAGE}/consent/slots.py",  # storage
     f"{PACKAGE}/consent/store.py",
+    f"{PACKAGE}/consent/texts.py",
+    f"{PACKAGE}/consent/people.py",
+    f"{PACKAGE}/consent/pairing.py",
+    f"{PACKAGE}/consent/alias.py",
+    f"{PACKAGE}/consent/installed.py",
+    f"{PACKAGE}/owner/details.py",
     f"{PACKAGE}/clock.py",
     f"{PACKAGE}/egress/vault.py",
     f"{PACKAGE}/egress/heads.py",
     f"{PACKAGE}/egress/intake.py",  # the slot with the counter of remote commands
     f"{PACKAGE}/device/",
     f"{PACKAGE}/owner/presence.py",  # the terminal
+    f"{PACKAGE}/owner/socket/connection.py",  # lines to a peer with a Session
     f"{PACKAGE}/telemetry/http.py",  # the request for a page of the printer's own server
+    f"{PACKAGE}/owner/panel/server.py",  # the panel's exit
+    f"{PACKAGE}/owner/panel/lines.py",  # its connection
+    f"{PACKAGE}/owner/panel/certificate.py",  # storage
 )
 
 

@@ -1,8 +1,9 @@
 """Finds, in one syntax tree, everything that opens a socket or a process, whatever it is called there.
 
-Kinds: network (sockets, listeners, clients), lookup (a name server is asked: the name itself leaves), pair (two
-sockets joined to each other), inherited (a socket made of a descriptor that was handed in), process, native (code
-that the interpreter cannot see), dynamic (what is reached cannot be read from the source).
+Kinds: network (sockets, listeners, clients), local (a listener in the file system, which no network reaches), lookup
+(a name server is asked: the name itself leaves), pair (two sockets joined to each other), inherited (a socket made of a
+descriptor that was handed in), process, native (code that the interpreter cannot see), dynamic (what is reached cannot
+be read from the source).
 """
 
 import ast
@@ -26,11 +27,12 @@ _SANS_IO = ("h11", "cryptography")
 # Names that open, on whatever object they are found (a loop, a context, a module under another name).
 _ANYWHERE = {
     "network": (
-        "open_connection open_unix_connection start_server start_unix_server create_connection create_server "
-        "create_unix_connection create_unix_server create_datagram_endpoint sock_connect sock_accept start_tls "
+        "open_connection open_unix_connection start_server create_connection create_server "
+        "create_unix_connection create_datagram_endpoint sock_connect sock_accept start_tls "
         "connect_accepted_socket connect_read_pipe connect_write_pipe wrap_socket get_server_certificate fromfd "
         "fromshare create_default_https_context DatagramHandler SocketHandler SysLogHandler HTTPHandler SMTPHandler"
     ),
+    "local": "start_unix_server create_unix_server",
     "lookup": "getaddrinfo gethostbyname gethostbyname_ex gethostbyaddr getnameinfo getfqdn",
     "pair": "socketpair",
     "process": (

@@ -1,0 +1,176 @@
+"""The owner's front ends beside a running agent: the page, the makers' socket, and what proves presence."""
+
+import asyncio
+import contextlib
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+from firmware_agent.addresses import is_loopback
+from firmware_agent.agent import Agent
+from firmware_agent.cli import words
+from firmware_agent.cli.addresses import addresses, listening
+from firmware_agent.cli.build import Parts
+from firmware_agent.cli.hands import AgentHands
+from firmware_agent.cli.sight import AgentSight
+from firmware_agent.config import PanelConfig
+from firmware_agent.consent.commands import Commands, Nonces
+from firmware_agent.consent.doorbell import Doorbell
+from firmware_agent.consent.presence import Display, Presence
+from firmware_agent.device.button import Button
+from firmware_agent.device.console import Console
+from firmware_agent.errors import ConfigError
+from firmware_agent.owner import panel
+from firmware_agent.owner.desk import Desk
+from firmware_agent.owner.live import Live
+from firmware_agent.owner.panel import certificate
+from firmware_agent.owner.panel.server import Panel
+from firmware_agent.owner.panel.settings import Settings
+from firmware_agent.owner.socket.peers import Peers
+from firmware_agent.owner.socket.screens import Screens
+from firmware_agent.owner.socket.server import ControlSocket
+from firmware_agent.owner.view import View
+from firmware_agent.sessions import Actor, SessionGate
+
+PAGES = Path(panel.__file__).parent / "pages"
+_LOOK = 1.0  # s between two looks at what makes no entry in the ledger
+
+
+class Terminal:
+    """Shows a code on the terminal that the agent itself runs in: for trying it out."""
+
+    def show(self, code: str, text: str, seconds: float) -> bool:
+        if not sys.stdout.isatty():
+            return False  # it would stand in a log
+        print(words.wrap(f"The page asks {text}. Type there: {code}", "          "), flush=True)
+        return True
+
+    def hide(self) -> None:
+        """Nothing can be taken back from a terminal; the code is worth nothing any more."""
+
+
+class Front:
+    """erase: see AgentHands. Nothing listens before `start`."""
+
+    def __init__(
+        self, made: Parts, agent: Agent, live: Live, erase: Callable[[Actor], Awaitable[dict[str, Any]]]
+    ) -> None:
+        self._made = made
+        self._agent = agent
+        self._live = live
+        device, config = made.device, made.config
+        self._screens = Screens()
+        displays: list[Display] = [self._screens]
+        displays.append(Terminal() if config.presence == "terminal" else Console())
+        self._presence = Presence(displays, device.entropy, device.ticks, config.button is not None)
+        self._button = None
+        if config.button is not None:
+            self._button = Button(str(config.button.device), config.button.code, self._presence.pressed)
+        self.sessions = SessionGate(device.entropy(32), device.entropy, device.ticks, made.people.role)
+        nonces = Nonces(device.entropy, device.ticks)
+        commands = Commands(made.people, made.alias().hex(), nonces, device.verify_p256)
+        self._desk = Desk(
+            self.sessions,
+            made.authority,
+            commands,
+            self._presence,
+            AgentHands(made, agent, erase),
+            View(made.catalogue, made.gate, made.consents, made.authority, live, made.details),
+            AgentSight(made, agent, True),
+            live,
+            nonces.new,
+        )
+        self._doorbell = Doorbell(
+            made.pairing, made.people, commands, self.sessions, made.clock.now, _languages(), self._paired
+        )
+        self._panel: Panel | None = None
+        self._socket: ControlSocket | None = None
+        self._looking: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Listen wherever the configuration says; ConfigError if that cannot be done."""
+        made, config = self._made, self._made.config
+        if config.panel is not None:
+            self._panel = await self._page(config.panel)
+        if config.socket is not None:
+            users: dict[str | int, str] = dict(config.socket.users.items())
+            peers = Peers(users, config.socket.screens)
+            group = _group(made, config.socket.group)
+            self._socket = ControlSocket(config.socket.path, self._desk, self.sessions, peers, self._screens, group)
+            await self._socket.start()
+        if self._button is not None:
+            self._button.start()
+        self._looking = asyncio.get_running_loop().create_task(self._look())
+
+    async def stop(self) -> None:
+        """End every session and listen no more."""
+        self.sessions.close_all()
+        if self._looking is not None:
+            self._looking.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._looking
+        if self._button is not None:
+            self._button.stop()
+        if self._socket is not None:
+            await self._socket.stop()
+        if self._panel is not None:
+            await self._panel.stop()
+
+    async def _page(self, config: PanelConfig) -> Panel:
+        made, tls = self._made, None
+        if config.tls:
+            names = [*config.names, *listening(config), "localhost"]
+            certificate.ensure(made.device.storage, dict.fromkeys(names), made.clock.now())
+            tls = certificate.context(made.device.storage.directory)
+        settings = Settings(PAGES, config.names, tls, is_loopback(config.host))
+        device = made.device
+        page = Panel(self._desk, self._doorbell, self.sessions, settings, device.entropy(32), device.ticks)
+        try:
+            await page.start(_literal(config.host), config.port)
+        except OSError as error:
+            where = f"{config.host} port {config.port}"
+            raise ConfigError(
+                f"{made.config.file}: panel: {where} cannot be used ({error.strerror}); allowed: an address of this "
+                "device and a free port"
+            ) from None
+        return page
+
+    async def _look(self) -> None:
+        """Tell the page about what has no entry of its own: the camera, what waits, who is paired."""
+        before: object = None
+        while True:
+            await asyncio.sleep(_LOOK)
+            if not self._live.watched:
+                continue
+            waits = tuple(uplink.waiting() for uplink in self._agent.uplinks.values())
+            seen = (self._agent.watched(), waits, tuple(self._agent.troubles), self._made.people.all())
+            if seen != before:
+                before = seen
+                self._live.ring()
+
+    def _paired(self, event: str, role: str) -> None:
+        self._agent.ledger.noted(event, role)
+
+
+def where(made: Parts) -> str:
+    """One line: under which address the page is."""
+    return "" if made.config.panel is None else f"Your page: {addresses(made.config.panel)[0]}"
+
+
+def _group(made: Parts, name: str) -> int | None:
+    if not name:
+        return None
+    rows = [row.split(":") for row in Path("/etc/group").read_text("utf-8", "replace").splitlines()]
+    for row in rows:
+        if len(row) == 4 and row[0] == name and row[2].isdecimal():
+            return int(row[2])
+    raise ConfigError(f"{made.config.file}: socket.group: there is no group {name}; allowed: one of /etc/group")
+
+
+def _languages() -> list[str]:
+    return sorted(path.name.split(".")[1] for path in PAGES.glob("words.*.txt"))
+
+
+def _literal(host: str) -> str:
+    return {"localhost": "127.0.0.1"}.get(host, host)

@@ -1,0 +1,91 @@
+"""What the owner's view sees of the running agent (owner/view.py: Sight)."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from firmware_agent import cbor
+from firmware_agent.agent import Agent
+from firmware_agent.catalogue import REQUEST
+from firmware_agent.cli import words
+from firmware_agent.cli.build import Parts
+from firmware_agent.consent.changes import Change, changes
+from firmware_agent.consent.people import Person
+
+Pair = tuple[str, str]
+Json = dict[str, Any]
+
+
+class AgentSight:
+    """here: whether a code can be shown at the device, or a button pressed."""
+
+    def __init__(self, made: Parts, agent: Agent, here: bool) -> None:
+        self._made = made
+        self._agent = agent
+        self._here = here
+
+    def head(self) -> bytes:
+        return self._agent.ledger.head
+
+    def now(self) -> int | None:
+        return self._made.clock.now()
+
+    def people(self) -> Iterable[Person]:
+        return self._made.people.all()
+
+    def camera(self) -> list[Pair]:
+        return self._agent.watched()
+
+    def waiting(self) -> dict[Pair, int]:
+        return {
+            (purpose, uplink.recipient): uplink.waits(purpose)
+            for uplink in self._agent.uplinks.values()
+            for purpose in uplink.outboxes
+            if uplink.waits(purpose)
+        }
+
+    def requests(self) -> Iterable[tuple[str, str, int, bool]]:
+        for recipient in sorted(self._made.catalogue.recipients):
+            for one in self._made.requests(recipient).look():
+                yield one.purpose, recipient, one.asked, one.acknowledged
+
+    def changes(self, pair: Pair, policy: bytes) -> Iterable[Change]:
+        old = self._made.texts.get(policy)
+        return [] if old is None else changes(old, "".join(self._made.catalogue.text(*pair)))
+
+    def copies(self, pair: Pair) -> Iterable[tuple[int | None, bytes]]:
+        for frame, payload in self._made.vault(*pair).copies():
+            yield frame.time, payload
+
+    def words(self, payload: bytes) -> list[list[Json]]:
+        catalogue = self._made.catalogue
+        _, _, purpose, body = cbor.decode(payload)
+        if purpose == REQUEST:
+            return [[]]
+        return [
+            [
+                {
+                    "field": words.field(number, catalogue),
+                    "value": f"{len(value)} bytes" if isinstance(value, bytes) else value,
+                    "words": said.partition(" = ")[2],
+                }
+                for (number, value), said in zip(event, lines, strict=True)
+            ]
+            for event, lines in zip(body, words.payload(payload, catalogue), strict=True)
+        ]
+
+    def warnings(self) -> list[Json]:
+        found = []
+        if self._made.clock.now() is None:
+            found.append(_warning("no_clock", "The device does not know the time: consents with an end are shut."))
+        if not self._here:
+            text = "The device has no screen or button that the agent knows: it cannot show codes."
+            found.append(_warning("no_presence", text))
+        for error in self._agent.troubles.values():
+            found.append(_warning("source", str(error)))
+        for line in [*self._made.consents.trouble(), *self._made.people.trouble()]:
+            found.append(_warning("storage", f"{line}: decide anew; doctor says more"))
+        return found
+
+
+def _warning(code: str, text: str) -> Json:
+    return {"code": code, "text": text}

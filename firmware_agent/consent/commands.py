@@ -1,0 +1,102 @@
+"""A command that a paired key signed: bound to this device, this key, a counter and a nonce (attacks 1, 2, 12).
+
+The signature is verified over the bytes as they came, before anything in them is read. A counter that was used stays
+used across restarts; a nonce is good once, for two minutes, in this run only.
+"""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from firmware_agent.consent.people import KEY, People, Person
+from firmware_agent.refusals import Refused
+
+FORM = "firmware_agent command 1"
+LONGEST = 8192  # characters of a command
+_LIFE = 120.0  # s for which a nonce is good
+_MOST = 256  # nonces at a time; one more ends the oldest
+_HIGHEST = 2**53 - 1
+
+Verify = Callable[[bytes, bytes, bytes], bool]  # public key, signature, data
+
+
+class Nonces:
+    """16 random bytes each, good once. entropy: unpredictable bytes. ticks: seconds that only go forward."""
+
+    def __init__(self, entropy: Callable[[int], bytes], ticks: Callable[[], float]) -> None:
+        self._entropy = entropy
+        self._ticks = ticks
+        self._open: dict[str, float] = {}
+
+    def new(self) -> str:
+        """32 hex digits."""
+        while len(self._open) >= _MOST:
+            del self._open[next(iter(self._open))]
+        nonce = self._entropy(16).hex()
+        self._open[nonce] = self._ticks() + _LIFE
+        return nonce
+
+    def use(self, nonce: str) -> bool:
+        """Whether it was given out here, lately, and not used yet."""
+        until = self._open.pop(nonce, None)
+        return until is not None and self._ticks() < until
+
+
+class Commands:
+    """device: 32 hex digits that name this device to those who paired."""
+
+    def __init__(self, people: People, device: str, nonces: Nonces, verify: Verify) -> None:
+        self.device = device
+        self.nonces = nonces
+        self._people = people
+        self._verify = verify
+
+    def check(self, key: bytes, body: str, signature: bytes, action: str, arguments: dict[str, Any]) -> Person:
+        """The person whose key signed exactly this command; Refused, with the reason, if anything about it differs."""
+        person = self._people.find(key)
+        if person is None:
+            raise Refused("key_unknown")
+        parts = self.opened(person.public, body, signature)
+        if parts[0] != FORM or parts[1] != self.device or parts[2] != key.hex():
+            raise Refused("command_wrong")
+        counter, nonce = parts[3], parts[4]
+        if type(counter) is not int or not 0 < counter <= _HIGHEST or not isinstance(nonce, str):
+            raise Refused("command_wrong")
+        if parts[5] != action or not same(parts[6], arguments):
+            raise Refused("command_wrong")
+        if not self.nonces.use(nonce):
+            raise Refused("command_old")
+        self._people.count(key, counter)
+        return person
+
+    def opened(self, public: bytes, body: str, signature: bytes) -> list[Any]:
+        """The seven parts of a command whose signature holds; it is not read before that."""
+        if not isinstance(body, str) or len(body) > LONGEST or not isinstance(signature, bytes):
+            raise Refused("signature_wrong")
+        if not self._verify(public, signature, body.encode("utf-8", "surrogatepass")):
+            raise Refused("signature_wrong")
+        try:
+            parts = json.loads(body)
+        except (ValueError, RecursionError):
+            raise Refused("command_wrong") from None
+        if not isinstance(parts, list) or len(parts) != 7:
+            raise Refused("command_wrong")
+        return parts
+
+
+def same(one: Any, other: Any) -> bool:
+    """Whether two JSON values are the same, types included: True is not 1."""
+    try:
+        return json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True)
+    except (TypeError, ValueError, RecursionError):
+        return False
+
+
+def named(body: Any) -> bytes | None:
+    """The key that a command claims to be signed with: only for looking that key up, nothing of it is believed."""
+    try:
+        parts = json.loads(body) if isinstance(body, str) and len(body) <= LONGEST else None
+        key = bytes.fromhex(parts[2]) if isinstance(parts, list) and len(parts) == 7 else b""
+    except (ValueError, TypeError, RecursionError):
+        return None
+    return key if len(key) == KEY else None

@@ -1,0 +1,90 @@
+"""Presence: a code that the device shows, typed back where the person asks; or its button, pressed while asked.
+
+A proof is good for exactly the action that was asked about, once, for two minutes. A role, a socket or a token is none.
+"""
+
+import hmac
+from collections.abc import Callable, Iterable
+from typing import Protocol
+
+from firmware_agent.refusals import Refused
+
+LASTS = 120.0  # s
+_GUESSES = 5
+_WAIT = 30.0  # s after five wrong codes; twice as long each time, up to an hour
+_LONGEST = 3600.0
+
+
+class Display(Protocol):
+    """Something that only a person at the device sees."""
+
+    def show(self, code: str, text: str, seconds: float) -> bool: ...
+    def hide(self) -> None: ...
+
+
+class Presence:
+    """displays: where a code can be shown. button: whether the device has one that calls `pressed`."""
+
+    def __init__(
+        self, displays: Iterable[Display], entropy: Callable[[int], bytes], ticks: Callable[[], float], button: bool
+    ) -> None:
+        self.button = button
+        self._displays = list(displays)
+        self._entropy = entropy
+        self._ticks = ticks
+        self._aim = ""
+        self._code = ""
+        self._until = 0.0
+        self._guesses = 0
+        self._pressed = False
+        self._failures = 0
+        self._wait = 0.0
+
+    def ask(self, aim: str, text: str) -> bool:
+        """Show a new code for `aim`; one that was shown before ends. True if the button can be pressed instead.
+
+        Refused("no_presence") if nothing at the device can show it, Refused("pairing_waits") after wrong codes.
+        """
+        if self._ticks() < self._wait:
+            raise Refused("pairing_waits")
+        code = f"{int.from_bytes(self._entropy(8), 'big') % 1_000_000:06}"
+        shown = [display.show(code, text, LASTS) for display in self._displays]
+        if not any(shown) and not self.button:
+            raise Refused("no_presence")
+        self._aim, self._code = aim, code if any(shown) else ""
+        self._until, self._guesses, self._pressed = self._ticks() + LASTS, _GUESSES, False
+        return self.button
+
+    def pressed(self) -> None:
+        """The button was pressed: it counts only while something is asked."""
+        self._pressed = self._ticks() < self._until and bool(self._aim)
+
+    def prove(self, aim: str, code: str) -> str:
+        """Return how it was proved ("screen code" or "button"), once; Refused if it was not, or for something else."""
+        if self._ticks() >= self._until or not self._aim or not self._guesses:
+            self._end()
+            raise Refused("code_ended")
+        if not hmac.compare_digest(aim.encode(), self._aim.encode()):
+            raise Refused("code_ended")
+        if self._pressed and not code:
+            self._end()
+            return "button"
+        if not code:
+            raise Refused("no_presence")
+        self._guesses -= 1
+        if self._code and hmac.compare_digest(code.encode("utf-8", "replace"), self._code.encode()):
+            self._end()
+            self._failures = 0
+            return "screen code"
+        if not self._guesses:
+            self._end()
+            self._failures += 1
+            self._wait = self._ticks() + min(_LONGEST, _WAIT * 2 ** (self._failures - 1))
+        raise Refused("code_wrong")
+
+    def _end(self) -> None:
+        self._aim = self._code = ""
+        self._until = 0.0
+        self._pressed = False
+        for display in self._displays:
+            display.hide()

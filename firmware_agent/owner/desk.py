@@ -1,0 +1,346 @@
+"""The owner's desk: everything that a front end (the page, the makers' socket) can ask for or do, in one table.
+
+Each call names a Session. It is verified, then the authority's rules are asked, then something happens. What widens
+needs a proof for exactly that action and those arguments: a command signed by the session's paired key, or a code
+that the device showed.
+"""
+
+import json
+import re
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any, Protocol
+
+from firmware_agent.errors import FormatError
+from firmware_agent.model import Session
+from firmware_agent.owner.live import Live
+from firmware_agent.owner.view import Json, Pair, Sight, View
+from firmware_agent.refusals import Refused
+from firmware_agent.sessions import Actor, SessionGate
+
+_HEX = re.compile(r"([0-9a-f]{2})*")
+_ROLES = ("owner", "guardian", "viewer", "service")
+_CASE = re.compile(r"[A-Za-z0-9 ._#/-]{1,40}")
+_HOURS = 24 * 365
+_SERVICE_HOURS = 72
+
+
+class Rules(Protocol):
+    """consent/authority.py"""
+
+    def check(self, action: str, actor: Actor) -> None: ...
+    def may_read(self, what: str, role: str) -> None: ...
+
+
+class Signed(Protocol):
+    """consent/commands.py"""
+
+    def check(self, key: bytes, body: str, signature: bytes, action: str, arguments: dict[str, Any]) -> object: ...
+
+
+class Prover(Protocol):
+    """consent/presence.py"""
+
+    def ask(self, aim: str, text: str) -> bool: ...
+    def prove(self, aim: str, code: str) -> str: ...
+
+
+class Hands(Protocol):
+    """What the desk has done: in the running agent, at once."""
+
+    def withdraw(self, pairs: list[Pair], state: str, actor: Actor) -> int:
+        """Store `state` and destroy what waits; how many events that was."""
+
+    def later(self, pair: Pair, actor: Actor) -> None: ...
+    def allow(self, choices: list[tuple[Pair, bytes, int | None]], actor: Actor, of_age: bool) -> list[Json]:
+        """Store all these consents, (pair, hash of what was shown, hours or None), or none of them: Refused."""
+
+    def given(self) -> list[Pair]:
+        """All that is, or may be, allowed."""
+
+    def known(self, purpose: str, recipient: str) -> Pair:
+        """Refused unless the policy has it."""
+
+    def attest(self, of_age: bool, actor: Actor) -> int: ...
+    def invite(self, role: str, hours: int, case: str, actor: Actor) -> Json: ...
+    def remove(self, key: bytes, actor: Actor) -> None: ...
+    def person(self, key: bytes) -> str:
+        """The role of a paired key; Refused if it is not paired."""
+
+    def delete_upstream(self, pair: Pair) -> bool: ...
+    def correct(self, name: str | None, region: str | None) -> None: ...
+    def refused(self, refusal: Refused) -> None:
+        """Put it on record."""
+
+    def receipt(self, sequence: int) -> Json: ...
+    def policy(self, digest: bytes) -> str: ...
+    def archive(self) -> bytes: ...
+    def describe(self, action: str, arguments: Json) -> str:
+        """What a person at the device is told that a code is for."""
+
+    async def erase(self, actor: Actor) -> Json: ...
+
+
+class Desk:
+    def __init__(
+        self,
+        sessions: SessionGate,
+        rules: Rules,
+        signed: Signed,
+        prover: Prover,
+        hands: Hands,
+        view: View,
+        sight: Sight,
+        live: Live,
+        nonce: Callable[[], str],
+    ) -> None:
+        self._sessions = sessions
+        self._rules = rules
+        self._signed = signed
+        self._prover = prover
+        self._hands = hands
+        self._view = view
+        self._sight = sight
+        self._live = live
+        self._nonce = nonce
+        self._table: dict[str, Callable[[Session, Actor, Json], Awaitable[Json]]] = {
+            "withdraw": self._withdraw,
+            "refuse": self._refuse,
+            "object": self._refuse,
+            "later": self._later,
+            "stop": self._stop,
+            "decide": self._decide,
+            "declare_minor": self._declare_minor,
+            "declare_of_age": self._declare_of_age,
+            "invite": self._invite,
+            "remove": self._remove,
+            "end_service": self._end_service,
+            "leave": self._leave,
+            "show_code": self._show_code,
+            "delete_upstream": self._delete_upstream,
+            "correct": self._correct,
+            "erase": self._erase,
+        }
+
+    # --- reading
+
+    def home(self, session: Session) -> Json:
+        self._may_read(session, "home")
+        return self._view.home(session, self._sight)
+
+    def timeline(self, session: Session, before: int | None, count: int) -> Json:
+        self._may_read(session, "timeline")
+        return self._view.timeline(before, count)
+
+    def payload(self, session: Session, ident: str) -> Json:
+        self._may_read(session, "payload")
+        return self._view.payload(_hex(ident, 16), self._sight)
+
+    def receipt(self, session: Session, sequence: int) -> Json:
+        self._may_read(session, "receipt")
+        return self._hands.receipt(sequence)
+
+    def policy(self, session: Session, digest: str) -> str:
+        self._may_read(session, "policy")
+        return self._hands.policy(_hex(digest, 32))
+
+    def archive(self, session: Session) -> bytes:
+        self._may_read(session, "archive")
+        return self._hands.archive()
+
+    def nonce(self, session: Session) -> str:
+        self._may_read(session, "nonce")
+        return self._nonce()
+
+    async def changes(self, session: Session) -> AsyncIterator[Json]:
+        """Yield at once, then whenever there is something new, for as long as the session lasts."""
+        self._may_read(session, "home")
+        async for _ in self._live.changes():
+            self._sessions.verify(session)
+            yield {"what": "home"}
+
+    # --- doing
+
+    async def do(self, session: Session, action: str, arguments: Json, proof: Json | None) -> Json:
+        """Do `action`; its answer. Refused says why not, and is on record where something would have widened."""
+        self._sessions.verify(session)
+        if action not in self._table:
+            raise Refused("unknown_action")
+        if not isinstance(arguments, dict):
+            raise FormatError("arguments: not an object")
+        try:
+            actor = self._actor(session, action, arguments, proof)
+            self._rules.check(action, actor)
+            answer = await self._table[action](session, actor, arguments)
+        except Refused as refusal:
+            self._hands.refused(refusal)
+            raise
+        finally:
+            self._live.ring()
+        return answer
+
+    def _may_read(self, session: Session, what: str) -> None:
+        self._sessions.verify(session)
+        self._rules.may_read(what, session.role)
+
+    def _actor(self, session: Session, action: str, arguments: Json, proof: Json | None) -> Actor:
+        if proof is None:
+            return Actor(session.role, f"paired key {session.key.hex()}" if session.key else session.name)
+        if not isinstance(proof, dict):
+            raise FormatError("proof: not an object")
+        if set(proof) == {"code"} and isinstance(proof["code"], str):
+            how = self._prover.prove(_aim(session, action, arguments), proof["code"])
+            return Actor(session.role, how, True)
+        if set(proof) == {"body", "signature"} and session.key:
+            self._signed.check(session.key, proof["body"], _hex(proof["signature"], 64), action, arguments)
+            return Actor(session.role, f"paired key {session.key.hex()}", True)
+        raise FormatError("proof: neither a code nor a signed command of this session's key")
+
+    async def _withdraw(self, session: Session, actor: Actor, arguments: Json) -> Json:
+        pair = self._pair(arguments)
+        return self._narrowed([pair] if pair in self._hands.given() else [], "ConsentWithdrawn", actor)
+
+    async def _refuse(self, session: Session, actor: Actor, arguments: Json) -> Json:
+        return self._narrowed([self._pair(arguments)], "ConsentRefused", actor)
+
+    async def _later(self, session: Session, actor: Actor, arguments: Json) -> Json:
+        pair = self._pair(arguments)
+        if pair in self._hands.given():
+            return self._narrowed([pair], "ConsentWithdrawn", actor)
+        self._hands.later(pair, actor)
+        return {}
+
+    async def _stop(self, session: Session, actor: Actor, arguments: Json) -> Json:
+        _take(arguments)
+        return self._narrowed(self._hands.given(), "ConsentWithdrawn", actor)
+
+    async def _decide(self, session: Session, actor: Actor, arguments: Json) -> Json:
+        choices, of_age = _take(arguments, choices=list, of_age=bool)
+        allow: list[tuple[Pair, bytes, int | None]] = []
+        refuse: list[Pair] = []
+        later: list[Pair] = []
+        for one in choices[:64]:
+            if not isinstance(one, dict):
+                raise FormatError("choices: not objects")
+            purpose, recipient, choice, policy, hours = _take(
+                one, purpose=str, recipient=str, choice=str, policy=str, hours=(int, type(None))
+            )
+            pair = self._hands.known(purpose, recipient)
+            if pair in refuse + later + [other for other, _, _ in allow]:
+                raise FormatError("choices: one purpose twice")
+            if choice == "allow":
+                if hours is not None and not 0 < hours <= _HOURS:
+                    raise FormatError(f"hours: from 1 to {_HOURS}")
+                allow.append((pair, _hex(policy, 32), hours))
+            elif choice in ("refuse", "later"):
+                (refuse if choice == "refuse" else later).append(pair)
+            else:
+                raise FormatError("choice: allow, refuse or later")
+        if allow or of_age:
+            self._rules.check("allow", actor)
+        records = self._hands.allow(allow, actor, of_age) if allow or of_age else []  # first: it is all or nothing
+        given = self._hands.given()
+        if refuse:
+            self._hands.withdraw(refuse, "ConsentRefused", actor)
+        for pair in later:
+            if pair in given:
+                self._hands.withdraw([pair], "ConsentWithdrawn", actor)
+            else:
+                self._hands.later(pair, actor)
+        return {"records": records}
+
+    async def _declare_minor(self, session: Session, actor: Actor, arguments: Json) -> Json:
+        _take(arguments)
+        begun = time.perf_counter()
+        return _destroyed(self._hands.attest(False, actor), begun)
+
+    async def _declare_of_age(self, session: Session, actor: Actor, arguments: Json) -> Json:
+        _take(arguments)
+        self._hands.attest(True, actor)
+        return {}
+
+    async def _invite(self, session: Session, actor: Actor, arguments: Json) -> Json:
+        role, hours, case = _take(arguments, role=str, hours=int, case=str)
+        if role not in _ROLES:
+            raise FormatError(f"role: one of {', '.join(_ROLES)}")
+        if role == "service" and not (0 < hours <= _SERVICE_HOURS and _CASE.fullmatch(case)):
+            raise FormatError(f"service: hours from 1 to {_SERVICE_HOURS}, and a case of 1 to 40 plain characters")
+        if role != "service" and (hours or case):
+            raise FormatError("hours and case are for service only")
+        return self._hands.invite(role, hours, case, actor)
+
+    async def _remove(self, session: Session, actor: Actor, arguments: Json) -> Json:
+        (key,) = _take(arguments, key=str)
+        self._hands.remove(_hex(key, 8), actor)
+        return {}
+
+    async def _end_service(self, session: Session, actor: Actor, arguments: Json) -> Json:
+        (key,) = _take(arguments, key=str)
+        if self._hands.person(_hex(key, 8)) != "service":
+            raise Refused("not_your_role")
+        self._hands.remove(_hex(key, 8), actor)
+        return {}
+
+    async def _leave(self, session: Session, actor: Actor, arguments: Json) -> Json:
+        _take(arguments)
+        if session.key:
+            self._hands.remove(session.key, actor)
+        self._sessions.close(session)
+        return {}
+
+    async def _show_code(self, session: Session, actor: Actor, arguments: Json) -> Json:
+        action, about = _take(arguments, **{"for": str, "arguments": dict})
+        if action not in self._table:
+            raise Refused("unknown_action")
+        self._rules.check(action, Actor(actor.role, actor.method, True))
+        button = self._prover.ask(_aim(session, action, about), self._hands.describe(action, about))
+        return {"button": button}
+
+    async def _delete_upstream(self, session: Session, actor: Actor, arguments: Json) -> Json:
+        return {"asked": self._hands.delete_upstream(self._pair(arguments))}
+
+    async def _correct(self, session: Session, actor: Actor, arguments: Json) -> Json:
+        if not arguments or set(arguments) - {"name", "region"}:
+            raise FormatError("correct takes name, region or both")
+        if not all(isinstance(one, str) for one in arguments.values()):
+            raise FormatError("name and region are text")
+        self._hands.correct(arguments.get("name"), arguments.get("region"))
+        return {}
+
+    async def _erase(self, session: Session, actor: Actor, arguments: Json) -> Json:
+        _take(arguments)
+        return await self._hands.erase(actor)
+
+    def _pair(self, arguments: Json) -> Pair:
+        purpose, recipient = _take(arguments, purpose=str, recipient=str)
+        return self._hands.known(purpose, recipient)
+
+    def _narrowed(self, pairs: list[Pair], state: str, actor: Actor) -> Json:
+        begun = time.perf_counter()
+        return _destroyed(self._hands.withdraw(pairs, state, actor), begun)
+
+
+def _destroyed(events: int, begun: float) -> Json:
+    return {"destroyed": events, "milliseconds": round((time.perf_counter() - begun) * 1000, 2)}
+
+
+def _aim(session: Session, action: str, arguments: Json) -> str:
+    """What a code is good for: this session, this action, these arguments."""
+    return f"{session.ident.hex()} {action} {json.dumps(arguments, sort_keys=True)}"
+
+
+def _take(arguments: Json, /, **kinds: Any) -> list[Any]:
+    """The values of exactly these keys, each of its type; FormatError names what is wrong."""
+    if set(arguments) != set(kinds):
+        raise FormatError(f"arguments: exactly {', '.join(kinds) or 'none'}")
+    for name, kind in kinds.items():
+        value = arguments[name]
+        if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
+            raise FormatError(f"{name}: of another type")
+    return [arguments[name] for name in kinds]
+
+
+def _hex(text: Any, size: int) -> bytes:
+    if not isinstance(text, str) or len(text) != 2 * size or not _HEX.fullmatch(text):
+        raise FormatError(f"{2 * size} hex digits are needed")
+    return bytes.fromhex(text)

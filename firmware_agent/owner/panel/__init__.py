@@ -1,0 +1,1 @@
+"""The owner's page: its server, and the third exit."""

@@ -1,0 +1,66 @@
+"""All connections, bounded: in all, from each address, and in live views of each session."""
+
+from firmware_agent.owner.panel.lines import Line
+from firmware_agent.owner.panel.needs import Gate
+from firmware_agent.owner.panel.settings import Settings
+from firmware_agent.refusals import Refused
+
+
+class Crowd:
+    """The bounds are those of the settings."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._lines: list[Line] = []  # oldest first
+
+    def __len__(self) -> int:
+        return len(self._lines)
+
+    def admit(self, line: Line) -> bool:
+        """Whether there is room for it: if need be, the oldest line that waits without a session makes room."""
+        same = [one for one in self._lines if one.address == line.address]
+        for full, among in (
+            (len(same) >= self._settings.lines_each, same),
+            (len(self._lines) >= self._settings.lines, self._lines),
+        ):
+            if full and not self._room(among):
+                return False
+        self._lines.append(line)
+        return True
+
+    def forget(self, line: Line) -> None:
+        if line in self._lines:
+            self._lines.remove(line)
+
+    def live(self, ident: bytes) -> int:
+        """How many live views the session `ident` has."""
+        sessions = [line.session for line in self._lines if line.state == "live"]
+        return sum(session is not None and session.ident == ident for session in sessions)
+
+    def held(self) -> int:
+        """Bytes of all answers that are being sent."""
+        return sum(line.holds for line in self._lines)
+
+    def sweep(self, gate: Gate) -> None:
+        """Cut each line whose session is over; what is still being done is answered by the exit's own law."""
+        for line in list(self._lines):
+            if line.session is None or line.state == "acting":
+                continue
+            try:
+                gate.verify(line.session)
+            except Refused:
+                self.forget(line)
+                line.cut()
+
+    def cut_all(self) -> None:
+        for line in list(self._lines):
+            self.forget(line)
+            line.cut()
+
+    def _room(self, among: list[Line]) -> bool:
+        waiting = [line for line in among if line.state == "waiting"]
+        for line in [line for line in waiting if line.session is None] or waiting:
+            self.forget(line)
+            line.cut()
+            return True
+        return False

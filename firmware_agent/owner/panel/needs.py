@@ -1,0 +1,49 @@
+"""What the owner's page needs of others. They are handed in: nothing of consent or egress is imported here.
+
+All values are what JSON can say. A method that may not do what it is asked raises Refused, or another AgentError.
+"""
+
+from collections.abc import AsyncIterator
+from typing import Any, Protocol
+
+from firmware_agent.model import Session
+
+Table = dict[str, Any]  # names -> what JSON can say
+
+
+class Gate(Protocol):
+    """firmware_agent/sessions.py."""
+
+    def verify(self, session: Session) -> None: ...
+    def by_ident(self, ident: bytes) -> Session | None: ...
+    def close(self, session: Session) -> None: ...
+
+
+class Doorbell(Protocol):
+    """What works without a session: to ask for one."""
+
+    def state(self) -> Table: ...
+    def pair(self, arguments: Table) -> Session: ...
+    def login(self, arguments: Table) -> Session: ...
+
+
+class Desk(Protocol):
+    """What a session can read and do. `ident` and `policy` are lower-case hex, `archive` is a ZIP."""
+
+    def home(self, session: Session) -> Table: ...
+    def timeline(self, session: Session, before: int | None, count: int) -> Table: ...
+    def payload(self, session: Session, ident: str) -> Table: ...
+    def receipt(self, session: Session, sequence: int) -> Table: ...
+    def policy(self, session: Session, policy: str) -> str: ...
+    def archive(self, session: Session) -> bytes: ...
+    def nonce(self, session: Session) -> str: ...
+    def changes(self, session: Session) -> AsyncIterator[Table]: ...
+    async def do(self, session: Session, action: str, arguments: Table, proof: Table | None) -> Table: ...
+
+
+# fmt: off
+ACTIONS = (
+    "withdraw", "refuse", "later", "object", "stop", "declare_minor", "end_service", "leave", "show_code",
+    "delete_upstream", "correct", "decide", "declare_of_age", "invite", "remove", "erase",
+)
+# fmt: on

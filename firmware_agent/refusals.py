@@ -1,0 +1,31 @@
+"""The reasons of a refusal that only a device with the owner's page has. Boards have no room for them.
+
+Whoever refuses for one of these, or shows reasons to people, takes Refused and REASONS from here.
+"""
+
+from firmware_agent.errors import REASONS, Refused, Unsealed
+
+__all__ = ("REASONS", "Refused", "Unsealed")
+
+REASONS.update(
+    {
+        "not_a_session": ("only a session made by the agent sees a page", "pair this phone, at the device"),
+        "session_ended": ("the session is over", "open the page again; a paired phone signs in by itself"),
+        "no_copy": ("there is no copy of it here: it is too old, was withdrawn, or was a picture", "nothing"),
+        "unknown_action": ("there is no such command", "see docs/socket.md"),
+        "not_your_role": ("this role may not do that", "ask the owner of the printer"),
+        "age_unknown": (
+            "nobody has said yet whether everybody who uses this device is old enough",
+            "say it when you allow the purpose",
+        ),
+        "text_changed": ("what was shown is not the policy of today", "read it again, then decide"),
+        "code_wrong": ("the code is not the one that was shown", "look at the device and type what it shows"),
+        "code_ended": ("no code is valid just now", "ask the device to show a new one"),
+        "pairing_closed": ("no pairing is open", "open one at the device with `pair`"),
+        "pairing_waits": ("too many wrong codes: pairing waits", "wait, then open a new pairing at the device"),
+        "key_unknown": ("this phone is not paired", "pair it, at the device"),
+        "signature_wrong": ("the command was not signed with the phone's key", "open the page again"),
+        "command_old": ("this command was used before, or came in the wrong order", "do it again"),
+        "command_wrong": ("the command is not for this device, or not a command", "open the page again"),
+    }
+)

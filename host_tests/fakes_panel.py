@@ -1,0 +1,604 @@
+"""A Desk and a Doorbell that keep the whole contract of the owner's page, with a plausible printer behind them.
+
+`python -m host_tests.fakes_panel PORT` serves them over plain HTTP on 127.0.0.1, with the real pages: pairing code
+12345678, secret of zeros, and 123456 as the code that the device shows.
+"""
+
+import asyncio
+import hashlib
+import hmac
+import io
+import json
+import os
+import sys
+import time
+import zipfile
+from datetime import UTC, datetime
+from pathlib import Path
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric.ec import ECDSA, SECP256R1, EllipticCurvePublicKey
+from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
+
+from firmware_agent import cbor
+from firmware_agent.errors import REASONS, FormatError, Refused
+from firmware_agent.sessions import ROLES, SessionGate
+
+DEVICE = "d0" * 16
+CODE, SECRET, SHOWN = "12345678", "00" * 16, "123456"
+NARROWING = ("withdraw", "refuse", "later", "object", "stop", "declare_minor", "end_service", "leave", "show_code")
+OWNERS = ("delete_upstream", "correct", "decide", "declare_of_age", "invite", "remove", "erase")
+PROVED = ("decide", "declare_of_age", "invite", "remove", "erase")
+MAKER = "LightMake (the maker of this printer)"
+_PERFORMANCE = ("state", "progress", "nozzle_temperature", "nozzle_target", "bed_temperature", "bed_target", "elapsed")
+_HISTORY = ("job_start", "job_finish", "job_material")
+# name: title, notice, media, every, kept, clauses, fields (name, category, sensitivity)
+PURPOSES = {
+    "improvement_program": (
+        "Customer experience improvement program",
+        "Every 10 seconds while the printer is on: its state, progress and temperatures, rounded. No names, no files, "
+        "no address.",
+        (False, 10, 90 * 86400, ["L6", "C2"]),
+        [(name, "performance", "low") for name in _PERFORMANCE],
+    ),
+    "print_history": (
+        "Print history",
+        "When a print ends: when it started, when it finished, how much material it used. Not what you printed.",
+        (False, 0, 365 * 86400, ["L7"]),
+        [(name, "print_history", "personal") for name in _HISTORY],
+    ),
+    "snapshot": (
+        "Camera snapshot",
+        "A still picture from the camera inside your printer, every 10 seconds. It is sent once and kept nowhere on "
+        "the way.",
+        (True, 10, 0, ["L1", "L2", "L3", "L4"]),
+        [("picture", "camera_image", "sensitive")],
+    ),
+}
+_REASON = {
+    "undecided": "consent_missing",
+    "later": "consent_undecided",
+    "refused": "consent_refused",
+    "withdrawn": "consent_withdrawn",
+    "changed": "policy_changed",
+    "ended": "consent_expired",
+    "invalid": "consent_invalid",
+    "allowed": "",
+}
+
+
+def moment(seconds=None):
+    """RFC 3339, UTC."""
+    return datetime.fromtimestamp(time.time() if seconds is None else seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def policy_text(purpose):
+    """What is shown and hashed."""
+    title, notice, (_, _, kept, clauses), fields = PURPOSES[purpose]
+    rows = "".join(f"  {name} ({category}, {sensitivity})\n" for name, category, sensitivity in fields)
+    return f"{title}\n{notice}\nRecipient: {MAKER}\nKept: {kept} s\nClauses: {', '.join(clauses)}\nFields:\n{rows}"
+
+
+def policy_hash(purpose):
+    return hashlib.sha256(policy_text(purpose).encode()).hexdigest()
+
+
+def signed(public, body, signature):
+    """Whether the holder of the P-256 point `public` signed `body`: raw r||s."""
+    try:
+        point = EllipticCurvePublicKey.from_encoded_point(SECP256R1(), public)
+        halves = (int.from_bytes(signature[:32], "big"), int.from_bytes(signature[32:], "big"))
+        point.verify(encode_dss_signature(*halves), body.encode(), ECDSA(hashes.SHA256()))
+    except (InvalidSignature, ValueError):
+        return False
+    return len(signature) == 64
+
+
+class Phones:
+    """The paired keys: name -> (public, role, what the person calls it, since, until), nonces and counters."""
+
+    def __init__(self):
+        self.keys = {}
+        self.counters = {}
+        self.nonces = []
+
+    def role(self, key):
+        return self.keys[key][1] if key in self.keys else None
+
+    def nonce(self):
+        self.nonces = [*self.nonces[-63:], os.urandom(16).hex()]
+        return self.nonces[-1]
+
+    def command(self, proof, public=None):
+        """(key, action, arguments) of a signed command that has not been used."""
+        try:
+            body, signature = proof["body"], bytes.fromhex(proof["signature"])
+            if public is None:
+                public = self.keys.get(bytes.fromhex(json.loads(body)[2]), [None])[0]
+            if public is None:
+                raise Refused("key_unknown")
+            if not signed(public, body, signature):
+                raise Refused("signature_wrong")
+            form, device, key, counter, nonce, action, arguments = json.loads(body)
+            key = bytes.fromhex(key)
+        except (ValueError, TypeError, KeyError, IndexError):
+            raise Refused("command_wrong") from None
+        if form != "firmware_agent command 1" or device != DEVICE or type(counter) is not int:
+            raise Refused("command_wrong")
+        if key != hashlib.sha256(public).digest()[:8]:
+            raise Refused("key_unknown")
+        if nonce not in self.nonces or counter <= self.counters.get(key, 0):
+            raise Refused("command_old")
+        self.nonces.remove(nonce)
+        self.counters[key] = counter
+        return key, action, arguments
+
+
+class FakeDoorbell:
+    """Pairing is open until five wrong codes were tried. `calls` holds the name of each call that could change."""
+
+    def __init__(self, gate, phones, calls=None):
+        self._gate = gate
+        self._phones = phones
+        self.calls = [] if calls is None else calls
+        self.tries = 5
+
+    def state(self):
+        nonce = self._phones.nonce()
+        return {"open": self.tries > 0, "backoff": 0, "device": DEVICE, "nonce": nonce, "words": ["en", "zh"]}
+
+    def pair(self, arguments):
+        if self.tries <= 0:
+            raise Refused("pairing_closed")
+        for name, right in (("secret", SECRET), ("code", CODE)):
+            given = arguments.get(name)
+            if isinstance(given, str) and hmac.compare_digest(given.encode(), right.encode()):
+                break
+        else:
+            self.tries -= 1
+            raise Refused("code_wrong")
+        name = arguments.get("name")
+        if not isinstance(name, str) or not 0 < len(name) <= 40:
+            raise Refused("command_wrong")
+        key = b""
+        if "key" in arguments:
+            try:
+                public = bytes.fromhex(arguments["key"])
+            except (ValueError, TypeError):
+                raise Refused("command_wrong") from None
+            key, action, _ = self._phones.command(arguments, public)
+            if action != "pair":
+                raise Refused("command_wrong")
+            self._phones.keys[key] = (public, "owner", name, moment(), None)
+        self.calls.append("pair")
+        return self._gate.open("owner", key, name, 30 * 86400 if key else 3600)
+
+    def login(self, arguments):
+        key, action, _ = self._phones.command(arguments)
+        if action != "login":
+            raise Refused("command_wrong")
+        _, role, name, _, _ = self._phones.keys[key]
+        self.calls.append("login")
+        return self._gate.open(role, key, name, 30 * 86400)
+
+
+class FakeDesk:
+    """`done` holds (action, arguments) of everything that was done: a test that nothing changed looks there."""
+
+    def __init__(self, gate, phones):
+        self._gate = gate
+        self._phones = phones
+        self._listeners = set()
+        self.done = []
+        self.calls = []
+        self.reset()
+
+    def reset(self):
+        self.device_name, self.region, self.age = "", "", "unknown"
+        self.states = {purpose: {"state": "undecided"} for purpose in PURPOSES}
+        self.entries, self.payloads, self.records, self.requests = [], {}, {}, []
+        self.sequence, self.shown = 0, None
+
+    # reading
+
+    def home(self, session):
+        self._role(session, ROLES)
+        first = all(found["state"] == "undecided" for found in self.states.values())
+        watching = [{"who": "Hallway tablet", "purpose": "snapshot", "since": moment(time.time() - 300)}]
+        camera = self.states["snapshot"]["state"] == "allowed"
+        return {
+            "device": {
+                "name": self.device_name,
+                "profile": "lightmake",
+                "version": "2026-11",
+                "maker": "LightMake",
+                "region": self.region,
+                "head": self._head(),
+                "entries": len(self.entries),
+            },
+            "now": moment(),
+            "you": {
+                "role": session.role,
+                "name": session.name,
+                "key": session.key.hex(),
+                "may": [*NARROWING, *(OWNERS if session.role in ("owner", "guardian") else ())],
+            },
+            "first": first,
+            "age": {"threshold": 13, "guardian": False, "state": self.age},
+            "camera": {"on": camera, "watching": watching if camera else []},
+            "purposes": [self._purpose(name) for name in PURPOSES],
+            "today": self._today(),
+            "refused": self._refused(),
+            "waiting": [
+                {"purpose": name, "recipient": "lightmake", "events": 3}
+                for name, found in self.states.items()
+                if found["state"] == "allowed"
+            ],
+            "service": [
+                {"key": key.hex(), "name": name, "case": "RMA-7", "until": until}
+                for key, (_, role, name, _, until) in self._phones.keys.items()
+                if role == "service"
+            ],
+            "people": [
+                {
+                    "key": key.hex(),
+                    "role": role,
+                    "name": name,
+                    "since": since,
+                    "until": until,
+                    "you": key == session.key,
+                }
+                for key, (_, role, name, since, until) in self._phones.keys.items()
+            ],
+            "requests": list(self.requests),
+            "warnings": [{"code": "no_presence", "text": "No button and no screen: codes are shown on the console."}],
+        }
+
+    def timeline(self, session, before, count):
+        self._role(session, ROLES)
+        found = [row for row in reversed(self.entries) if before is None or row["number"] < before]
+        return {"entries": found[:count], "more": len(found) > count}
+
+    def payload(self, session, ident):
+        self._role(session, ("owner", "guardian"))
+        if ident not in self.payloads:
+            raise FormatError("payload: no message with this ident is kept; look at the timeline")
+        purpose, payload, events = self.payloads[ident]
+        return {
+            "purpose": purpose,
+            "recipient": "lightmake",
+            "left": moment(),
+            "bytes": len(payload),
+            "hex": payload.hex(),
+            "sha256": hashlib.sha256(payload).hexdigest(),
+            "events": events,
+        }
+
+    def receipt(self, session, sequence):
+        self._role(session, ("owner", "guardian"))
+        if sequence not in self.records:
+            raise FormatError("receipt: no decision has this number; look at the timeline")
+        return self.records[sequence]
+
+    def policy(self, session, policy):
+        self._role(session, ROLES)
+        for purpose in PURPOSES:
+            if policy_hash(purpose) == policy:
+                return policy_text(purpose)
+        raise FormatError("policy: no text has this hash; reload the page")
+
+    def archive(self, session):
+        self._role(session, ("owner", "guardian"))
+        whole = io.BytesIO()
+        with zipfile.ZipFile(whole, "w") as files:
+            files.writestr("manifest.json", json.dumps({"entries": len(self.entries)}))
+        return whole.getvalue()
+
+    def nonce(self, session):
+        self._role(session, ROLES)
+        return self._phones.nonce()
+
+    async def changes(self, session):
+        self._role(session, ROLES)
+        waiting = asyncio.Queue(64)
+        self._listeners.add(waiting)
+        try:
+            yield {"what": "home"}
+            while True:
+                yield await waiting.get()
+        finally:
+            self._listeners.discard(waiting)
+
+    # doing
+
+    async def do(self, session, action, arguments, proof):
+        self.calls.append(action)
+        self._role(session, ROLES if action in NARROWING else ("owner", "guardian"))
+        needed = action in PROVED
+        if action == "decide":
+            choices = arguments.get("choices")
+            if not isinstance(choices, list) or not all(isinstance(one, dict) for one in choices):
+                raise Refused("command_wrong")
+            needed = any(one.get("choice") == "allow" for one in choices)
+        if needed:
+            self._prove(session, action, arguments, proof)
+        found = {
+            name: getattr(self, "_" + name) for name in ("decide", "invite", "erase", "remove", "correct", "leave")
+        }
+        answer = found.get(action, self._simple)(session, action, arguments)
+        self.done.append((action, arguments))
+        self.tell({"what": "home"})
+        await asyncio.sleep(0)
+        return answer
+
+    def tell(self, change):
+        """Push it to every page that is open."""
+        for waiting in self._listeners:
+            if not waiting.full():
+                waiting.put_nowait(change)
+
+    def leaves(self, purpose="improvement_program"):
+        """A message leaves: for the page's figures of today and for its timeline."""
+        ident = os.urandom(16)
+        payload = cbor.encode([2, ident, purpose, [[[1, 2], [2, 60], [3, 210]]]])
+        shown = [("state", "printing"), ("progress", "60"), ("nozzle_temperature", "210")]
+        words = [{"field": field, "value": value, "words": value} for field, value in shown]
+        self.payloads[ident.hex()] = (purpose, payload, [words])
+        self._entry("acknowledged", "", purpose, len(payload), ident.hex())
+        self.tell({"what": "entry"})
+
+    # inside
+
+    def _role(self, session, roles):
+        self._gate.verify(session)
+        if session.role not in roles:
+            raise Refused("not_your_role")
+
+    def _prove(self, session, action, arguments, proof):
+        if not isinstance(proof, dict):
+            raise Refused("no_presence")
+        if "code" in proof:
+            if self.shown != (action, arguments):
+                raise Refused("code_ended")
+            if proof["code"] != SHOWN:
+                raise Refused("code_wrong")
+            self.shown = None
+        elif self._phones.command(proof)[1:] != (action, arguments):
+            raise Refused("command_wrong")
+
+    def _pair(self, arguments):
+        purpose = arguments.get("purpose")
+        if not isinstance(purpose, str) or purpose not in PURPOSES:
+            raise Refused("unknown_purpose")
+        if arguments.get("recipient") != "lightmake":
+            raise Refused("unknown_recipient")
+        return purpose
+
+    def _simple(self, session, action, arguments):
+        """What narrows, and the rest that answers little."""
+        if action == "stop":
+            given = [name for name, found in self.states.items() if found["state"] == "allowed"]
+            for name in given:
+                self._record(session, name, "withdrawn", "page")
+            return {"destroyed": 3 * len(given), "milliseconds": 12}
+        if action in ("withdraw", "refuse", "later", "object"):
+            state = {"refuse": "refused", "later": "later"}.get(action, "withdrawn")
+            self._record(session, self._pair(arguments), state, "page")
+            return {"destroyed": 3, "milliseconds": 12}
+        if action == "delete_upstream":
+            purpose = self._pair(arguments)
+            self.requests.append(
+                {"purpose": purpose, "recipient": "lightmake", "asked": moment(), "acknowledged": False}
+            )
+            self._entry("deletion_asked", "", purpose)
+        elif action == "show_code":
+            self.shown = (arguments.get("for"), arguments.get("arguments"))
+            return {"seconds": 120}
+        elif action == "declare_minor":
+            self.age = "minor"
+        elif action == "declare_of_age":
+            self.age = "of_age"
+        elif action == "end_service":
+            self._drop(arguments)
+        return {}
+
+    def _decide(self, session, action, arguments):
+        records = []
+        for choice in arguments["choices"]:
+            purpose = self._pair(choice)
+            if choice.get("choice") not in ("allow", "refuse", "later"):
+                raise Refused("command_wrong")
+            if choice.get("policy") != policy_hash(purpose):
+                raise Refused("text_changed", purpose, "lightmake")
+            if choice["choice"] == "allow" and self.age == "minor":
+                raise Refused("minor", purpose, "lightmake")
+            if choice["choice"] == "allow" and self.age == "unknown" and arguments.get("of_age") is not True:
+                raise Refused("age_unknown", purpose, "lightmake")
+        if arguments.get("of_age") is True:
+            self.age = "of_age"
+        for choice in arguments["choices"]:
+            state = {"allow": "allowed", "refuse": "refused", "later": "later"}[choice["choice"]]
+            self._record(session, choice["purpose"], state, "signed" if session.key else "code")
+            records.append({"purpose": choice["purpose"], "recipient": "lightmake", "sequence": self.sequence})
+            if state == "allowed":
+                self.leaves(choice["purpose"])
+        return {"records": records}
+
+    def _invite(self, session, action, arguments):
+        if arguments.get("role") not in ROLES:
+            raise Refused("command_wrong")
+        svg = (
+            '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 9 9"><path d="M0 0h3v3h-3zM6 0h3v3h-3zM0 6h3v3h-3z"/>'
+        )
+        url = "http://127.0.0.1/#pair=" + SECRET
+        return {"code": CODE, "secret": SECRET, "url": url, "qr": svg + "</svg>", "seconds": 300}
+
+    def _remove(self, session, action, arguments):
+        self._drop(arguments)
+        return {}
+
+    def _drop(self, arguments):
+        try:
+            del self._phones.keys[bytes.fromhex(arguments["key"])]
+        except (KeyError, TypeError, ValueError):
+            raise Refused("key_unknown") from None
+
+    def _erase(self, session, action, arguments):
+        self.reset()
+        self._phones.keys.clear()
+        self._gate.close_all()
+        return {"erased": moment(), "stores": ["consent", "ledger", "waiting"], "left": []}
+
+    def _correct(self, session, action, arguments):
+        name, region = arguments.get("name", self.device_name), arguments.get("region", self.region)
+        if not isinstance(name, str) or not isinstance(region, str) or len(name) > 40 or len(region) not in (0, 2):
+            raise Refused("command_wrong")
+        self.device_name, self.region = name, region
+        return {}
+
+    def _leave(self, session, action, arguments):
+        self._phones.keys.pop(session.key, None)
+        self._gate.close(session)
+        return {}
+
+    def _record(self, session, purpose, state, method):
+        self.sequence += 1
+        self.states[purpose] = {
+            "state": state,
+            "since": moment(),
+            "by": session.role,
+            "method": method,
+            "sequence": self.sequence,
+        }
+        self.records[self.sequence] = {
+            "@context": "urn:firmware-agent:context",
+            "@type": "ConsentRecord",
+            "sequence": self.sequence,
+            "purpose": purpose,
+            "state": state,
+            "policy": policy_hash(purpose),
+            "time": moment(),
+        }
+        self._entry("decided", {"allowed": "ConsentGiven", "refused": "ConsentRefused"}.get(state, state), purpose)
+
+    def _entry(self, event, detail, purpose, size=0, ident=""):
+        self.entries.append(
+            {
+                "number": len(self.entries) + 1,
+                "time": moment(),
+                "event": event,
+                "detail": detail,
+                "why": REASONS[detail][0] if detail in REASONS else "",
+                "purpose": purpose,
+                "recipient": "lightmake",
+                "title": PURPOSES[purpose][0],
+                "who": MAKER,
+                "categories": sorted({category for _, category, _ in PURPOSES[purpose][3]}),
+                "size": size,
+                "count": 1,
+                "ident": ident,
+                "viewable": ident in self.payloads,
+            }
+        )
+
+    def _purpose(self, name):
+        title, notice, (media, every, kept, clauses), fields = PURPOSES[name]
+        found = self.states[name]
+        reason = _REASON[found["state"]]
+        changes = {
+            "what": "kept",
+            "before": "30 days",
+            "after": "90 days",
+            "wider": True,
+            "meaning": "The maker keeps it three times as long.",
+        }
+        return {
+            "purpose": name,
+            "recipient": "lightmake",
+            "title": title,
+            "notice": notice,
+            "who": MAKER,
+            "media": media,
+            "every": every,
+            "kept": kept,
+            "clauses": clauses,
+            "fields": [{"name": field, "category": category, "sensitivity": how} for field, category, how in fields],
+            "policy": policy_hash(name),
+            "allowed": found["state"] == "allowed",
+            "state": found["state"],
+            "why": REASONS[reason][0] if reason else "",
+            "reason": reason,
+            "since": found.get("since"),
+            "by": found.get("by", ""),
+            "method": found.get("method", ""),
+            "until": None,
+            "sequence": found.get("sequence"),
+            "changes": [changes] if found["state"] == "changed" else [],
+        }
+
+    def _today(self):
+        rows = {}
+        for entry in self.entries:
+            if entry["event"] == "acknowledged":
+                row = rows.setdefault(
+                    entry["purpose"],
+                    {
+                        "purpose": entry["purpose"],
+                        "recipient": "lightmake",
+                        "title": entry["title"],
+                        "who": MAKER,
+                        "messages": 0,
+                        "events": 0,
+                        "bytes": 0,
+                    },
+                )
+                row["messages"] += 1
+                row["events"] += entry["count"]
+                row["bytes"] += entry["size"]
+        return list(rows.values())
+
+    def _refused(self):
+        rows = []
+        for name, found in self.states.items():
+            reason = _REASON[found["state"]]
+            if reason:
+                why, todo = REASONS[reason]
+                about = {"purpose": name, "recipient": "lightmake", "title": PURPOSES[name][0]}
+                rows.append({**about, "reason": reason, "why": why, "todo": todo, "count": 6, "time": moment()})
+        return rows
+
+    def _head(self):
+        return hashlib.sha256(json.dumps(self.entries).encode()).hexdigest()
+
+
+class World:
+    """A gate, phones, desk and doorbell that belong together. ticks: seconds."""
+
+    def __init__(self, ticks=time.monotonic):
+        self.phones = Phones()
+        self.gate = SessionGate(os.urandom(32), os.urandom, ticks, self.phones.role)
+        self.desk = FakeDesk(self.gate, self.phones)
+        self.doorbell = FakeDoorbell(self.gate, self.phones, self.desk.calls)
+
+
+async def main(port):
+    from firmware_agent.owner.panel.server import Panel
+    from firmware_agent.owner.panel.settings import Settings
+
+    world = World()
+    pages = Path(__file__).parent.parent / "firmware_agent/owner/panel/pages"
+    panel = Panel(world.desk, world.doorbell, world.gate, Settings(pages=pages), os.urandom(32), time.monotonic)
+    await panel.start("127.0.0.1", port)
+    print(f"http://127.0.0.1:{panel.port}/  code {CODE}, or #pair={SECRET}; the device shows {SHOWN}", flush=True)
+    while True:
+        await asyncio.sleep(10)
+        if world.desk.states["improvement_program"]["state"] == "allowed":
+            world.desk.leaves()
+
+
+if __name__ == "__main__":
+    try:
+        asyncio.run(main(int(sys.argv[1])))
+    except KeyboardInterrupt:
+        pass
