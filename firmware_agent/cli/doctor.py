@@ -8,8 +8,6 @@ from argparse import Namespace
 from collections.abc import Iterator
 from pathlib import Path
 
-from cryptography import x509
-
 from firmware_agent.cli import words
 from firmware_agent.cli.build import Parts, endpoint, sources
 from firmware_agent.cli.ledger import cut_off
@@ -105,6 +103,8 @@ def _secret(where: str, path: Path) -> Iterator[Finding]:
 
 
 def _certificate(where: str, path: Path) -> Finding:
+    from cryptography import x509  # here, for no other command needs that megabyte
+
     try:
         end = x509.load_pem_x509_certificate(path.read_bytes()).not_valid_after_utc
     except OSError as error:

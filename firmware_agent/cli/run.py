@@ -7,11 +7,14 @@ import sys
 from argparse import Namespace
 from typing import Any
 
+from firmware_agent.agent import Agent
 from firmware_agent.cli import build, logs, words
 from firmware_agent.cli.build import Parts, typed
 from firmware_agent.cli.erase import erase_held
 from firmware_agent.cli.front import Front, where
 from firmware_agent.cli.ledger import untold
+from firmware_agent.consent.store import SLOTS
+from firmware_agent.device.watch import watched
 from firmware_agent.model import WITHDRAWN
 from firmware_agent.owner.live import Live
 from firmware_agent.sessions import Actor
@@ -69,7 +72,7 @@ async def until_stopped(made: Parts, seconds: float | None = None) -> bool:
         loop.add_signal_handler(one, stopped.set)
     front = Front(made, agent, live, erase)
     await front.start()
-    running = loop.create_task(agent.run())
+    running = loop.create_task(_attend(made, agent))
     waiting = loop.create_task(stopped.wait())
     await asyncio.wait({running, waiting}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
     if erased.is_set():
@@ -88,6 +91,13 @@ async def until_stopped(made: Parts, seconds: float | None = None) -> bool:
             await running
         journal.close()
     return False
+
+
+async def _attend(made: Parts, agent: Agent) -> None:
+    """Run the agent, woken by whoever writes a decision; until cancelled."""
+    changed = asyncio.Event()
+    with watched(made.device.storage, SLOTS, changed.set) as tells:
+        await agent.run(changed if tells else None)
 
 
 def print_standing(made: Parts) -> None:
