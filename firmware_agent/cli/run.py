@@ -41,12 +41,17 @@ def run(made: Parts, options: Namespace) -> int:
 async def until_stopped(made: Parts, seconds: float | None = None) -> bool:
     """Run the agent until SIGINT, SIGTERM or for `seconds`; True if it was erased and begins anew."""
     stopped = asyncio.Event()
+    ended = asyncio.Event()  # by a signal
     erased = asyncio.Event()
     live = Live()
 
     def tell(entry: dict[str, Any]) -> None:
         if not stopped.is_set():  # what is summed up at the end is for the ledger
             print(words.wrap(words.entry(entry), rest=" " * 25), flush=True)
+
+    def end() -> None:
+        ended.set()
+        stopped.set()
 
     async def erase(actor: Actor) -> dict[str, Any]:
         """Withdraw everything, end the agent, destroy what is kept. The page has a moment to show the receipt."""
@@ -69,7 +74,7 @@ async def until_stopped(made: Parts, seconds: float | None = None) -> bool:
     logs.watch(loop)
     journal = logs.Journal(made.device.storage)
     for one in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(one, stopped.set)
+        loop.add_signal_handler(one, end)
     front = Front(made, agent, live, erase)
     await front.start()
     running = loop.create_task(_attend(made, agent))
@@ -78,7 +83,7 @@ async def until_stopped(made: Parts, seconds: float | None = None) -> bool:
     if erased.is_set():
         await waiting
         await front.stop()
-        return True
+        return not ended.is_set()
     stopped.set()
     waiting.cancel()
     try:
