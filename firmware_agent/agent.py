@@ -7,7 +7,7 @@ for anything (L12); what was never permitted is not even read (L6).
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Iterable
 
 from firmware_agent.clock import Clock
 from firmware_agent.egress.ledger import Ledger
@@ -16,6 +16,7 @@ from firmware_agent.egress.uplink import Uplink
 from firmware_agent.errors import AgentError, Refused, SourceError
 from firmware_agent.gate import Gate
 from firmware_agent.model import Permit
+from firmware_agent.telemetry.reading import Reading
 from firmware_agent.telemetry.source import Source
 
 log = logging.getLogger(__name__)
@@ -48,7 +49,7 @@ class Agent:
         self.ledger = ledger
         self.uplinks = {uplink.recipient: uplink for uplink in uplinks}
         self.troubles: dict[str, SourceError] = {}
-        self._sources = [_Reading(source, self._pairs_for(source)) for source in sources]
+        self._sources = [Reading(source, self._pairs_for(source)) for source in sources]
         self._clock = clock
         self._ticks = ticks
         self._expiries = list(expiries)
@@ -272,54 +273,3 @@ class Agent:
         if last is None or self._ticks() - last >= _NOTE_REFUSALS:
             self._noted[pair, reason] = self._ticks()
             self.ledger.refused(Refused(reason, *pair))
-
-
-class _Reading:
-    """One source and the task that reads it, if any."""
-
-    def __init__(self, source: Source, pairs: list[Pair]) -> None:
-        self.source = source
-        self.pairs = pairs
-        self._task: asyncio.Task[None] | None = None
-        self._awake = False
-        self._begun: float | None = None
-
-    @property
-    def busy(self) -> bool:
-        """Whether a reading is under way. What ended one for other reasons than the source's ends the agent here."""
-        if self._task is None or not self._task.done():
-            return self._task is not None
-        task, self._task = self._task, None
-        if not task.cancelled():
-            task.result()
-        return False
-
-    @property
-    def awake(self) -> bool:
-        """Whether it was read since it last went to rest."""
-        return self._awake
-
-    def begins_in(self, now: float) -> float:
-        """Seconds until the last reading began long enough ago."""
-        return 0.0 if self._begun is None else max(0.0, self._begun + self.source.pace - now)
-
-    def begin(self, reading: Coroutine[None, None, None], now: float) -> None:
-        self._awake = True
-        self._begun = now
-        self._task = asyncio.get_running_loop().create_task(reading)
-
-    def rest(self) -> None:
-        """Stop reading at once and let the source go to rest."""
-        if self._awake:
-            self._awake = False
-            self._task = asyncio.get_running_loop().create_task(self._go_to_rest(self._task))
-
-    async def wait(self) -> None:
-        if self._task is not None:
-            await asyncio.gather(self._task, return_exceptions=True)
-
-    async def _go_to_rest(self, before: asyncio.Task[None] | None) -> None:
-        if before is not None:
-            before.cancel()
-            await asyncio.gather(before, return_exceptions=True)
-        await self.source.rest()

@@ -24,7 +24,6 @@ from firmware_agent.errors import ConfigError
 from firmware_agent.owner import panel
 from firmware_agent.owner.desk import Desk
 from firmware_agent.owner.live import Live
-from firmware_agent.owner.panel import certificate
 from firmware_agent.owner.panel.server import Panel
 from firmware_agent.owner.panel.settings import Settings
 from firmware_agent.owner.socket.peers import Peers
@@ -51,7 +50,7 @@ class Terminal:
 
 
 class Front:
-    """erase: see AgentHands. Nothing listens before `start`."""
+    """erase: see AgentHands. Nothing listens before `start`; desk and doorbell are what the front ends call."""
 
     def __init__(
         self, made: Parts, agent: Agent, live: Live, erase: Callable[[Actor], Awaitable[dict[str, Any]]]
@@ -60,28 +59,28 @@ class Front:
         self._agent = agent
         self._live = live
         device, config = made.device, made.config
-        self._screens = Screens()
-        displays: list[Display] = [self._screens]
+        self.screens = Screens()
+        displays: list[Display] = [self.screens]
         displays.append(Terminal() if config.presence == "terminal" else Console())
-        self._presence = Presence(displays, device.entropy, device.ticks, config.button is not None)
+        self.presence = Presence(displays, device.entropy, device.ticks, config.button is not None)
         self._button = None
         if config.button is not None:
-            self._button = Button(str(config.button.device), config.button.code, self._presence.pressed)
+            self._button = Button(str(config.button.device), config.button.code, self.presence.pressed)
         self.sessions = SessionGate(device.entropy(32), device.entropy, device.ticks, made.people.role)
         nonces = Nonces(device.entropy, device.ticks)
         commands = Commands(made.people, made.alias().hex(), nonces, device.verify_p256)
-        self._desk = Desk(
+        self.desk = Desk(
             self.sessions,
             made.authority,
             commands,
-            self._presence,
+            self.presence,
             AgentHands(made, agent, erase),
             View(made.catalogue, made.gate, made.consents, made.authority, live, made.details),
             AgentSight(made, agent, True),
             live,
             nonces.new,
         )
-        self._doorbell = Doorbell(
+        self.doorbell = Doorbell(
             made.pairing, made.people, commands, self.sessions, made.clock.now, _languages(), self._paired
         )
         self._panel: Panel | None = None
@@ -97,7 +96,7 @@ class Front:
             users: dict[str | int, str] = dict(config.socket.users.items())
             peers = Peers(users, config.socket.screens)
             group = _group(made, config.socket.group)
-            self._socket = ControlSocket(config.socket.path, self._desk, self.sessions, peers, self._screens, group)
+            self._socket = ControlSocket(config.socket.path, self.desk, self.sessions, peers, self.screens, group)
             await self._socket.start()
         if self._button is not None:
             self._button.start()
@@ -120,12 +119,14 @@ class Front:
     async def _page(self, config: PanelConfig) -> Panel:
         made, tls = self._made, None
         if config.tls:
+            from firmware_agent.owner.panel import certificate  # here: without TLS nobody needs that megabyte
+
             names = [*config.names, *listening(config), "localhost"]
             certificate.ensure(made.device.storage, dict.fromkeys(names), made.clock.now())
             tls = certificate.context(made.device.storage.directory)
         settings = Settings(PAGES, config.names, tls, is_loopback(config.host))
         device = made.device
-        page = Panel(self._desk, self._doorbell, self.sessions, settings, device.entropy(32), device.ticks)
+        page = Panel(self.desk, self.doorbell, self.sessions, settings, device.entropy(32), device.ticks)
         try:
             await page.start(_literal(config.host), config.port)
         except OSError as error:
@@ -140,9 +141,8 @@ class Front:
         """Tell the page about what has no entry of its own: the camera, what waits, who is paired."""
         before: object = None
         while True:
+            await self._live.watched()
             await asyncio.sleep(_LOOK)
-            if not self._live.watched:
-                continue
             waits = tuple(uplink.waiting() for uplink in self._agent.uplinks.values())
             seen = (self._agent.watched(), waits, tuple(self._agent.troubles), self._made.people.all())
             if seen != before:

@@ -6,17 +6,15 @@ from typing import Any
 
 from firmware_agent import __version__
 from firmware_agent.agent import Agent
-from firmware_agent.cli import build, qr
+from firmware_agent.cli import build
 from firmware_agent.cli.addresses import addresses
 from firmware_agent.cli.build import Parts
 from firmware_agent.cli.people import may_invite
-from firmware_agent.cli.proof import receipt
 from firmware_agent.cli.stores import instant, register
 from firmware_agent.consent.authority import LATER
 from firmware_agent.consent.pairing import LASTS, Invitation
 from firmware_agent.errors import AgentError
 from firmware_agent.model import WITHDRAWN
-from firmware_agent.owner.export import export
 from firmware_agent.refusals import Refused
 from firmware_agent.sessions import Actor
 
@@ -88,6 +86,8 @@ class AgentHands:
         if made.config.panel is None:
             raise AgentError("there is no page to pair with; the configuration has no [panel]")
         secret, code = made.pairing.open(Invitation(role, hours, case))
+        from firmware_agent.cli import qr  # here, as below: what is rare is loaded when it happens
+
         url = f"{addresses(made.config.panel)[0]}/#pair={secret}"
         return {"code": code, "secret": secret, "url": url, "qr": qr.svg(url), "seconds": int(LASTS)}
 
@@ -120,6 +120,8 @@ class AgentHands:
         self._agent.ledger.refused(refusal)
 
     def receipt(self, sequence: int) -> Json:
+        from firmware_agent.cli.proof import receipt
+
         return receipt(self._made, sequence, self._agent.ledger.head)
 
     def policy(self, digest: bytes) -> str:
@@ -133,6 +135,8 @@ class AgentHands:
         return text
 
     def archive(self) -> bytes:
+        from firmware_agent.owner.export import export
+
         made, out = self._made, io.BytesIO()
         about = {
             "agent": __version__,
@@ -149,8 +153,9 @@ class AgentHands:
         names = []
         if action == "decide" and isinstance(arguments.get("choices"), list):
             for one in arguments["choices"]:
-                if isinstance(one, dict) and one.get("choice") == "allow" and one.get("purpose") in purposes:
-                    names.append(purposes[one["purpose"]]["title"])
+                purpose = one.get("purpose") if isinstance(one, dict) and one.get("choice") == "allow" else None
+                if isinstance(purpose, str) and purpose in purposes:
+                    names.append(purposes[purpose]["title"])
         elif action == "invite" and arguments.get("role") in ("owner", "guardian", "viewer", "service"):
             names.append(arguments["role"])
         return _ASKED.get(action, "for the owner's page").format(", ".join(names))

@@ -8,7 +8,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from firmware_agent.consent.people import KEY, People, Person
+from firmware_agent.consent.people import People, Person
 from firmware_agent.refusals import Refused
 
 FORM = "firmware_agent command 1"
@@ -69,6 +69,14 @@ class Commands:
         self._people.count(key, counter)
         return person
 
+    def signer(self, body: str, signature: bytes) -> Person:
+        """Whose signature it is, of all who are paired: found by trying, for what is not verified is not read."""
+        data = body.encode("utf-8", "surrogatepass")
+        for person in self._people.all():
+            if self._verify(person.public, signature, data):
+                return person
+        raise Refused("key_unknown")
+
     def opened(self, public: bytes, body: str, signature: bytes) -> list[Any]:
         """The seven parts of a command whose signature holds; it is not read before that."""
         if not isinstance(body, str) or len(body) > LONGEST or not isinstance(signature, bytes):
@@ -90,13 +98,3 @@ def same(one: Any, other: Any) -> bool:
         return json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True)
     except (TypeError, ValueError, RecursionError):
         return False
-
-
-def named(body: Any) -> bytes | None:
-    """The key that a command claims to be signed with: only for looking that key up, nothing of it is believed."""
-    try:
-        parts = json.loads(body) if isinstance(body, str) and len(body) <= LONGEST else None
-        key = bytes.fromhex(parts[2]) if isinstance(parts, list) and len(parts) == 7 else b""
-    except (ValueError, TypeError, RecursionError):
-        return None
-    return key if len(key) == KEY else None

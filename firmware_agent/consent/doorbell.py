@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from firmware_agent.consent.commands import Commands, named
+from firmware_agent.consent.commands import FORM, LONGEST, Commands
 from firmware_agent.consent.pairing import Invitation, Pairing
 from firmware_agent.consent.people import People, Person, name_of
 from firmware_agent.model import Session
@@ -73,19 +73,17 @@ class Doorbell:
         return self._sessions.open(invitation.role, name_of(public), name, _life(_KEYED, invitation))
 
     def login(self, arguments: dict[str, Any]) -> Session:
-        """Sign in with a paired key."""
-        body, signature = arguments.get("body"), _hex(arguments.get("signature"), 64)
-        key = named(body)
-        if key is None or not isinstance(body, str):
-            raise Refused("command_wrong")
-        person = self._commands.check(key, body, signature, "login", {})
+        """Sign in with a paired key: the one whose signature it is."""
+        body, signature = _text(arguments.get("body"), LONGEST), _hex(arguments.get("signature"), 64)
+        person = self._commands.signer(body, signature)
+        self._commands.check(person.key, body, signature, "login", {})
         return self._sessions.open(person.role, person.key, person.name, _KEYED)
 
     def _signed(self, public: bytes, arguments: dict[str, Any]) -> None:
         """The key signs its own pairing: whoever asks holds it, and asks this device, now."""
         body, signature = arguments.get("body"), _hex(arguments.get("signature"), 64)
-        parts = self._commands.opened(public, _text(body, 8192), signature)
-        fits = parts[1] == self._commands.device and parts[2] == name_of(public).hex() and parts[5] == "pair"
+        parts = self._commands.opened(public, _text(body, LONGEST), signature)
+        fits = parts[:3] == [FORM, self._commands.device, name_of(public).hex()] and parts[5] == "pair"
         if not fits or not isinstance(parts[4], str) or not self._commands.nonces.use(parts[4]):
             raise Refused("command_old")
 

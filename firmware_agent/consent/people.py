@@ -1,6 +1,7 @@
 """The phones and screens that were paired: a public key, a role and a name each. No password is kept.
 
-They stand in a pair of slots. A removal is written to both, so that damage to one cannot bring a key back.
+They stand in a pair of slots. A removal, or another role, is written to both, so that damage to one cannot bring a key
+or a role back.
 """
 
 import hashlib
@@ -81,7 +82,10 @@ class People:
                 raise AgentError(f"{MOST} phones are paired; remove one first")
             before = next((one for one in people if one.key == person.key), None)
             counter = person.counter if before is None else max(person.counter, before.counter)
-            self._write(sequence, [*kept, replace(person, counter=counter)])
+            kept.append(replace(person, counter=counter))
+            self._write(sequence, kept)
+            if before is not None:  # in both slots: damage to one must not bring a role back
+                self._write(sequence + 1, kept)
 
     def remove(self, key: bytes) -> Person:
         """Unpair, in both slots; Refused if it is not paired."""

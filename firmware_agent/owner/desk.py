@@ -23,6 +23,7 @@ _ROLES = ("owner", "guardian", "viewer", "service")
 _CASE = re.compile(r"[A-Za-z0-9 ._#/-]{1,40}")
 _HOURS = 24 * 365
 _SERVICE_HOURS = 72
+_CHOICES = 64
 
 
 class Rules(Protocol):
@@ -219,7 +220,9 @@ class Desk:
         allow: list[tuple[Pair, bytes, int | None]] = []
         refuse: list[Pair] = []
         later: list[Pair] = []
-        for one in choices[:64]:
+        if len(choices) > _CHOICES:
+            raise FormatError(f"choices: at most {_CHOICES} at a time")
+        for one in choices:
             if not isinstance(one, dict):
                 raise FormatError("choices: not objects")
             purpose, recipient, choice, policy, hours = _take(
@@ -326,7 +329,10 @@ def _destroyed(events: int, begun: float) -> Json:
 
 def _aim(session: Session, action: str, arguments: Json) -> str:
     """What a code is good for: this session, this action, these arguments."""
-    return f"{session.ident.hex()} {action} {json.dumps(arguments, sort_keys=True)}"
+    try:
+        return f"{session.ident.hex()} {action} {json.dumps(arguments, sort_keys=True)}"
+    except RecursionError:
+        raise FormatError("arguments: nested too deep") from None
 
 
 def _take(arguments: Json, /, **kinds: Any) -> list[Any]:
