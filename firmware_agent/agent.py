@@ -24,6 +24,7 @@ log = logging.getLogger(__name__)
 TICK = 0.25  # s between two looks at the consent store
 REST = 10.0  # s between two while nothing is under way, if a change of its files is told
 _NOTE_REFUSALS = 60.0  # s between two counts of the same refusal
+_ALERT = 3.0  # s after a decision in which the ledger is read as others write it
 _RETRY_SOURCE = 5.0  # s before a source that failed is read again
 
 Pair = tuple[str, str]  # purpose, recipient
@@ -57,6 +58,7 @@ class Agent:
         self._permits: dict[Pair, bytes] = {}  # the consent record that permits
         self._ends: int | None = None  # when the first of them ends, seconds since 1970
         self._begun = False
+        self._alert = 0.0  # until then (ticks) whoever decided may still be writing down what was done
         self._last: dict[Pair, float] = {}
         self._noted: dict[tuple[Pair, str], float] = {}
 
@@ -70,6 +72,8 @@ class Agent:
                     self.tick()
                     await asyncio.sleep(TICK)
                     continue
+                if changed.is_set():
+                    self._alert = self._ticks() + _ALERT
                 changed.clear()  # first: what is written from here on ends the pause
                 self.tick()
                 with contextlib.suppress(TimeoutError):
@@ -81,6 +85,8 @@ class Agent:
     def pause(self) -> float:
         """Seconds until a tick would have something to do, as far as this process knows."""
         if any(uplink.waiting() for uplink in self.uplinks.values()) or any(one.busy for one in self._rights):
+            return TICK
+        if self._ticks() < self._alert:
             return TICK
         pause = REST
         now = self._clock.now()
@@ -102,6 +108,10 @@ class Agent:
             self._begin(lapsed)
         else:
             self._forget(before, lapsed)
+        if self._permits != before:
+            self._alert = self._ticks() + _ALERT
+        elif self._ticks() < self._alert:
+            self.ledger.refresh()
         self._clock.keep()
         for expire in self._expiries:
             expire(self._clock.latest())
