@@ -13,6 +13,7 @@ from firmware_agent.model import Session
 from firmware_agent.owner.panel import certificate
 from firmware_agent.owner.panel.answers import EVENTS, SECURITY, Page
 from firmware_agent.owner.panel.guard import hosts
+from firmware_agent.owner.panel.pages import Pages
 from firmware_agent.owner.panel.settings import Settings
 from host_tests.fakes_panel import CODE, SHOWN, policy_hash
 from host_tests.proofs import panel_fuzz
@@ -334,6 +335,36 @@ def test_ok__an_erase_ends_every_session_and_still_gives_its_receipt(tmp_path):
         assert "Max-Age=0" in said.headers["set-cookie"]
         assert await live.ends() == b""
         assert (await owner.get("/api/home")).status == (await other.get("/api/home")).status == 401
+
+    story(tmp_path, tell)
+
+
+@pytest.mark.parametrize("act", ["leave", "its own end"])
+def test_ok__the_last_answer_to_a_session_is_read_before_its_connections_are_cut(tmp_path, act):
+    async def tell(house):
+        for _ in range(20):
+            phone = await house.paired()
+            if act == "leave":
+                data = house.request("POST", "/api/leave", cookie=phone.cookie, x_token=phone.token)
+            else:
+                session = house.world.gate.by_ident(phone.ident)
+
+                async def do(*_, session=session):
+                    house.world.gate.close(session)
+                    return {}
+
+                house.desk.do = do
+                data = house.request("POST", "/api/do/stop", STOP, cookie=phone.cookie, x_token=phone.token)
+            line = await house.line()
+            line.writer.transport.pause_reading()
+            await line.send(data)
+            await until(lambda phone=phone: house.world.gate.by_ident(phone.ident) is None)
+            for _ in range(20):
+                await asyncio.sleep(0)
+            house.panel.sweep()
+            line.writer.transport.resume_reading()
+            assert (await line.answer()).status == (200 if act == "leave" else 401)
+            line.close()
 
     story(tmp_path, tell)
 
@@ -733,6 +764,18 @@ def test_fail__a_path_that_is_none_of_ours(tmp_path, path):
         assert house.desk.calls == ["pair"]
 
     story(tmp_path, tell)
+
+
+@pytest.mark.parametrize("name", ["../secret.txt", "..", ".hidden.txt", "a/b.txt", "app", "app.exe", "", "a.txt\n"])
+def test_fail__a_name_that_is_no_page(tmp_path, name):
+    """Whatever a path may say: the reader of the files takes only plain names of known kinds."""
+    (tmp_path / "secret.txt").write_text("x")
+    (tmp_path / "pages").mkdir()
+    for file in (".hidden.txt", "app", "app.exe", "a.txt"):
+        (tmp_path / "pages" / file).write_text("x")
+    pages = Pages(tmp_path / "pages")
+    assert pages.read(name) is None
+    assert pages.read("a.txt")[0] == b"x"  # the control
 
 
 @pytest.mark.parametrize("query", ["before=x", "before=-1", "count=0", "count=101", "count=", "count=1.5", "more=1"])
