@@ -4,6 +4,7 @@ import asyncio
 import re
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -13,6 +14,8 @@ from firmware_agent.model import Session
 from firmware_agent.owner.panel import certificate
 from firmware_agent.owner.panel.answers import EVENTS, SECURITY, Page
 from firmware_agent.owner.panel.guard import hosts
+from firmware_agent.owner.panel.limits import Buckets
+from firmware_agent.owner.panel.lines import group, plain
 from firmware_agent.owner.panel.pages import Pages
 from firmware_agent.owner.panel.settings import Settings
 from host_tests.fakes_panel import CODE, SHOWN, policy_hash
@@ -896,6 +899,23 @@ def test_fail__connections_that_come_too_often(tmp_path):
         assert (await house.get("/pages/panel.css", "127.0.0.9")).status == 200
 
     story(tmp_path, tell, ticks=lambda: clock[0])
+
+
+def test_ok__a_client_counts_by_its_address_and_one_of_ipv6_by_its_network():
+    assert group(("192.168.1.5", 1)) == group(("::ffff:192.168.1.5", 2, 0, 0)) == "192.168.1.5"
+    assert group(("fd00::1", 1, 0, 0)) == group(("fd00::ffff:2", 2, 0, 0)) != group(("fd00:0:0:1::1", 1, 0, 0))
+    assert plain(("fe80::1%eth0", 8443, 0, 2)) == ("fe80::1", 8443)
+    assert plain(None)[0] not in hosts(("192.168.1.5", 80), Settings(pages=Path()))
+
+
+def test_ok__a_bound_for_each_of_many_is_kept_in_bounded_memory():
+    now = [0.0]
+    buckets = Buckets(1, 3, lambda: now[0], most=10)
+    assert [buckets.take("one") for _ in range(4)] == [True, True, True, False]
+    now[0] += 2
+    assert [buckets.take("one") for _ in range(3)] == [True, True, False]
+    assert all(buckets.take(name) for name in range(1000))
+    assert len(buckets._left) == 10
 
 
 @pytest.mark.parametrize("said", [b"", b"G", b"GET / HTTP/1.1\r\nHost: ", b"POST /pair HTTP/1.1\r\n"])
