@@ -1,6 +1,7 @@
 """The owner's page goes only to a session that the gate made, and nothing but that page can change anything."""
 
 import asyncio
+import gc
 import re
 import sys
 import time
@@ -961,8 +962,9 @@ def test_fail__whoever_does_not_finish_is_left(tmp_path, said):
     story(tmp_path, tell, asking=0.1, idle=0.1)
 
 
+@pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("greets", [False, True])
-def test_fail__whoever_does_not_speak_tls_is_left(tmp_path, tls, greets):
+def test_fail__whoever_does_not_speak_tls_is_left(tmp_path, tls, greets, caplog, capfd):
     async def tell(house):
         for number in range(20):
             line = await house.line(f"127.0.0.{3 + number}", encrypted=False)
@@ -972,6 +974,8 @@ def test_fail__whoever_does_not_speak_tls_is_left(tmp_path, tls, greets):
         await until(lambda: len(house.panel._crowd) == 0)
 
     story(tmp_path, tell, tls=tls, asking=0.5, lines=8)
+    gc.collect()
+    assert caplog.text == "" and capfd.readouterr() == ("", "")
 
 
 def test_fail__whoever_does_not_read_is_left_and_nothing_piles_up(tmp_path):
