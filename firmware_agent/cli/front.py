@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
+from firmware_agent.addresses import is_loopback
 from firmware_agent.agent import Agent
 from firmware_agent.cli import words
 from firmware_agent.cli.addresses import addresses, listening
@@ -89,13 +90,14 @@ class Front:
 
     async def start(self) -> None:
         """Listen wherever the configuration says; ConfigError if that cannot be done."""
-        config = self._made.config
+        made, config = self._made, self._made.config
         if config.panel is not None:
             self._panel = await self._page(config.panel)
         if config.socket is not None:
             users: dict[str | int, str] = dict(config.socket.users.items())
             peers = Peers(users, config.socket.screens)
-            self._socket = ControlSocket(config.socket.path, self._desk, self.sessions, peers, self._screens)
+            group = _group(made, config.socket.group)
+            self._socket = ControlSocket(config.socket.path, self._desk, self.sessions, peers, self._screens, group)
             await self._socket.start()
         if self._button is not None:
             self._button.start()
@@ -121,7 +123,7 @@ class Front:
             names = [*config.names, *listening(config), "localhost"]
             certificate.ensure(made.device.storage, dict.fromkeys(names), made.clock.now())
             tls = certificate.context(made.device.storage.directory)
-        settings = Settings(PAGES, config.names, tls)
+        settings = Settings(PAGES, config.names, tls, is_loopback(config.host))
         device = made.device
         page = Panel(self._desk, self._doorbell, self.sessions, settings, device.entropy(32), device.ticks)
         try:
@@ -154,6 +156,16 @@ class Front:
 def where(made: Parts) -> str:
     """One line: under which address the page is."""
     return "" if made.config.panel is None else f"Your page: {addresses(made.config.panel)[0]}"
+
+
+def _group(made: Parts, name: str) -> int | None:
+    if not name:
+        return None
+    rows = [row.split(":") for row in Path("/etc/group").read_text("utf-8", "replace").splitlines()]
+    for row in rows:
+        if len(row) == 4 and row[0] == name and row[2].isdecimal():
+            return int(row[2])
+    raise ConfigError(f"{made.config.file}: socket.group: there is no group {name}; allowed: one of /etc/group")
 
 
 def _languages() -> list[str]:

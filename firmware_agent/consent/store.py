@@ -105,7 +105,8 @@ class ConsentStore:
 
     def blank(self) -> bool:
         """Whether nothing was ever decided here."""
-        return self._slots.blank() and self._floor.blank()
+        self._load()
+        return self._slots.blank(self._raw[:2]) and self._floor.blank(self._raw[2:])
 
     def may_be_given(self, purpose: str, recipient: str) -> bool:
         """Whether a consent is stored, even one that no longer holds; yes if damage may hide one, lest it come back."""
