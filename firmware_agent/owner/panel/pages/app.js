@@ -1,7 +1,7 @@
 // The owner's page: what stands at the top of every view, and which view is shown.
 
 import * as shared from "/pages/shared.js";
-import { icon, listen, moment, on, openDialog, title, who, p, strong, warn } from "/pages/view.js";
+import { button, icon, listen, moment, on, openDialog, title, who, p, strong, warn } from "/pages/view.js";
 import { drawInto, drawWith, follow, may, redraw, refresh, state, stopEverything, tell } from "/pages/store.js";
 import { cards, leaving } from "/pages/choices.js";
 import { wizard, wizardIsOpen } from "/pages/wizard.js";
@@ -32,7 +32,7 @@ function status() {
         ? h("ul", { class: "plain" }, rows.map((row) => h("li", null, t("status.goes", { what: title(row), who: who(row) }))))
         : p(t("status.nothing.text")),
       state.stopped && h("p", { id: "stopped", class: "done" }, icon("check"), state.stopped)),
-    shown && may("stop") && h("button", { type: "button", class: "stop big", id: "stop", "data-act": "stop" }, icon("stop"), t("stop")));
+    shown && may("stop") && button("stop", [icon("stop"), t("stop")], { class: "stop big", id: "stop" }));
 }
 
 function alerts() {
@@ -90,6 +90,7 @@ function route() {
   }
   const before = state.view;
   state.said.clear();
+  state.stopped = "";
   put(byId("toast"));
   state.view = name in VIEWS ? name : "now";
   if (!state.home) return;

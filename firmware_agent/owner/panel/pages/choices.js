@@ -14,7 +14,7 @@ const find = (data) => state.home.purposes.find((row) => same(row, data));
 export const pair = (row) => ({ purpose: row.purpose, recipient: row.recipient });
 
 export function picture(row) {
-  const known = { print_history: "clock", improvement_program: "chart" };
+  const known = { print_history: "clock", job_history: "clock", improvement_program: "chart", usage_data: "chart" };
   return icon(row.media ? "camera" : known[row.purpose] || "out");
 }
 
@@ -75,7 +75,7 @@ function buttons(row) {
   }
   if (shut()) return hint(t("minor.off"));
   if (!full()) {
-    return [hint(t("not_your_choice")), row.state !== "refused" && may("refuse") && button("choose", t("choice.refuse"), { ...marked(row), "data-choice": "refuse" })];
+    return [hint(t("not_your_choice")), row.state !== "refused" && may("refuse") && bar(button("choose", t("choice.refuse"), { ...marked(row), "data-choice": "refuse" }))];
   }
   const asks = ["undecided", "later", "changed"].includes(row.state);
   if (!asks && !reopened.has(id)) return bar(button("reopen", t("decide.again"), { ...marked(row), id: `reopen-${id}` }));

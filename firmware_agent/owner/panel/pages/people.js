@@ -21,6 +21,7 @@ function phones() {
       h("span", { class: "grow" }, strong(one.name || role(one.role)), " ", one.you && h("span", { class: "tag" }, t("people.you")), h("br"),
         h("span", { class: "hint" }, role(one.role), " · ", t("people.since", { time: moment(one.since) }), one.until && [" · ", t("card.until", { time: moment(one.until) })])),
       !one.you && may("remove") && button("remove", t("remove"), { class: "quiet", "data-key": one.key, "data-name": one.name, "aria-label": t("remove.of", { name: one.name }) })))),
+    !state.home.you.key && hint(t("people.keyless")),
     bar(
       may("invite") && button("invite", t("invite"), { class: "main", id: "invite" }),
       may("leave") && button("leave", t("leave"), { id: "leave" })));

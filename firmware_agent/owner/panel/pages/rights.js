@@ -1,8 +1,8 @@
 // What the law gives: see and take along, correct, object, have deleted, erase.
 
-import { byId, forgetKey, h, language, put, t } from "/pages/shared.js";
+import { ask, byId, forgetKey, h, language, put, t } from "/pages/shared.js";
 import { bar, card, button, confirm, hint, icon, marked, moment, on, openDialog, pairId, same, title, who, p, named } from "/pages/view.js";
-import { may, post, state, tell, timed, widen } from "/pages/store.js";
+import { drawInto, may, post, state, tell, timed, widen } from "/pages/store.js";
 import { full, pair } from "/pages/choices.js";
 
 function region(code) {
@@ -96,17 +96,27 @@ on("correct", async (data, form) => {
     return;
   }
   await timed("correct", () => post("correct", { name: byId("correct-name").value.trim(), region: code }));
+  byId("correct-region").value = code;
   form.dataset.done = "correct";
   tell(t("correct.done"));
 });
 on("erase", async () => {
   if (!(await confirm("erase-dialog", t("erase.sure"), [t("erase.text"), t("erase.sure.text")], t("erase.do"), true))) return;
-  const found = await widen("erase", {});
+  state.over = true;
+  const found = await widen("erase", {}).catch((fault) => {
+    state.over = false;
+    throw fault;
+  });
   await forgetKey();
   sessionStorage.setItem("left", "1");
   const text = JSON.stringify(found, null, 2);
   const file = URL.createObjectURL(new Blob([text], { type: "application/json" }));
   const box = openDialog("erased-dialog", t("erase.done"), p(t("erase.done.text")), h("pre", { class: "text", tabindex: 0, id: "erase-receipt" }, text),
     bar(h("a", { class: "button main", href: file, download: "erase-receipt.json", id: "erase-save" }, t("erase.save"))));
-  box.addEventListener("close", () => location.replace("/"));
+  box.addEventListener("close", async () => {
+    drawInto("view", h("p", { role: "status" }, t("loading")));
+    const up = () => ask("/doorbell").then(() => true, (fault) => fault.status > 0);
+    for (let tries = 0; tries < 15 && !(await up()); tries++) await new Promise((done) => setTimeout(done, 1000));
+    location.replace("/"); // the device has begun anew by then
+  });
 });

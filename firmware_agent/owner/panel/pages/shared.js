@@ -181,14 +181,13 @@ export async function ask(path, body, kind = "json") {
   return found;
 }
 
-// --- The key of this phone: made here, cannot be read out, signs what widens. Only over HTTPS. ---
+// --- The key of this phone (pair.js makes it): it cannot be read out, and signs what widens. Only over HTTPS. ---
 
 export const canSign = Boolean(window.isSecureContext && window.crypto?.subtle && window.indexedDB);
-const CURVE = { name: "ECDSA", namedCurve: "P-256" };
-const hex = (bytes) => Array.from(new Uint8Array(bytes), (byte) => byte.toString(16).padStart(2, "0")).join("");
+export const hex = (bytes) => Array.from(new Uint8Array(bytes), (byte) => byte.toString(16).padStart(2, "0")).join("");
 export const sha256 = async (bytes) => hex(await crypto.subtle.digest("SHA-256", bytes));
 
-function stored(mode, work) {
+export function stored(mode, work) {
   return new Promise((done, failed) => {
     const opening = indexedDB.open("firmware_agent", 1);
     opening.onupgradeneeded = () => opening.result.createObjectStore("keys");
@@ -214,19 +213,6 @@ export async function phoneKey() {
   } catch {
     return null; // a private window may refuse to keep anything
   }
-}
-
-export async function makeKey() {
-  if (!canSign) return null;
-  const pair = await crypto.subtle.generateKey(CURVE, false, ["sign", "verify"]);
-  const raw = await crypto.subtle.exportKey("raw", pair.publicKey);
-  const key = { pair, point: hex(raw), id: (await sha256(raw)).slice(0, 16), counter: 0 };
-  try {
-    await stored("readwrite", (store) => store.put(key, "phone"));
-  } catch {
-    return null;
-  }
-  return key;
 }
 
 export async function forgetKey() {

@@ -1,13 +1,14 @@
 // What the page knows, and how it speaks with the printer once there is a session.
 
 import * as shared from "/pages/shared.js";
-import { closeDialog, complain, morph, on, openDialog, pairId, problem } from "/pages/view.js";
+import { button, closeDialog, complain, morph, on, openDialog, pairId, problem } from "/pages/view.js";
 
 const { ask, byId, Fault, h, t } = shared;
 
 // home: the printer's last answer; at: when; reached: did it answer the last time; device: its name for commands;
-// said: notes on cards, by their id; stopped: what "stop everything" did; waits: it could not be told yet.
-export const state = { home: null, at: 0, reached: true, device: "", view: "now", said: new Map(), stopped: "", waits: false };
+// said: notes on cards, by their id; stopped: what "stop everything" did; waits: it could not be told yet;
+// over: an erase ends the session, and its receipt stays on the page.
+export const state = { home: null, at: 0, reached: true, device: "", view: "now", said: new Map(), stopped: "", waits: false, over: false };
 
 let draw = () => {};
 export const drawWith = (work) => {
@@ -28,10 +29,11 @@ export function drawInto(id, ...content) {
 
 // Fetches home and redraws. A session that is over is opened anew by the phone's key, else the pairing page comes.
 export async function refresh() {
+  if (state.over) return undefined;
   try {
     state.home = await ask("/api/home");
   } catch (fault) {
-    if (fault.status === 401) return enterAgain();
+    if (fault.status === 401) return state.over ? undefined : enterAgain();
     state.reached = false;
     redraw();
     throw fault;
@@ -127,13 +129,13 @@ export async function widen(action, values) {
 }
 
 async function askCode(action, values) {
-  const { button } = await post("show_code", { for: action, arguments: values });
+  const shown = await post("show_code", { for: action, arguments: values });
   return new Promise((done, failed) => {
     const wrong = problem();
     const input = h("input", { id: "code", class: "code", inputmode: "numeric", autocomplete: "one-time-code", maxlength: 8, "aria-describedby": "code-hint" });
     const form = h("form", { id: "code-form", "data-act": "send_code" },
-      h("p", { id: "code-hint" }, t("code.text"), button && ` ${t("code.button")}`), h("p", null, h("label", { for: "code" }, t("code.label")), input), wrong,
-      h("div", { class: "row" }, h("button", { type: "submit", class: "main" }, t("code.do")), h("button", { type: "button", "data-act": "close" }, t("cancel"))));
+      h("p", { id: "code-hint" }, t("code.text"), shown.button && ` ${t("code.button")}`), h("p", null, h("label", { for: "code" }, t("code.label")), input), wrong,
+      h("div", { class: "row" }, h("button", { type: "submit", class: "main" }, t("code.do")), button("close", t("cancel"))));
     const box = openDialog("code-dialog", t("code.title"), form);
     box.addEventListener("close", () => failed(new Fault("cancelled", "", 0)));
     on("send_code", async () => {
@@ -153,7 +155,7 @@ async function askCode(action, values) {
 
 export function tell(text) {
   const box = byId("toast");
-  shared.put(box, h("span", null, text), h("button", { type: "button", class: "quiet", "data-act": "hush" }, t("close")));
+  shared.put(box, h("span", null, text), button("hush", t("close"), { class: "quiet" }));
 }
 
 on("hush", () => shared.put(byId("toast")));

@@ -164,7 +164,7 @@ let dialog = null;
 export function openDialog(id, heading, ...content) {
   closeDialog();
   const head = h("h2", { id: "dialog-title" }, heading);
-  const close = h("button", { type: "button", class: "quiet close", "data-act": "close" }, icon("close"), h("span", { class: "unseen" }, t("close")));
+  const close = button("close", icon("close"), { class: "quiet close", "aria-label": t("close") });
   dialog = h("dialog", { id, class: "dialog", "aria-labelledby": "dialog-title" }, h("div", { class: "dialog-head" }, head, close), content);
   const mine = dialog;
   mine.addEventListener("close", () => mine.remove());

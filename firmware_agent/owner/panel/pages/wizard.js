@@ -44,7 +44,7 @@ function head(text, symbol) {
 
 function one(row, count) {
   return frame("purpose", count, head(title(row), picture(row)),
-    h("p", { class: "notice large" }, notice(row)), cardFacts(row),
+    h("p", { class: "lead" }, notice(row)), cardFacts(row),
     threeChoices(row, "pick", chosen.get(pairId(row))),
     exactly(row), step > 0 && p(button("back", t("back"), { class: "quiet" })));
 }
