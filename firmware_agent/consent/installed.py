@@ -58,12 +58,14 @@ class Installed:
                 )
             if before[0] != digest and not trusted:
                 raise ConfigError(
-                    f"profile {catalogue.profile} {catalogue.version} is not the one that was used here; install it "
-                    "with `firmware-agent profile install FILE`: at the device, or with the maker's signature"
+                    f"profile {catalogue.profile} {catalogue.version} is not the one that was used here, and nobody "
+                    "installed it; put that one back, then `firmware-agent policy install FILE`: at the device, or with "
+                    "the maker's signature"
                 )
             if before == row:
                 return
-        self._slots.write(sequence + 1, cbor.encode(row))
+        for later in (1, 2):  # in both slots: damage to one must not lower the floor
+            self._slots.write(sequence + later, cbor.encode(row))
 
 
 def take(storage: Storage, compiled: bytes) -> None:

@@ -31,6 +31,9 @@ class Maker:
         form = (serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
         self.pem.write_bytes(self._key.private_bytes(*form))
 
+    def sign(self, data: bytes) -> bytes:
+        return self._key.sign(data)
+
     def envelope(self, prefix: bytes, body: Any) -> bytes:
         data = cbor.encode(body)
         return cbor.encode([1, data, self._key.sign(prefix + data)])
