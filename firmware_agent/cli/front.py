@@ -76,7 +76,7 @@ class Front:
             self.presence,
             AgentHands(made, agent, erase),
             View(made.catalogue, made.gate, made.consents, made.authority, live, made.details),
-            AgentSight(made, agent, True),
+            AgentSight(made, agent),
             live,
             nonces.new,
         )

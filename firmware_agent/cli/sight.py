@@ -16,12 +16,9 @@ Json = dict[str, Any]
 
 
 class AgentSight:
-    """here: whether a code can be shown at the device, or a button pressed."""
-
-    def __init__(self, made: Parts, agent: Agent, here: bool) -> None:
+    def __init__(self, made: Parts, agent: Agent) -> None:
         self._made = made
         self._agent = agent
-        self._here = here
 
     def head(self) -> bytes:
         return self._agent.ledger.head
@@ -77,9 +74,6 @@ class AgentSight:
         found = []
         if self._made.clock.now() is None:
             found.append(_warning("no_clock", "The device does not know the time: consents with an end are shut."))
-        if not self._here:
-            text = "The device has no screen or button that the agent knows: it cannot show codes."
-            found.append(_warning("no_presence", text))
         for error in self._agent.troubles.values():
             found.append(_warning("source", str(error)))
         for line in [*self._made.consents.trouble(), *self._made.people.trouble()]:
