@@ -39,9 +39,12 @@ _LOOK = 1.0  # s between two looks at what makes no entry in the ledger
 class Terminal:
     """Shows a code on the terminal that the agent itself runs in: for trying it out."""
 
+    def there(self) -> bool:
+        return sys.stdout.isatty()  # else it would stand in a log
+
     def show(self, code: str, text: str, seconds: float) -> bool:
-        if not sys.stdout.isatty():
-            return False  # it would stand in a log
+        if not self.there():
+            return False
         print(words.wrap(f"The page asks {text}. Type there: {code}", "          "), flush=True)
         return True
 
@@ -76,7 +79,7 @@ class Front:
             self.presence,
             AgentHands(made, agent, erase),
             View(made.catalogue, made.gate, made.consents, made.authority, live, made.details),
-            AgentSight(made, agent),
+            AgentSight(made, agent, self.presence.possible),
             live,
             nonces.new,
         )
