@@ -261,7 +261,7 @@ def test_ok__each_change_says_what_it_means():
         ("purpose.every", "1", "0", True, "it leaves more often"),
         ("field.warmth.transform.step", "7", "21", False, "it is rounded more"),
     ]
-    assert wider("", device(new.text(*pair))) and changes(device(old.text(*pair)), device(old.text(*pair))) == []
+    assert wider("", new) and changes(old, old) == []
 
 
 # --- updates and downgrades

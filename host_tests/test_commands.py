@@ -1,4 +1,4 @@
-"""A command counts if a paired key signed exactly it, for this device, once and in order; it is verified before read."""
+"""A command counts if a paired key signed exactly it, for this device, once and in order; verified before read."""
 
 import json
 

@@ -36,7 +36,7 @@ class Flat:
     def add(self, phone, role="owner", until=None, counter=0, name="a phone"):
         self.people.add(Person(phone.public, role, name, NOW, until, "4711" if until else "", counter))
 
-    def keys(self):
+    def paired(self):
         return {one.key for one in self.people.all()}
 
     def counter(self, phone):
@@ -51,7 +51,7 @@ def test_ok__added_found_listed_removed():
     assert [(one.role, one.name) for one in flat.people.all()] == [("owner", "a phone"), ("viewer", "Bob's")]
     assert flat.people.role(PHONES[1].key) == "viewer" and flat.people.role(PHONES[2].key) is None
     gone = flat.people.remove(PHONES[0].key)
-    assert gone.key == PHONES[0].key and flat.keys() == {PHONES[1].key}
+    assert gone.key == PHONES[0].key and flat.paired() == {PHONES[1].key}
     with pytest.raises(Refused) as caught:
         flat.people.remove(PHONES[0].key)
     assert caught.value.reason == "key_unknown"
@@ -65,10 +65,10 @@ def test_fail__one_more_than_fits():
     with pytest.raises(AgentError, match="16 phones are paired; remove one first"):
         flat.people.add(phones[MOST])
     flat.people.add(phones[3])  # who is paired may pair anew
-    assert len(flat.keys()) == MOST
+    assert len(flat.paired()) == MOST
     flat.people.remove(phones[0].key)
     flat.people.add(phones[MOST])
-    assert len(flat.keys()) == MOST
+    assert len(flat.paired()) == MOST
 
 
 @pytest.mark.clause("L16")
@@ -79,13 +79,13 @@ def test_fail__service_is_out_at_its_end_and_without_a_clock():
     flat.add(PHONES[1])
     for now, there in ((NOW + 59, True), (NOW + 60, False), (None, False), (NOW + 59, True)):
         flat.now.time = now
-        assert (PHONES[0].key in flat.keys()) == there and PHONES[1].key in flat.keys()
+        assert (PHONES[0].key in flat.paired()) == there and PHONES[1].key in flat.paired()
     flat.now.time = None
     assert flat.people.expire() == []  # nobody knows yet: out, and not forgotten
     flat.now.time = NOW + 60
     assert [one.key for one in flat.people.expire()] == [PHONES[0].key]
     flat.now.time = NOW
-    assert flat.keys() == {PHONES[1].key}
+    assert flat.paired() == {PHONES[1].key}
 
 
 def histories():
@@ -113,14 +113,15 @@ def test_fail__any_damage_to_one_slot_brings_no_removed_key_back():
             for place in range(len(data)):
                 for bit in (0, 7):
                     changed = data[:place] + bytes([data[place] ^ 1 << bit]) + data[place + 1 :]
-                    found = Flat({**flat.storage.files, name: changed}).keys()
+                    found = Flat({**flat.storage.files, name: changed}).paired()
                     assert PHONES[0].key not in found, (name, place)
-                    assert found <= flat.keys()
+                    assert found <= flat.paired()
                     tried += 1
             for length in (0, 1, 16, len(data) - 1):
-                assert PHONES[0].key not in Flat({**flat.storage.files, name: data[:length]}).keys()
+                assert PHONES[0].key not in Flat({**flat.storage.files, name: data[:length]}).paired()
             assert (
-                PHONES[0].key not in Flat({other: flat.storage.files[other] for other in FILES if other != name}).keys()
+                PHONES[0].key
+                not in Flat({other: flat.storage.files[other] for other in FILES if other != name}).paired()
             )
     assert tried > 2000
 
@@ -131,12 +132,12 @@ def test_fail__an_older_copy_of_one_slot_brings_no_removed_key_back():
     for flat in histories():
         for name, data in flat.storage.history:
             restored += data != flat.storage.files[name]
-            assert PHONES[0].key not in Flat({**flat.storage.files, name: data}).keys()
+            assert PHONES[0].key not in Flat({**flat.storage.files, name: data}).paired()
         for name, other in itertools.product(FILES, FILES):
-            assert PHONES[0].key not in Flat({**flat.storage.files, name: flat.storage.files[other]}).keys()
+            assert PHONES[0].key not in Flat({**flat.storage.files, name: flat.storage.files[other]}).paired()
     assert restored > 10
     files = dict(flat.storage.history[:4])  # the control: an old copy of both cannot be told
-    assert PHONES[0].key in Flat(files).keys()
+    assert PHONES[0].key in Flat(files).paired()
 
 
 @pytest.mark.attack(2, 5)
@@ -168,11 +169,11 @@ def test_fail__a_power_cut_at_any_byte_of_a_removal():
         except PowerCut:
             cuts += 1
             flat.storage.cut_after = None
-            left = flat.keys()
+            left = flat.paired()
             assert left >= {phone.key for phone in PHONES[1:3]}, at  # the others stay
             if PHONES[0].key in left:
                 flat.people.remove(PHONES[0].key)  # nobody was told that it is gone; again, and it is
-            assert PHONES[0].key not in flat.keys()
+            assert PHONES[0].key not in flat.paired()
             continue
         break
     assert cuts > 50

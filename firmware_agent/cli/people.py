@@ -58,8 +58,7 @@ def pair(made: Parts, options: Namespace) -> int:
 def may_invite(made: Parts, role: str, actor: Actor) -> None:
     """Return if this actor may pair such a role. While a minor uses the device, a guardian lets in the next one."""
     made.authority.check("invite", actor)
-    guardians = any(one.role == "guardian" for one in made.people.all())
-    if role == "guardian" and actor.role != "guardian" and made.authority.age == "minor" and guardians:
+    if role == "guardian" and actor.role != "guardian" and made.authority.age == "minor" and _guardians(made):
         raise Refused("guardian_needed")
 
 
@@ -89,6 +88,8 @@ def remove(made: Parts, options: Namespace) -> int:
     made.people.remove(key)
     made.ledger().noted("unpaired", found.role)
     print("Unpaired.")
+    if found.role == "guardian" and made.authority.age == "minor" and not _guardians(made):
+        return narrow(made, given(made), WITHDRAWN, "Withdrawn")  # what a guardian allowed to a minor ends with them
     return 0
 
 
@@ -114,3 +115,7 @@ def age(made: Parts, options: Namespace) -> int:
     made.ledger().decided(made.authority.attest(True, actor, made.clock.now()))
     print("Noted. Nothing is allowed by that.")
     return 0
+
+
+def _guardians(made: Parts) -> bool:
+    return any(one.role == "guardian" for one in made.people.all())

@@ -59,7 +59,7 @@ class Installed:
             if before[0] != digest and not trusted:
                 raise ConfigError(
                     f"profile {catalogue.profile} {catalogue.version} is not the one that was used here, and nobody "
-                    "installed it; put that one back, then `firmware-agent policy install FILE`: at the device, or with "
+                    "installed it; put that one back, then `firmware-agent policy install FILE`, at the device or with "
                     "the maker's signature"
                 )
             if before == row:

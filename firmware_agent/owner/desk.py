@@ -316,7 +316,9 @@ class Desk:
 
     async def _erase(self, session: Session, actor: Actor, arguments: Json) -> Json:
         _take(arguments)
-        return await self._hands.erase(actor)
+        answer = await self._hands.erase(actor)
+        self._sessions.close_all()  # now: one without a key would still write to what was just emptied
+        return answer
 
     def _pair(self, arguments: Json) -> Pair:
         purpose, recipient = _take(arguments, purpose=str, recipient=str)

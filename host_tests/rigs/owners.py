@@ -117,12 +117,13 @@ class Home:
         port: int = 9,
         extra: str = "",
         top: str = "",
+        commands: bool = False,
     ) -> None:
-        text = (
-            f'profile = "{profile}"\nstate = "state"\npresence = "terminal"\n{top}\n[panel]\n[source.demo]\n{extra}\n'
-        )
+        text = f'profile = "{profile}"\nstate = "state"\npresence = "terminal"\n{top}\n'
+        text += f"[panel]\n[source.demo]\n{extra}\n"
         for name in recipients:
             text += f'[uplink.{name}]\nhost = "127.0.0.1"\nport = {port}\ntls = false\ntimeout = 3\n'
+            text += f"commands = {str(commands).lower()}\n"
         directory.mkdir(exist_ok=True)
         self.file = directory / "agent.toml"
         self.file.write_text(text)
