@@ -192,9 +192,8 @@ def test_fail__what_the_policy_does_not_know(tmp_path):
     ):
         arguments = {"choices": [{**choice, **changes}], "of_age": True}
         with pytest.raises(Refused) as caught:
-            house.do(
-                house.sessions_of["owner"], "decide", arguments, house.proof("signed", "owner", "decide", arguments)
-            )
+            proof = house.proof("signed", "owner", "decide", arguments)
+            house.do(house.sessions_of["owner"], "decide", arguments, proof)
         assert caught.value.reason == reason
     assert house.allowed() == set()
 

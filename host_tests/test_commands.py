@@ -11,6 +11,7 @@ from firmware_agent.consent.people import People, Person
 from firmware_agent.device.linux import verify_p256
 from firmware_agent.refusals import Refused
 from host_tests.fakes import KEY, NOW, MemoryStorage
+from host_tests.proofs.authority import malformed
 from host_tests.rigs.owners import FORM, Home, Machine, Phone
 
 DEVICE = "d0" * 16
@@ -297,3 +298,16 @@ def test_fail__a_sign_in_that_is_another_command_or_of_nobody(tmp_path):
             home.doorbell.login(made)
         assert caught.value.reason == reason
     assert home.doorbell.login(home.signed(phone, "login")).role == "owner"
+
+
+@pytest.mark.clause("L16")
+@pytest.mark.attack(1, 10)
+def test_fail__generated_malformed_commands_change_nothing_and_stop_nothing():
+    """tools/prove authority does it 100,000 times."""
+    told = malformed(4000, seed=1)
+    assert told.failures == []
+    kinds = ("unproved", "shapeless", "sessionless", "unpaired", "signing_in")
+    assert sum(told.counts[kind] for kind in kinds) == 4000
+    answers = {name for name in told.counts if name.startswith("answered ")}
+    assert len(answers) >= 10 and "answered StorageError" not in answers
+    assert told.counts["control: right ones that changed something"] >= 6

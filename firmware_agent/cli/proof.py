@@ -1,5 +1,6 @@
 """The receipt of one decision, from what stands in the store (owner/receipts/)."""
 
+import re
 from typing import Any
 
 from firmware_agent import notice
@@ -8,6 +9,9 @@ from firmware_agent.model import AGE
 from firmware_agent.owner.receipts.receipt import Facts
 from firmware_agent.owner.receipts.receipt import receipt as make
 from firmware_agent.refusals import Refused
+
+_NUMBERS = ("every", "retention", "id")
+_ESCAPE = re.compile(r"\\x([0-9a-f]{2})")
 
 
 def receipt(made: Parts, sequence: int, head: bytes) -> dict[str, Any]:
@@ -40,10 +44,18 @@ def _fields(rows: dict[str, str]) -> list[str]:
 
 
 def _rows(rows: dict[str, str], prefix: str) -> dict[str, Any]:
-    return {key.removeprefix(prefix): _value(value) for key, value in rows.items() if key.startswith(prefix)}
+    parts = {key.removeprefix(prefix): value for key, value in rows.items() if key.startswith(prefix)}
+    return {part: _value(part, value) for part, value in parts.items()}
 
 
-def _value(text: str) -> Any:
-    if text in ("yes", "no"):
+def _value(part: str, text: str) -> Any:
+    """By the name of the part, never by its looks: a title may be a number, or "yes"."""
+    if part in _NUMBERS:
+        return int(text)
+    if part == "media":
         return text == "yes"
-    return int(text) if text.isascii() and text.isdigit() else text
+    return [_plain(one) for one in text.split(", ")] if part == "clauses" else _plain(text)
+
+
+def _plain(text: str) -> str:
+    return _ESCAPE.sub(lambda found: chr(int(found[1], 16)), text)
