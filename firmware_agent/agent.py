@@ -5,8 +5,9 @@ for anything (L12); what was never permitted is not even read (L6).
 """
 
 import asyncio
+import contextlib
 import logging
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Iterable
 
 from firmware_agent.clock import Clock
 from firmware_agent.egress.ledger import Ledger
@@ -15,13 +16,15 @@ from firmware_agent.egress.uplink import Uplink
 from firmware_agent.errors import AgentError, Refused, SourceError
 from firmware_agent.gate import Gate
 from firmware_agent.model import Permit
+from firmware_agent.telemetry.reading import Reading
 from firmware_agent.telemetry.source import Source
 
 log = logging.getLogger(__name__)
 
 TICK = 0.25  # s between two looks at the consent store
+REST = 10.0  # s between two while nothing is under way, if a change of its files is told
 _NOTE_REFUSALS = 60.0  # s between two counts of the same refusal
-_SHORTEST = 1.0  # s between two readings of a source, however often a purpose asks
+_ALERT = 3.0  # s after a decision in which the ledger is read as others write it
 _RETRY_SOURCE = 5.0  # s before a source that failed is read again
 
 Pair = tuple[str, str]  # purpose, recipient
@@ -47,24 +50,55 @@ class Agent:
         self.ledger = ledger
         self.uplinks = {uplink.recipient: uplink for uplink in uplinks}
         self.troubles: dict[str, SourceError] = {}
-        self._sources = [_Reading(source, self._pairs_for(source)) for source in sources]
+        self._sources = [Reading(source, self._pairs_for(source)) for source in sources]
         self._clock = clock
         self._ticks = ticks
         self._expiries = list(expiries)
         self._rights = list(rights)
         self._permits: dict[Pair, bytes] = {}  # the consent record that permits
+        self._ends: int | None = None  # when the first of them ends, seconds since 1970
         self._begun = False
+        self._alert = 0.0  # until then (ticks) whoever decided may still be writing down what was done
         self._last: dict[Pair, float] = {}
         self._noted: dict[tuple[Pair, str], float] = {}
 
-    async def run(self) -> None:
-        """Tick until cancelled, then leave nothing running."""
+    async def run(self, changed: asyncio.Event | None = None) -> None:
+        """Tick until cancelled, then leave nothing running. changed: set whenever somebody wrote to the consent store;
+        without it the agent looks four times a second.
+        """
         try:
             while True:
+                if changed is None:
+                    self.tick()
+                    await asyncio.sleep(TICK)
+                    continue
+                if changed.is_set():
+                    self._alert = self._ticks() + _ALERT
+                changed.clear()  # first: what is written from here on ends the pause
                 self.tick()
-                await asyncio.sleep(TICK)
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(self.pause()):
+                        await changed.wait()
         finally:
             await self.close()
+
+    def pause(self) -> float:
+        """Seconds until a tick would have something to do, as far as this process knows."""
+        if any(uplink.waiting() for uplink in self.uplinks.values()) or any(one.busy for one in self._rights):
+            return TICK
+        if self._ticks() < self._alert:
+            return TICK
+        pause = REST
+        now = self._clock.now()
+        if self._ends is not None and now is not None:
+            pause = min(pause, self._ends - now)
+        for reading in self._sources:
+            if reading.busy:
+                return TICK
+            for pair in reading.pairs:
+                if pair in self._permits:
+                    pause = min(pause, max(self._due_in(pair), reading.begins_in(self._ticks())))
+        return max(TICK, pause)
 
     def tick(self) -> None:
         """Look at consent, forget, begin to read what is due, push the links."""
@@ -74,6 +108,10 @@ class Agent:
             self._begin(lapsed)
         else:
             self._forget(before, lapsed)
+        if self._permits != before:
+            self._alert = self._ticks() + _ALERT
+        elif self._ticks() < self._alert:
+            self.ledger.refresh()
         self._clock.keep()
         for expire in self._expiries:
             expire(self._clock.latest())
@@ -83,7 +121,7 @@ class Agent:
             allowed = [pair for pair in reading.pairs if pair in self._permits]
             if not allowed:
                 reading.rest()
-            elif not reading.busy and reading.may_begin(self._ticks()) and any(self._due(pair) for pair in allowed):
+            elif not reading.busy and not reading.begins_in(self._ticks()) and any(map(self._due, allowed)):
                 reading.begin(self._read(reading.source), self._ticks())
         for uplink in self.uplinks.values():
             uplink.pump()
@@ -158,16 +196,18 @@ class Agent:
 
     def _look(self) -> tuple[dict[Pair, bytes], set[Pair]]:
         """(what is permitted, by which consent record; what is denied for good: not just for want of a clock)."""
-        permits, lapsed = {}, set()
+        permits, lapsed, ends = {}, set(), []
         for pair, verdict in self.gate.look().items():
             if isinstance(verdict, Permit):
                 permits[pair] = verdict.consent
+                ends += [] if verdict.until is None else [verdict.until]
             else:
                 self._note(pair, verdict.reason)
                 if verdict.reason not in ("clock_untrusted", "consent_expired") or (
                     verdict.reason == "consent_expired" and self._clock.settled
                 ):
                     lapsed.add(pair)
+        self._ends = min(ends, default=None)
         return permits, lapsed
 
     def _forget(self, before: dict[Pair, bytes], lapsed: set[Pair]) -> None:
@@ -230,62 +270,16 @@ class Agent:
         ]
 
     def _due(self, pair: Pair) -> bool:
+        return self._due_in(pair) == 0
+
+    def _due_in(self, pair: Pair) -> float:
+        """Seconds until the policy allows another record of this pair."""
         last = self._last.get(pair)
-        return last is None or self._ticks() - last >= self.gate.catalogue.purposes[pair[0]]["every"]
+        every: float = self.gate.catalogue.purposes[pair[0]]["every"]
+        return 0.0 if last is None else max(0.0, last + every - self._ticks())
 
     def _note(self, pair: Pair, reason: str) -> None:
         last = self._noted.get((pair, reason))
         if last is None or self._ticks() - last >= _NOTE_REFUSALS:
             self._noted[pair, reason] = self._ticks()
             self.ledger.refused(Refused(reason, *pair))
-
-
-class _Reading:
-    """One source and the task that reads it, if any."""
-
-    def __init__(self, source: Source, pairs: list[Pair]) -> None:
-        self.source = source
-        self.pairs = pairs
-        self._task: asyncio.Task[None] | None = None
-        self._awake = False
-        self._begun: float | None = None
-
-    @property
-    def busy(self) -> bool:
-        """Whether a reading is under way. What ended one for other reasons than the source's ends the agent here."""
-        if self._task is None or not self._task.done():
-            return self._task is not None
-        task, self._task = self._task, None
-        if not task.cancelled():
-            task.result()
-        return False
-
-    @property
-    def awake(self) -> bool:
-        """Whether it was read since it last went to rest."""
-        return self._awake
-
-    def may_begin(self, now: float) -> bool:
-        """Whether the last reading began long enough ago."""
-        return self._begun is None or now - self._begun >= _SHORTEST
-
-    def begin(self, reading: Coroutine[None, None, None], now: float) -> None:
-        self._awake = True
-        self._begun = now
-        self._task = asyncio.get_running_loop().create_task(reading)
-
-    def rest(self) -> None:
-        """Stop reading at once and let the source go to rest."""
-        if self._awake:
-            self._awake = False
-            self._task = asyncio.get_running_loop().create_task(self._go_to_rest(self._task))
-
-    async def wait(self) -> None:
-        if self._task is not None:
-            await asyncio.gather(self._task, return_exceptions=True)
-
-    async def _go_to_rest(self, before: asyncio.Task[None] | None) -> None:
-        if before is not None:
-            before.cancel()
-            await asyncio.gather(before, return_exceptions=True)
-        await self.source.rest()

@@ -41,11 +41,14 @@ class PanelConfig:
 
 @dataclass(frozen=True)
 class SocketConfig:
-    """The makers' socket. users: user -> role. screens: users that show codes to whoever is at the device."""
+    """The makers' socket. users: user -> role. screens: users that show codes to whoever is at the device. group: that
+    may connect, "" for the agent's own.
+    """
 
     path: Path
     users: dict[str, str]
     screens: tuple[str, ...]
+    group: str
 
 
 @dataclass(frozen=True)
@@ -141,6 +144,7 @@ _PANEL: dict[str, Check] = {
 _SOCKET: dict[str, Check] = {
     "path": (_text, "where the socket lies; inside the state directory if it is not a full path", "control.sock"),
     "users": (_roles, f"a table of users and their roles ({', '.join(ROLES)})", _REQUIRED),
+    "group": (_text, "the name of the group that may connect; without it, the agent's own", ""),
     "screens": (_users, "a list of users, out of `users`, whose programs show codes on the device's own screen", []),
 }
 _BUTTON: dict[str, Check] = {
@@ -226,7 +230,7 @@ class _Reader:
         if row is None:
             return None
         values = self._section("socket.", self._one(row, "socket"), _SOCKET)
-        return SocketConfig(state / values["path"], values["users"], tuple(values["screens"]))
+        return SocketConfig(state / values["path"], values["users"], tuple(values["screens"]), values["group"])
 
     def _button(self, row: Any) -> ButtonConfig | None:
         if row is None:

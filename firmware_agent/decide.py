@@ -58,4 +58,4 @@ def decide(
             return no("clock_untrusted")
         if now >= record.until:
             return no("consent_expired")
-    return Permit(purpose, recipient, record.digest(), record.sequence)
+    return Permit(purpose, recipient, record.digest(), record.sequence, record.until)

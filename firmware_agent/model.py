@@ -103,16 +103,19 @@ def consent_record(row: "Any") -> ConsentRecord:
 
 
 class Permit:
-    """Consent holds now for this purpose and recipient, by this record."""
+    """Consent holds now for this purpose and recipient, by this record. until: s since 1970, None: until withdrawn."""
 
     allowed = True
     reason = ""
 
-    def __init__(self, purpose: str, recipient: str, consent: bytes, generation: int) -> None:
+    def __init__(
+        self, purpose: str, recipient: str, consent: bytes, generation: int, until: "int | None" = None
+    ) -> None:
         self.purpose = purpose
         self.recipient = recipient
         self.consent = consent
         self.generation = generation
+        self.until = until
 
 
 class Denial:

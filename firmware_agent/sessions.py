@@ -23,6 +23,7 @@ class Actor:
 
 ROLES = ("owner", "guardian", "viewer", "service")
 MOST = 32  # sessions at a time; one more ends the oldest
+EACH = 4  # of them of one paired key
 
 
 class SessionGate:
@@ -48,6 +49,9 @@ class SessionGate:
         """A new session for `seconds`. Who calls this has seen a pairing or a signature (consent/doorbell.py)."""
         if role not in ROLES:
             raise Refused("not_your_role")
+        own = [digest for digest, one in self._open.items() if key and one.key == key]
+        for digest in own[: max(0, len(own) - EACH + 1)]:  # whoever signs in again and again pushes nobody else out
+            del self._open[digest]
         while len(self._open) >= MOST:
             del self._open[next(iter(self._open))]
         session = Session(self._entropy(16), role, key, name, self._ticks() + seconds, b"")

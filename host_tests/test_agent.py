@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from firmware_agent.agent import Agent
+from firmware_agent import agent as agent_module
+from firmware_agent.agent import REST, TICK, Agent
 from firmware_agent.device.linux import LinuxStorage
 from firmware_agent.errors import SourceError, StorageError
 from firmware_agent.model import Record
@@ -22,14 +23,17 @@ class FakeSource:
 
     name = "fake"
     offers = ("progress",)
+    pace = 1.0
 
     def __init__(self, fault=None):
         self.fault = fault
         self.readings = 0
         self.rests = 0
+        self.was_read = asyncio.Event()
 
     async def read(self):
         self.readings += 1
+        self.was_read.set()
         if self.fault is not None:
             raise self.fault
         return [Record({"progress": 50})]
@@ -114,6 +118,53 @@ def test_ok__a_refused_record_or_an_eager_purpose_is_no_reason_to_read_faster():
         assert source.readings <= 12
 
     play(source, story)
+
+
+def test_ok__it_rests_while_nothing_is_due_and_not_while_something_waits():
+    source = FakeSource()
+
+    async def story(agent, world, step):
+        await step()
+        assert agent.pause() == REST  # nothing is allowed
+        world.wire.online = False
+        world.grant()
+        await step()
+        await step()
+        assert world.uplink.waiting() == 1 and agent.pause() == TICK
+        world.wire.online = True
+        await step()
+        await step()
+        assert world.uplink.waiting() == 0 and source.readings == 1
+        assert TICK < agent.pause() < REST  # the next record is due before the rest would end
+        await step(agent.pause() + 0.1)
+        await step()
+        assert source.readings == 2
+        world.grant(until=world.time + 3)
+        await step()
+        assert agent.pause() <= 2  # the camera of a consent that ends is not kept until the rest ends
+
+    play(source, story)
+
+
+def test_ok__a_decision_ends_the_rest(monkeypatch):
+    monkeypatch.setattr(agent_module, "REST", 3600.0)
+    source = FakeSource()
+    world = World()
+
+    async def story():
+        agent = Agent(world.gate, world.ledger, [world.uplink], [source], world.clock, lambda: 0.0, [])
+        changed = asyncio.Event()
+        running = asyncio.create_task(agent.run(changed))
+        await asyncio.sleep(0.05)
+        world.grant()
+        await asyncio.sleep(0.05)
+        assert source.readings == 0  # the control: it does rest
+        changed.set()
+        await source.was_read.wait()
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+
+    asyncio.run(asyncio.wait_for(story(), 20))
 
 
 def test_ok__a_source_that_fails_is_said_once_and_stops_nothing():

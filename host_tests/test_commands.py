@@ -175,10 +175,12 @@ def test_fail__a_nonce_that_was_used_is_over_or_was_of_another_run(bench):
     before = bench.body()
     bench.restart()
     assert bench.check(before) == "command_old"
-    pushed = bench.body()
-    for _ in range(256):
+    asked = bench.body()
+    for _ in range(10_000):  # whoever asks for many pushes nobody's out
         bench.nonces.new()
-    assert bench.check(pushed) == "command_old"
+    assert bench.check(asked) == "obeyed"
+    for made_up in ("", "0" * 32, "z" * 32, nonce.upper(), nonce[:-1], 5):
+        assert bench.check(bench.body(nonce=made_up)) in ("command_old", "command_wrong")
 
 
 @pytest.mark.attack(2)

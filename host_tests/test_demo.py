@@ -37,6 +37,7 @@ def test_ok__granted_it_left_withdrew_it_stopped(tmp_path, which):
         done = subprocess.run([BIN / "firmware-agent", "consent", "withdraw", "--all", *CONFIG], cwd=tmp_path)
         assert done.returncode == 0
         wait_for(lambda: re.search(r"stays +snapshot -> lightmake: the owner withdrew consent", shown.read_text()))
+        wait_for(lambda: shown.read_text().count(" withdrawn ") == 2)  # the agent may be faster than the command
         text = shown.read_text()
         after = text[text.index("withdrawn ") :]
         assert "leaves" not in after and "Traceback" not in text

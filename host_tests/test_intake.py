@@ -157,6 +157,22 @@ def test_fail__a_correctly_signed_grant_is_refused_and_recorded(tmp_path, broker
     assert "tried to give consent, which only a person at the device can" in call(one.rig, "ledger", "show")
 
 
+@pytest.mark.clause("L23", "L1")
+def test_fail__a_correctly_signed_command_to_capture_starts_nothing(tmp_path, broker):
+    one = Commanded(tmp_path, broker, 'commands = true\n[source.camera]\nkind = "pattern"')
+
+    async def story(agent):
+        for number, words in enumerate((("capture",), ("snapshot",), ("start", "snapshot"), ("grant", "snapshot")), 1):
+            one.command(words[0], one.mailbox, number, *words[1:])
+            await until(agent, lambda number=number: one.rig.parts.mailbox("lightmake").read()[0] == number)
+            assert agent.watched() == [] and one.allowed() == {PURPOSE, HISTORY}
+        one.rig.grant("snapshot")  # the control: the owner can, and it shows
+        await until(agent, lambda: agent.watched() == [("snapshot", "lightmake")])
+
+    one.run(story)
+    assert set(one.refused()) == {"command_unknown", "remote_grant"}
+
+
 @pytest.mark.attack(12)
 def test_fail__forged_replayed_reordered_foreign_garbage(tmp_path, broker):
     one = Commanded(tmp_path, broker)

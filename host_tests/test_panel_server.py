@@ -1,9 +1,11 @@
 """The owner's page goes only to a session that the gate made, and nothing but that page can change anything."""
 
 import asyncio
+import gc
 import re
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -13,6 +15,9 @@ from firmware_agent.model import Session
 from firmware_agent.owner.panel import certificate
 from firmware_agent.owner.panel.answers import EVENTS, SECURITY, Page
 from firmware_agent.owner.panel.guard import hosts
+from firmware_agent.owner.panel.limits import Buckets
+from firmware_agent.owner.panel.lines import group, plain
+from firmware_agent.owner.panel.pages import Pages
 from firmware_agent.owner.panel.settings import Settings
 from host_tests.fakes_panel import CODE, SHOWN, policy_hash
 from host_tests.proofs import panel_fuzz
@@ -334,6 +339,36 @@ def test_ok__an_erase_ends_every_session_and_still_gives_its_receipt(tmp_path):
         assert "Max-Age=0" in said.headers["set-cookie"]
         assert await live.ends() == b""
         assert (await owner.get("/api/home")).status == (await other.get("/api/home")).status == 401
+
+    story(tmp_path, tell)
+
+
+@pytest.mark.parametrize("act", ["leave", "its own end"])
+def test_ok__the_last_answer_to_a_session_is_read_before_its_connections_are_cut(tmp_path, act):
+    async def tell(house):
+        for _ in range(20):
+            phone = await house.paired()
+            if act == "leave":
+                data = house.request("POST", "/api/leave", cookie=phone.cookie, x_token=phone.token)
+            else:
+                session = house.world.gate.by_ident(phone.ident)
+
+                async def do(*_, session=session):
+                    house.world.gate.close(session)
+                    return {}
+
+                house.desk.do = do
+                data = house.request("POST", "/api/do/stop", STOP, cookie=phone.cookie, x_token=phone.token)
+            line = await house.line()
+            line.writer.transport.pause_reading()
+            await line.send(data)
+            await until(lambda phone=phone: house.world.gate.by_ident(phone.ident) is None)
+            for _ in range(20):
+                await asyncio.sleep(0)
+            house.panel.sweep()
+            line.writer.transport.resume_reading()
+            assert (await line.answer()).status == (200 if act == "leave" else 401)
+            line.close()
 
     story(tmp_path, tell)
 
@@ -735,6 +770,18 @@ def test_fail__a_path_that_is_none_of_ours(tmp_path, path):
     story(tmp_path, tell)
 
 
+@pytest.mark.parametrize("name", ["../secret.txt", "..", ".hidden.txt", "a/b.txt", "app", "app.exe", "", "a.txt\n"])
+def test_fail__a_name_that_is_no_page(tmp_path, name):
+    """Whatever a path may say: the reader of the files takes only plain names of known kinds."""
+    (tmp_path / "secret.txt").write_text("x")
+    (tmp_path / "pages").mkdir()
+    for file in (".hidden.txt", "app", "app.exe", "a.txt"):
+        (tmp_path / "pages" / file).write_text("x")
+    pages = Pages(tmp_path / "pages")
+    assert pages.read(name) is None
+    assert pages.read("a.txt")[0] == b"x"  # the control
+
+
 @pytest.mark.parametrize("query", ["before=x", "before=-1", "count=0", "count=101", "count=", "count=1.5", "more=1"])
 def test_fail__a_timeline_without_bounds(tmp_path, query):
     async def tell(house):
@@ -855,6 +902,23 @@ def test_fail__connections_that_come_too_often(tmp_path):
     story(tmp_path, tell, ticks=lambda: clock[0])
 
 
+def test_ok__a_client_counts_by_its_address_and_one_of_ipv6_by_its_network():
+    assert group(("192.168.1.5", 1)) == group(("::ffff:192.168.1.5", 2, 0, 0)) == "192.168.1.5"
+    assert group(("fd00::1", 1, 0, 0)) == group(("fd00::ffff:2", 2, 0, 0)) != group(("fd00:0:0:1::1", 1, 0, 0))
+    assert plain(("fe80::1%eth0", 8443, 0, 2)) == ("fe80::1", 8443)
+    assert plain(None)[0] not in hosts(("192.168.1.5", 80), Settings(pages=Path()))
+
+
+def test_ok__a_bound_for_each_of_many_is_kept_in_bounded_memory():
+    now = [0.0]
+    buckets = Buckets(1, 3, lambda: now[0], most=10)
+    assert [buckets.take("one") for _ in range(4)] == [True, True, True, False]
+    now[0] += 2
+    assert [buckets.take("one") for _ in range(3)] == [True, True, False]
+    assert all(buckets.take(name) for name in range(1000))
+    assert len(buckets._left) == 10
+
+
 @pytest.mark.parametrize("said", [b"", b"G", b"GET / HTTP/1.1\r\nHost: ", b"POST /pair HTTP/1.1\r\n"])
 def test_fail__slow_and_silent_clients_delay_nobody(tmp_path, said):
     """Far more of them than there is room for, from few and from many addresses; nobody's deadline has passed."""
@@ -898,8 +962,9 @@ def test_fail__whoever_does_not_finish_is_left(tmp_path, said):
     story(tmp_path, tell, asking=0.1, idle=0.1)
 
 
+@pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("greets", [False, True])
-def test_fail__whoever_does_not_speak_tls_is_left(tmp_path, tls, greets):
+def test_fail__whoever_does_not_speak_tls_is_left(tmp_path, tls, greets, caplog, capfd):
     async def tell(house):
         for number in range(20):
             line = await house.line(f"127.0.0.{3 + number}", encrypted=False)
@@ -909,6 +974,8 @@ def test_fail__whoever_does_not_speak_tls_is_left(tmp_path, tls, greets):
         await until(lambda: len(house.panel._crowd) == 0)
 
     story(tmp_path, tell, tls=tls, asking=0.5, lines=8)
+    gc.collect()
+    assert caplog.text == "" and capfd.readouterr() == ("", "")
 
 
 def test_fail__whoever_does_not_read_is_left_and_nothing_piles_up(tmp_path):

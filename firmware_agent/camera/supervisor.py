@@ -22,6 +22,7 @@ class CameraSource:
 
     name = "camera"
     offers: tuple[str, ...] = ("picture",)
+    pace = 1.0
 
     def __init__(self) -> None:
         self._process: asyncio.subprocess.Process | None = None

@@ -6,8 +6,9 @@ from argparse import Namespace
 from firmware_agent.cli import words
 from firmware_agent.cli.build import Parts, typed
 from firmware_agent.cli.narrow import narrow
+from firmware_agent.consent.changes import changes
 from firmware_agent.errors import AgentError, ConfigError, Refused
-from firmware_agent.model import REFUSED, WITHDRAWN
+from firmware_agent.model import GIVEN, REFUSED, WITHDRAWN
 from firmware_agent.owner.presence import confirmed, require_terminal
 from firmware_agent.sessions import Actor
 
@@ -23,7 +24,9 @@ def show(made: Parts, options: Namespace) -> int:
         found = made.gate.decide(purpose, recipient)
         record, _, _ = made.consents.current(purpose, recipient)
         print(f"{purpose} -> {recipient}\n  {words.verdict(found, record)}")
-        print(words.wrap(f"{row['title']}: {row['notice']}", "  ") + "\n")
+        print(words.wrap(f"{row['title']}: {row['notice']}", "  "))
+        _tell_changes(made, purpose, recipient)
+        print()
     return 0
 
 
@@ -103,11 +106,23 @@ def _until(made: Parts, options: Namespace) -> int | None:
     return now + int(found[1]) * _SECONDS[found[2]]
 
 
+def _tell_changes(made: Parts, purpose: str, recipient: str) -> None:
+    """What the policy says otherwise than the text that was allowed before, and what that does to privacy (L19)."""
+    record, _, _ = made.consents.current(purpose, recipient)
+    if record is None or record.state not in GIVEN or made.catalogue.covers(purpose, recipient, record.policy):
+        return
+    old = made.texts.get(record.policy)
+    for one in [] if old is None else changes(old, "".join(made.catalogue.text(purpose, recipient))):
+        said = f"{one.what}: {one.before or '-'} becomes {one.after or '-'}: {one.meaning}"
+        print(words.wrap(said, "  Changed:       "))
+
+
 def _explain(made: Parts, purpose: str, recipient: str, until: int | None) -> None:
     row = made.catalogue.purposes[purpose]
     fields = ", ".join(name for name, _ in made.catalogue.fields_of(purpose))
     kept = "not kept" if row["retention"] == 0 else f"at most {words.span(row['retention'])}"
     print(f"{row['title']} -> {made.catalogue.recipients[recipient]['name']}")
+    _tell_changes(made, purpose, recipient)
     for label, text in (
         ("What happens:", row["notice"]),
         ("What leaves:", fields),

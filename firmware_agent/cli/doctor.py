@@ -8,9 +8,9 @@ from argparse import Namespace
 from collections.abc import Iterator
 from pathlib import Path
 
-from cryptography import x509
-
+from firmware_agent.addresses import is_loopback
 from firmware_agent.cli import words
+from firmware_agent.cli.addresses import addresses
 from firmware_agent.cli.build import Parts, endpoint, sources
 from firmware_agent.cli.ledger import cut_off
 from firmware_agent.cli.stores import register
@@ -35,6 +35,7 @@ async def _all(made: Parts, connect: bool) -> list[Finding]:
     findings = [("ok", f"configuration {made.config.file}, profile {made.catalogue.profile} {made.catalogue.version}")]
     findings += _state(made)
     findings += _clock(made)
+    findings += _people(made)
     for name, row in made.config.uplinks.items():
         findings += _certificates(name, row)
         findings += _commands(made, name, row)
@@ -75,6 +76,25 @@ def _state(made: Parts) -> Iterator[Finding]:
         yield "wrong", str(error)
 
 
+def _people(made: Parts) -> Iterator[Finding]:
+    page = made.config.panel
+    if page is None:
+        yield "note", "there is no owner's page: the configuration has no [panel]"
+    elif page.tls or is_loopback(page.host):
+        yield "ok", f"the owner's page: {addresses(page)[0]}"
+    else:
+        yield "note", f"the owner's page, {addresses(page)[0]}, is not encrypted: whoever listens can act as a session"
+    for line in made.people.trouble():
+        yield "wrong", f"paired phones, {line}: look at `people show`, and pair again who is missing"
+    paired = [one.role for one in made.people.all()]
+    if page is not None and not paired:
+        yield "note", "no phone is paired: `pair` at the device"
+    elif paired:
+        yield "ok", f"paired: {', '.join(f'{paired.count(role)} {role}' for role in sorted(set(paired)))}"
+    if made.config.presence == "terminal":
+        yield "note", 'presence = "terminal": any interactive terminal counts as being at the device'
+
+
 def _clock(made: Parts) -> Iterator[Finding]:
     if made.device.now() is None:
         yield "wrong", "clock: it was never set; certificates and consents with an end do not work: set it"
@@ -105,6 +125,8 @@ def _secret(where: str, path: Path) -> Iterator[Finding]:
 
 
 def _certificate(where: str, path: Path) -> Finding:
+    from cryptography import x509  # here, for no other command needs that megabyte
+
     try:
         end = x509.load_pem_x509_certificate(path.read_bytes()).not_valid_after_utc
     except OSError as error:

@@ -12,11 +12,12 @@ from firmware_agent.cli import words
 from firmware_agent.cli.build import Parts
 from firmware_agent.cli.stores import instant, register
 from firmware_agent.errors import AgentError
-from firmware_agent.owner.export import export as write_all
 
 
 def export(made: Parts, options: Namespace) -> int:
     """Write the file; 1 if a part could not be read. Works while the agent runs."""
+    from firmware_agent.owner.export import export as write_all  # here: the agent itself needs no ZIP and no CSV
+
     about = {
         "agent": __version__,
         "profile": made.catalogue.profile,

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
+from firmware_agent.addresses import is_loopback
 from firmware_agent.agent import Agent
 from firmware_agent.cli import words
 from firmware_agent.cli.addresses import addresses, listening
@@ -23,14 +24,13 @@ from firmware_agent.errors import ConfigError
 from firmware_agent.owner import panel
 from firmware_agent.owner.desk import Desk
 from firmware_agent.owner.live import Live
-from firmware_agent.owner.panel import certificate
 from firmware_agent.owner.panel.server import Panel
 from firmware_agent.owner.panel.settings import Settings
 from firmware_agent.owner.socket.peers import Peers
 from firmware_agent.owner.socket.screens import Screens
 from firmware_agent.owner.socket.server import ControlSocket
 from firmware_agent.owner.view import View
-from firmware_agent.sessions import SessionGate
+from firmware_agent.sessions import Actor, SessionGate
 
 PAGES = Path(panel.__file__).parent / "pages"
 _LOOK = 1.0  # s between two looks at what makes no entry in the ledger
@@ -39,9 +39,12 @@ _LOOK = 1.0  # s between two looks at what makes no entry in the ledger
 class Terminal:
     """Shows a code on the terminal that the agent itself runs in: for trying it out."""
 
+    def there(self) -> bool:
+        return sys.stdout.isatty()  # else it would stand in a log
+
     def show(self, code: str, text: str, seconds: float) -> bool:
-        if not sys.stdout.isatty():
-            return False  # it would stand in a log
+        if not self.there():
+            return False
         print(words.wrap(f"The page asks {text}. Type there: {code}", "          "), flush=True)
         return True
 
@@ -52,7 +55,9 @@ class Terminal:
 class Front:
     """erase: see AgentHands. Nothing listens before `start`; desk and doorbell are what the front ends call."""
 
-    def __init__(self, made: Parts, agent: Agent, live: Live, erase: Callable[[], Awaitable[dict[str, Any]]]) -> None:
+    def __init__(
+        self, made: Parts, agent: Agent, live: Live, erase: Callable[[Actor], Awaitable[dict[str, Any]]]
+    ) -> None:
         self._made = made
         self._agent = agent
         self._live = live
@@ -74,7 +79,7 @@ class Front:
             self.presence,
             AgentHands(made, agent, erase),
             View(made.catalogue, made.gate, made.consents, made.authority, live, made.details),
-            AgentSight(made, agent, True),
+            AgentSight(made, agent, self.presence.possible),
             live,
             nonces.new,
         )
@@ -87,13 +92,14 @@ class Front:
 
     async def start(self) -> None:
         """Listen wherever the configuration says; ConfigError if that cannot be done."""
-        config = self._made.config
+        made, config = self._made, self._made.config
         if config.panel is not None:
             self._panel = await self._page(config.panel)
         if config.socket is not None:
             users: dict[str | int, str] = dict(config.socket.users.items())
             peers = Peers(users, config.socket.screens)
-            self._socket = ControlSocket(config.socket.path, self.desk, self.sessions, peers, self.screens)
+            group = _group(made, config.socket.group)
+            self._socket = ControlSocket(config.socket.path, self.desk, self.sessions, peers, self.screens, group)
             await self._socket.start()
         if self._button is not None:
             self._button.start()
@@ -116,10 +122,12 @@ class Front:
     async def _page(self, config: PanelConfig) -> Panel:
         made, tls = self._made, None
         if config.tls:
+            from firmware_agent.owner.panel import certificate  # here: without TLS nobody needs that megabyte
+
             names = [*config.names, *listening(config), "localhost"]
             certificate.ensure(made.device.storage, dict.fromkeys(names), made.clock.now())
             tls = certificate.context(made.device.storage.directory)
-        settings = Settings(PAGES, config.names, tls)
+        settings = Settings(PAGES, config.names, tls, is_loopback(config.host))
         device = made.device
         page = Panel(self.desk, self.doorbell, self.sessions, settings, device.entropy(32), device.ticks)
         try:
@@ -136,9 +144,8 @@ class Front:
         """Tell the page about what has no entry of its own: the camera, what waits, who is paired."""
         before: object = None
         while True:
+            await self._live.watched()
             await asyncio.sleep(_LOOK)
-            if not self._live.watched:
-                continue
             waits = tuple(uplink.waiting() for uplink in self._agent.uplinks.values())
             seen = (self._agent.watched(), waits, tuple(self._agent.troubles), self._made.people.all())
             if seen != before:
@@ -152,6 +159,16 @@ class Front:
 def where(made: Parts) -> str:
     """One line: under which address the page is."""
     return "" if made.config.panel is None else f"Your page: {addresses(made.config.panel)[0]}"
+
+
+def _group(made: Parts, name: str) -> int | None:
+    if not name:
+        return None
+    rows = [row.split(":") for row in Path("/etc/group").read_text("utf-8", "replace").splitlines()]
+    for row in rows:
+        if len(row) == 4 and row[0] == name and row[2].isdecimal():
+            return int(row[2])
+    raise ConfigError(f"{made.config.file}: socket.group: there is no group {name}; allowed: one of /etc/group")
 
 
 def _languages() -> list[str]:

@@ -6,17 +6,15 @@ from typing import Any
 
 from firmware_agent import __version__
 from firmware_agent.agent import Agent
-from firmware_agent.cli import build, qr
+from firmware_agent.cli import build
 from firmware_agent.cli.addresses import addresses
 from firmware_agent.cli.build import Parts
 from firmware_agent.cli.people import may_invite
-from firmware_agent.cli.proof import receipt
 from firmware_agent.cli.stores import instant, register
 from firmware_agent.consent.authority import LATER
 from firmware_agent.consent.pairing import LASTS, Invitation
 from firmware_agent.errors import AgentError
 from firmware_agent.model import WITHDRAWN
-from firmware_agent.owner.export import export
 from firmware_agent.refusals import Refused
 from firmware_agent.sessions import Actor
 
@@ -35,7 +33,7 @@ _ASKED = {
 class AgentHands:
     """erase: ends the agent, destroys what is kept, and answers with the receipt."""
 
-    def __init__(self, made: Parts, agent: Agent, erase: Callable[[], Awaitable[Json]]) -> None:
+    def __init__(self, made: Parts, agent: Agent, erase: Callable[[Actor], Awaitable[Json]]) -> None:
         self._made = made
         self._agent = agent
         self._erase = erase
@@ -88,6 +86,8 @@ class AgentHands:
         if made.config.panel is None:
             raise AgentError("there is no page to pair with; the configuration has no [panel]")
         secret, code = made.pairing.open(Invitation(role, hours, case))
+        from firmware_agent.cli import qr  # here, as below: what is rare is loaded when it happens
+
         url = f"{addresses(made.config.panel)[0]}/#pair={secret}"
         return {"code": code, "secret": secret, "url": url, "qr": qr.svg(url), "seconds": int(LASTS)}
 
@@ -120,6 +120,8 @@ class AgentHands:
         self._agent.ledger.refused(refusal)
 
     def receipt(self, sequence: int) -> Json:
+        from firmware_agent.cli.proof import receipt
+
         return receipt(self._made, sequence, self._agent.ledger.head)
 
     def policy(self, digest: bytes) -> str:
@@ -133,6 +135,8 @@ class AgentHands:
         return text
 
     def archive(self) -> bytes:
+        from firmware_agent.owner.export import export
+
         made, out = self._made, io.BytesIO()
         about = {
             "agent": __version__,
@@ -157,4 +161,4 @@ class AgentHands:
         return _ASKED.get(action, "for the owner's page").format(", ".join(names))
 
     async def erase(self, actor: Actor) -> Json:
-        return await self._erase()
+        return await self._erase(actor)

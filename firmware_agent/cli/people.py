@@ -3,7 +3,7 @@
 import sys
 from argparse import Namespace
 
-from firmware_agent.cli import qr, words
+from firmware_agent.cli import words
 from firmware_agent.cli.addresses import addresses
 from firmware_agent.cli.at_device import present
 from firmware_agent.cli.build import Parts
@@ -11,7 +11,6 @@ from firmware_agent.cli.narrow import given, narrow
 from firmware_agent.consent.pairing import LASTS, Invitation
 from firmware_agent.errors import AgentError, ConfigError
 from firmware_agent.model import WITHDRAWN
-from firmware_agent.owner.panel.certificate import fingerprint
 from firmware_agent.refusals import Refused
 from firmware_agent.sessions import Actor
 
@@ -25,6 +24,9 @@ _TASKS = {
 
 def pair(made: Parts, options: Namespace) -> int:
     """Open the pairing window, and show its code."""
+    from firmware_agent.cli import qr  # here: what is rare is loaded when it happens
+    from firmware_agent.owner.panel.certificate import fingerprint
+
     if made.config.panel is None:
         raise ConfigError(f"{made.config.file}: panel: there is none; to pair a phone, add the section [panel]")
     role, hours, case = options.role, options.hours or 0, options.case or ""

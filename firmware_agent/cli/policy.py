@@ -11,7 +11,6 @@ from firmware_agent.cli.at_device import present
 from firmware_agent.cli.build import Parts
 from firmware_agent.cli.consent import chosen
 from firmware_agent.cli.export import fresh
-from firmware_agent.cli.proof import receipt as make
 from firmware_agent.consent import installed
 from firmware_agent.consent.changes import changes
 from firmware_agent.errors import AgentError, CatalogueError
@@ -70,6 +69,8 @@ def receipt(made: Parts, options: Namespace) -> int:
                 print(f"{record.sequence}  {record.purpose} -> {record.recipient}")
         print("For the receipt of one: receipt NUMBER FILE")
         return 0
+    from firmware_agent.cli.proof import receipt as make  # here: no other command needs receipts
+
     text = json.dumps(make(made, options.sequence, made.ledger().head), indent=1, ensure_ascii=False) + "\n"
     if options.file is None:
         sys.stdout.writelines([text])

@@ -7,11 +7,14 @@ import sys
 from argparse import Namespace
 from typing import Any
 
+from firmware_agent.agent import Agent
 from firmware_agent.cli import build, logs, words
 from firmware_agent.cli.build import Parts, typed
 from firmware_agent.cli.erase import erase_held
 from firmware_agent.cli.front import Front, where
 from firmware_agent.cli.ledger import untold
+from firmware_agent.consent.store import SLOTS
+from firmware_agent.device.watch import watched
 from firmware_agent.model import WITHDRAWN
 from firmware_agent.owner.live import Live
 from firmware_agent.sessions import Actor
@@ -38,6 +41,7 @@ def run(made: Parts, options: Namespace) -> int:
 async def until_stopped(made: Parts, seconds: float | None = None) -> bool:
     """Run the agent until SIGINT, SIGTERM or for `seconds`; True if it was erased and begins anew."""
     stopped = asyncio.Event()
+    ended = asyncio.Event()  # by a signal
     erased = asyncio.Event()
     live = Live()
 
@@ -45,19 +49,24 @@ async def until_stopped(made: Parts, seconds: float | None = None) -> bool:
         if not stopped.is_set():  # what is summed up at the end is for the ledger
             print(words.wrap(words.entry(entry), rest=" " * 25), flush=True)
 
-    async def erase() -> dict[str, Any]:
+    def end() -> None:
+        ended.set()
+        stopped.set()
+
+    async def erase(actor: Actor) -> dict[str, Any]:
         """Withdraw everything, end the agent, destroy what is kept. The page has a moment to show the receipt."""
-        person = Actor("owner", "page")
         given = [pair for pair in made.catalogue.pairs() if made.consents.may_be_given(*pair)]
-        build.narrow(made, agent, given, WITHDRAWN, person)
+        build.narrow(made, agent, given, WITHDRAWN, actor)
         erased.set()
-        running.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await running
-        journal.close()
-        receipt = erase_held(made)
+        try:
+            running.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await running
+            journal.close()
+            receipt = erase_held(made)
+        finally:
+            loop.call_later(_FAREWELL, stopped.set)  # whatever failed: the agent begins anew, and says how it stands
         print("Everything was erased. The agent begins anew.", flush=True)
-        loop.call_later(_FAREWELL, stopped.set)
         return receipt
 
     agent = build.agent(made, tell, live.saw)
@@ -65,16 +74,16 @@ async def until_stopped(made: Parts, seconds: float | None = None) -> bool:
     logs.watch(loop)
     journal = logs.Journal(made.device.storage)
     for one in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(one, stopped.set)
+        loop.add_signal_handler(one, end)
     front = Front(made, agent, live, erase)
     await front.start()
-    running = loop.create_task(agent.run())
+    running = loop.create_task(_attend(made, agent))
     waiting = loop.create_task(stopped.wait())
     await asyncio.wait({running, waiting}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
     if erased.is_set():
         await waiting
         await front.stop()
-        return True
+        return not ended.is_set()
     stopped.set()
     waiting.cancel()
     try:
@@ -87,6 +96,13 @@ async def until_stopped(made: Parts, seconds: float | None = None) -> bool:
             await running
         journal.close()
     return False
+
+
+async def _attend(made: Parts, agent: Agent) -> None:
+    """Run the agent, woken by whoever writes a decision; until cancelled."""
+    changed = asyncio.Event()
+    with watched(made.device.storage, SLOTS, changed.set) as tells:
+        await agent.run(changed if tells else None)
 
 
 def print_standing(made: Parts) -> None:

@@ -1,6 +1,6 @@
 """What the owner's view sees of the running agent (owner/view.py: Sight)."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from firmware_agent import cbor
@@ -16,9 +16,9 @@ Json = dict[str, Any]
 
 
 class AgentSight:
-    """here: whether a code can be shown at the device, or a button pressed."""
+    """here: whether anything at the device could show a code or be pressed."""
 
-    def __init__(self, made: Parts, agent: Agent, here: bool) -> None:
+    def __init__(self, made: Parts, agent: Agent, here: Callable[[], bool]) -> None:
         self._made = made
         self._agent = agent
         self._here = here
@@ -77,7 +77,7 @@ class AgentSight:
         found = []
         if self._made.clock.now() is None:
             found.append(_warning("no_clock", "The device does not know the time: consents with an end are shut."))
-        if not self._here:
+        if not self._here():
             text = "The device has no screen or button that the agent knows: it cannot show codes."
             found.append(_warning("no_presence", text))
         for error in self._agent.troubles.values():

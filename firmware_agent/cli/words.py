@@ -7,7 +7,7 @@ from typing import Any
 
 from firmware_agent import cbor
 from firmware_agent.catalogue import REQUEST, Catalogue
-from firmware_agent.model import ConsentRecord, Denial, Permit
+from firmware_agent.model import AGE, GIVEN, ConsentRecord, Denial, Permit
 from firmware_agent.refusals import REASONS
 
 _DECIDED = {
@@ -15,6 +15,7 @@ _DECIDED = {
     "RenewedConsentGiven": "allowed again",
     "ConsentRefused": "refused",
     "ConsentWithdrawn": "withdrawn",
+    "ConsentRequestDeferred": "put off",
 }
 
 _ENDS = {
@@ -37,6 +38,7 @@ DELETION = {
     "deletion_done": ("deleted", "deleted {count} messages, and signed for it"),
     "deletion_expired": ("given up", "did not confirm the request in 30 days; its secret was destroyed"),
 }
+_PEOPLE = {"paired": ": a phone can see the page", "unpaired": ": a phone cannot any more", "installed": ": the policy"}
 _COMMANDS = ("command_forged", "command_foreign", "command_replayed", "command_unknown", "remote_grant")
 
 
@@ -103,7 +105,11 @@ def entry(row: dict[str, Any]) -> str:
     about = f"{pair} ({', '.join(map(str, row['categories']))}, {several}{row['size']} bytes)"
     event, detail = row["event"], row["detail"]
     again = f" ({row['count']} more times)" if row["count"] > 1 else ""
-    if event == "decided":
+    if (row["purpose"], row["recipient"]) == AGE:
+        word, what = "age", "everybody is old enough" if detail in GIVEN else "a minor uses this device"
+    elif event in _PEOPLE:
+        word, what = event, printable(detail) + _PEOPLE[event]
+    elif event == "decided":
         word, what = _DECIDED.get(detail, printable(detail)), pair
     elif event in DELETION:
         word, said = DELETION[event]

@@ -4,6 +4,7 @@ The signature is verified over the bytes as they came, before anything in them i
 used across restarts; a nonce is good once, for two minutes, in this run only.
 """
 
+import hmac
 import json
 from collections.abc import Callable
 from typing import Any
@@ -14,32 +15,48 @@ from firmware_agent.refusals import Refused
 FORM = "firmware_agent command 1"
 LONGEST = 8192  # characters of a command
 _LIFE = 120.0  # s for which a nonce is good
-_MOST = 256  # nonces at a time; one more ends the oldest
+_MOST = 4096  # used nonces in two minutes; none more is taken
 _HIGHEST = 2**53 - 1
 
 Verify = Callable[[bytes, bytes, bytes], bool]  # public key, signature, data
 
 
 class Nonces:
-    """16 random bytes each, good once. entropy: unpredictable bytes. ticks: seconds that only go forward."""
+    """16 bytes each, good once. Only those that were used are remembered, so whoever asks for many pushes none out.
+
+    entropy: unpredictable bytes. ticks: seconds that only go forward.
+    """
 
     def __init__(self, entropy: Callable[[int], bytes], ticks: Callable[[], float]) -> None:
         self._entropy = entropy
         self._ticks = ticks
-        self._open: dict[str, float] = {}
+        self._key = entropy(32)
+        self._used: dict[str, float] = {}  # nonce -> when it ends, oldest use first
 
     def new(self) -> str:
-        """32 hex digits."""
-        while len(self._open) >= _MOST:
-            del self._open[next(iter(self._open))]
-        nonce = self._entropy(16).hex()
-        self._open[nonce] = self._ticks() + _LIFE
-        return nonce
+        """32 hex digits: when it ends, 4 random bytes, and 8 of an HMAC over both by a key of this run."""
+        head = int(self._ticks() + _LIFE).to_bytes(4, "big") + self._entropy(4)
+        return (head + self._mark(head)).hex()
 
     def use(self, nonce: str) -> bool:
         """Whether it was given out here, lately, and not used yet."""
-        until = self._open.pop(nonce, None)
-        return until is not None and self._ticks() < until
+        now = self._ticks()
+        for old in [one for one, until in self._used.items() if until < now]:
+            del self._used[old]
+        try:
+            data = bytes.fromhex(nonce)
+        except ValueError:
+            return False
+        if len(data) != 16 or nonce in self._used or not hmac.compare_digest(self._mark(data[:8]), data[8:]):
+            return False
+        until = int.from_bytes(data[:4], "big")
+        if now >= until or len(self._used) >= _MOST:
+            return False
+        self._used[data.hex()] = until
+        return data.hex() == nonce
+
+    def _mark(self, head: bytes) -> bytes:
+        return hmac.digest(self._key, b"nonce " + head, "sha256")[:8]
 
 
 class Commands:

@@ -18,6 +18,9 @@ _LONGEST = 3600.0
 class Display(Protocol):
     """Something that only a person at the device sees."""
 
+    def there(self) -> bool:
+        """Whether a code would be seen now."""
+
     def show(self, code: str, text: str, seconds: float) -> bool: ...
     def hide(self) -> None: ...
 
@@ -39,6 +42,10 @@ class Presence:
         self._pressed = False
         self._failures = 0
         self._wait = 0.0
+
+    def possible(self) -> bool:
+        """Whether anything at the device could show a code or be pressed."""
+        return self.button or any(display.there() for display in self._displays)
 
     def ask(self, aim: str, text: str) -> bool:
         """Show a new code for `aim`; one that was shown before ends. True if the button can be pressed instead.

@@ -41,9 +41,9 @@ class SlotPair:
         """(sequence, body) out of what `raw` returned; (0, None) if no slot can be trusted."""
         return max([self._open(data) for data in raw], key=lambda slot: slot[0])
 
-    def blank(self) -> bool:
-        """Whether nothing was ever written here."""
-        return all([data is None or data == FRESH for data in self.raw()])
+    def blank(self, raw: "list[bytes | None]") -> bool:
+        """Whether nothing was ever written here, by what `raw` returned."""
+        return all([data is None or data == FRESH for data in raw])
 
     def write(self, sequence: int, body: bytes) -> None:
         """Store `body` under a sequence higher than both slots'.

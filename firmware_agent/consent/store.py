@@ -59,9 +59,11 @@ class ConsentStore:
 
     def current(self, purpose: str, recipient: str) -> "tuple[ConsentRecord | None, int | None, str]":
         """(record, floor, "") or, where a part cannot be trusted, (None, None, reason)."""
-        records, floors, _ = self._load()
+        records, floors, last = self._load()
         if records is None or floors is None:
-            return None, None, "consent_missing" if self.blank() else "consent_unreadable"
+            # the first decision may be half written by another process: nobody has decided before it is done
+            first = self.blank() or (last == 1 and self._fresh())
+            return None, None, "consent_missing" if first else "consent_unreadable"
         return records.get((purpose, recipient)), floors.get((purpose, recipient)), ""
 
     def minor(self) -> bool:
@@ -105,12 +107,17 @@ class ConsentStore:
 
     def blank(self) -> bool:
         """Whether nothing was ever decided here."""
-        return self._slots.blank() and self._floor.blank()
+        self._load()
+        return self._slots.blank(self._raw[:2]) and self._floor.blank(self._raw[2:])
+
+    def _fresh(self) -> bool:
+        """Whether nothing was ever written into one of the two pairs of slots."""
+        return self._slots.blank(self._raw[:2]) or self._floor.blank(self._raw[2:])
 
     def may_be_given(self, purpose: str, recipient: str) -> bool:
         """Whether a consent is stored, even one that no longer holds; yes if damage may hide one, lest it come back."""
         record, floor, trouble = self.current(purpose, recipient)
-        if trouble == "consent_unreadable" or self.trouble():
+        if trouble == "consent_unreadable" or (trouble and not self.blank()) or self.trouble():
             return True
         if record is None or (floor is not None and record.sequence < floor):
             return floor is not None

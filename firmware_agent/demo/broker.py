@@ -21,7 +21,7 @@ _PATIENCE = 15.0  # s
 @contextlib.contextmanager
 def broker(directory: Path) -> Iterator[tuple[str, int]]:
     """(which broker, its port on 127.0.0.1) while the context lasts."""
-    port = _free_port()
+    port = free_port()
     program = shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin:/usr/local/sbin")
     if program:
         settings = directory / "mosquitto.conf"
@@ -46,9 +46,13 @@ def die_with_us() -> None:
     ctypes.CDLL(None).prctl(1, signal.SIGTERM)
 
 
-def _free_port() -> int:
+def free_port(wish: int = 0) -> int:
+    """The port that is wished for if nobody listens there, else any."""
     with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
+        try:
+            one.bind(("127.0.0.1", wish))
+        except OSError:
+            one.bind(("127.0.0.1", 0))
         return int(one.getsockname()[1])
 
 

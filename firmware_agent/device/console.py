@@ -46,6 +46,10 @@ class Console:
         self._shown: Path | None = None
         self._end: asyncio.TimerHandle | None = None
 
+    def there(self) -> bool:
+        """Whether the device has a screen of its own that shows text now."""
+        return self._terminal() is not None
+
     def show(self, code: str, text: str, seconds: float) -> bool:
         """Show `code` with `text` for `seconds`, with a bell; False if nobody could read it. Never waits."""
         self.hide()

@@ -23,7 +23,8 @@ from firmware_agent.egress.endpoint import Endpoint
 from firmware_agent.egress.envelope import LONGEST
 from firmware_agent.egress.trouble import deaf, not_authorised, unasked
 
-_KEEPALIVE = 60  # s
+_KEEPALIVE = 60  # s; a broker waits for one and a half times as long
+_LOOK = 10  # s between two looks of paho whether it is time for a sign of life
 _MOST = 64  # messages in a minute that we listen to
 _NO_LINGER = struct.pack("ii", 1, 0)
 
@@ -157,7 +158,7 @@ class Link:
         client.on_socket_unregister_write = lambda *_: self._unhook_writer()
         self._client = client
         self._loop.add_reader(sock, self._read)
-        self._timer = self._loop.call_later(1, self._misc)
+        self._timer = self._loop.call_later(_LOOK, self._misc)
         client.connect_async(wire.endpoint.host, wire.endpoint.port, _KEEPALIVE)
         client.reconnect()
 
@@ -203,7 +204,7 @@ class Link:
         self._client.loop_write()
 
     def _misc(self) -> None:
-        self._timer = self._loop.call_later(1, self._misc)
+        self._timer = self._loop.call_later(_LOOK, self._misc)
         self._client.loop_misc()
 
     def _on_connect(self, client: Any, data: Any, flags: Any, reason: Any, properties: Any) -> None:

@@ -91,6 +91,11 @@ class Rights:
         if self._current is None:
             self._begin(now)
 
+    @property
+    def busy(self) -> bool:
+        """Whether a request is not done."""
+        return bool(self.requests.pending)
+
     def close(self) -> None:
         """The agent ends: requests wait for its next run."""
         self._stop()

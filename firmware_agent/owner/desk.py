@@ -107,7 +107,7 @@ class Desk:
         self._table: dict[str, Callable[[Session, Actor, Json], Awaitable[Json]]] = {
             "withdraw": self._withdraw,
             "refuse": self._refuse,
-            "object": self._refuse,
+            "object": self._object,
             "later": self._later,
             "stop": self._stop,
             "decide": self._decide,
@@ -203,6 +203,10 @@ class Desk:
 
     async def _refuse(self, session: Session, actor: Actor, arguments: Json) -> Json:
         return self._narrowed([self._pair(arguments)], "ConsentRefused", actor)
+
+    async def _object(self, session: Session, actor: Actor, arguments: Json) -> Json:
+        """A refusal; the record says that it was an objection (L13)."""
+        return await self._refuse(session, Actor(actor.role, f"objection, {actor.method}", actor.proved), arguments)
 
     async def _later(self, session: Session, actor: Actor, arguments: Json) -> Json:
         pair = self._pair(arguments)

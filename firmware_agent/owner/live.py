@@ -24,6 +24,7 @@ class Live:
         self._sums: dict[tuple[str, str], list[int]] = {}
         self._refused: dict[tuple[str, str, str], list[Any]] = {}
         self._waiting: set[asyncio.Event] = set()
+        self._watched = asyncio.Event()
 
     def saw(self, row: dict[str, Any]) -> None:
         """One entry; one that was seen before changes nothing."""
@@ -57,10 +58,9 @@ class Live:
         rows = [(*key, count, when) for key, (count, when) in self._refused.items()]
         return list(reversed(rows))
 
-    @property
-    def watched(self) -> bool:
-        """Whether anybody looks."""
-        return bool(self._waiting)
+    async def watched(self) -> None:
+        """Return when somebody looks."""
+        await self._watched.wait()
 
     def ring(self) -> None:
         """Something changed: everybody who watches looks again."""
@@ -71,6 +71,7 @@ class Live:
         """Yield at once, then whenever something changed since."""
         event = asyncio.Event()
         self._waiting.add(event)
+        self._watched.set()
         try:
             while True:
                 yield
@@ -78,6 +79,8 @@ class Live:
                 event.clear()
         finally:
             self._waiting.discard(event)
+            if not self._waiting:
+                self._watched.clear()
 
     def _turn(self, seconds: int) -> None:
         day = self._today(seconds)

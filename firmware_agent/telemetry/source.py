@@ -9,11 +9,13 @@ class Source(Protocol):
     """Read-only towards the printer. It never decides what leaves: it hands over raw records.
 
     name: for logs and `doctor`. offers: the catalogue's field names that its records can hold; while no purpose that
-    uses one of them is permitted, the agent does not read the source at all (L6).
+    uses one of them is permitted, the agent does not read the source at all (L6). pace: seconds from one reading to the
+    next, at least, however often a purpose asks.
     """
 
     name: str
     offers: tuple[str, ...]
+    pace: float
 
     async def read(self) -> list[Record]:
         """What is there now, oldest first; SourceError says what is wrong and what to do."""

@@ -26,7 +26,9 @@ def program() -> Path:
 
 
 class OctoPrint:
-    """One running server. url: its base address. key: the API key of its only user. user: that user's name."""
+    """One running server. url: its base address. key: the API key of its only user. user: that user's name. pid: its
+    process.
+    """
 
     def __init__(self, base: Path) -> None:
         self.key = secrets.token_hex(16).upper()
@@ -50,6 +52,7 @@ class OctoPrint:
                 stderr=log,
                 start_new_session=True,  # a process group of its own, so that stop() reaches the G-code analysis too
             )
+        self.pid = self._process.pid
 
     def call(self, path: str, body: Any = None) -> Any:
         """GET, or POST with a body (JSON), of /api/PATH; urllib's HTTPError unless it succeeds."""

@@ -10,7 +10,7 @@ Row = dict[str, object]
 
 def row(name: str, value: float, unit: str, peer: "tuple[str, float] | None" = None) -> Row:
     """One result; with a peer also what it is held against, and our value over theirs."""
-    out: Row = {"name": name, "value": round(value, 2 if value < 10 else 1), "unit": unit}
+    out: Row = {"name": name, "value": round(value, 4 if value < 0.1 else 2 if value < 10 else 1), "unit": unit}
     if peer is not None:
         out |= {"peer": peer[0], "peer_value": peer[1], "ratio": float(f"{value / peer[1]:.2g}")}
     return out

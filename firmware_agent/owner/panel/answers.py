@@ -20,7 +20,7 @@ SECURITY = (
     ("Referrer-Policy", "no-referrer"),
     (
         "Permissions-Policy",
-        "accelerometer=(), bluetooth=(), camera=(), display-capture=(), geolocation=(), gyroscope=(), hid=(), "
+        "accelerometer=(), camera=(), display-capture=(), geolocation=(), gyroscope=(), hid=(), "
         "magnetometer=(), microphone=(), midi=(), payment=(), serial=(), usb=()",
     ),
     ("Cross-Origin-Opener-Policy", "same-origin"),

@@ -39,6 +39,8 @@ class Line:
         self._socket = writer.get_extra_info("socket")
         self._settings = settings
         self._http = h11.Connection(h11.SERVER, max_incomplete_event_size=_HEAD)
+        self._gone = False
+        self._greeting: asyncio.Task[None] | None = None
         self._bare = False  # it was asked for a head alone
         self.address = group(writer.get_extra_info("peername"))
         self.local = plain(writer.get_extra_info("sockname"))
@@ -52,7 +54,16 @@ class Line:
 
     async def encrypt(self, tls: ssl.SSLContext) -> None:
         """Become a TLS connection; it was counted before, so clients that never greet are bounded, too."""
-        await self._writer.start_tls(tls, ssl_handshake_timeout=self._settings.asking)
+        if self._gone:
+            raise ConnectionAbortedError
+        greeting = self._writer.start_tls(tls, ssl_handshake_timeout=self._settings.asking)
+        self._greeting = asyncio.get_running_loop().create_task(greeting)
+        try:
+            await self._greeting
+        except asyncio.CancelledError:
+            if self._gone:
+                raise ConnectionAbortedError from None
+            raise
         self._writer.transport.set_write_buffer_limits(1, 0)
 
     async def head(self) -> h11.Request | None:
@@ -128,6 +139,9 @@ class Line:
 
     def cut(self) -> None:
         """End it at once: what the kernel has not sent yet is thrown away."""
+        self._gone = True
+        if self._greeting is not None:
+            self._greeting.cancel()  # before the abort, which asyncio would take for its success
         with contextlib.suppress(OSError):
             self._option(socket.SO_LINGER, _RESET)
         self._raw.abort()

@@ -61,7 +61,7 @@ class Room:
     async def home(self, asked: Asked) -> Answer:
         session = _session(asked)
         home = self._desk.home(session)
-        encrypted = self._settings.tls is not None
+        encrypted = self._settings.tls is not None or self._settings.local
         warnings = [row for row in home.get("warnings", []) if row["code"] != PLAIN["code"]]
         warnings = warnings if encrypted else [PLAIN, *warnings]
         more = {"warnings": warnings, "token": self._token(session), "encrypted": encrypted}

@@ -68,6 +68,8 @@ class Panel:
             self._verify(line, answer)
         except Refused:
             answer = told(Problem("session_ended"))
+        if type(answer) is not Page:
+            line.session = None  # so that it is not cut before the browser has read this
         async with contextlib.aclosing(line.parts(answer)) as parts:
             async for part in parts:
                 self._verify(line, answer)
@@ -133,11 +135,8 @@ class Panel:
             answer = await self._routes.answer(request)
         except Problem as problem:
             answer = told(problem)
-        if not isinstance(answer.body, bytes):
-            line.state = "live"
-        else:
-            line.holds = len(answer.body)
-            line.state = "acting" if type(answer) is Farewell else "showing"  # its session is over, and it is owed it
+        line.state = "showing" if isinstance(answer.body, bytes) else "live"
+        line.holds = len(answer.body) if isinstance(answer.body, bytes) else 0
         await self._show(line, answer)
         line.holds = 0
         if acting:

@@ -14,6 +14,7 @@ class Settings:
     pages: Path
     names: tuple[str, ...] = ()
     tls: ssl.SSLContext | None = None
+    local: bool = False  # only this machine reaches it, so nobody can listen
     lines: int = 64  # connections at a time
     lines_each: int = 12  # of them from one address
     streams_each: int = 4  # live views of one session

@@ -10,6 +10,10 @@ class Screens:
         self._listening: list[Pushes] = []
         self._shown = False
 
+    def there(self) -> bool:
+        """Whether a screen listens."""
+        return bool(self._listening)
+
     def show(self, code: str, text: str, seconds: float) -> bool:
         """Have `code` shown with `text` for `seconds`; False if no screen listens."""
         for pushes in self._listening:

@@ -44,6 +44,7 @@ class DemoSource:
         "job_finish",
         "job_material",
     )
+    pace = 1.0
 
     def __init__(self, ticks: Callable[[], float], now: Callable[[], int | None], speed: float = 1.0) -> None:
         self._ticks = ticks

@@ -122,6 +122,7 @@ class OctoPrintSource:
 
     name = "octoprint"
     offers = ("state", *_NUMBERS, "job_start", "job_finish", "job_material")
+    pace = 5.0  # the start and end of a job are known to so many seconds; policies round them to minutes
 
     def __init__(self, url: str, key: str, now: Callable[[], int | None]) -> None:
         self._url = url.rstrip("/")

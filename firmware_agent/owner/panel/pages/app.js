@@ -1,7 +1,7 @@
 // The owner's page: what stands at the top of every view, and which view is shown.
 
 import * as shared from "/pages/shared.js";
-import { bytes, icon, listen, moment, number, on, button, openDialog, title, who } from "/pages/view.js";
+import { button, icon, listen, moment, on, openDialog, title, who, p, strong, warn } from "/pages/view.js";
 import { drawInto, drawWith, follow, may, redraw, refresh, state, stopEverything, tell } from "/pages/store.js";
 import { cards, leaving } from "/pages/choices.js";
 import { wizard, wizardIsOpen } from "/pages/wizard.js";
@@ -10,7 +10,7 @@ import { history } from "/pages/history.js";
 import { people, service } from "/pages/people.js";
 import { rights } from "/pages/rights.js";
 
-const { h, t, tn } = shared;
+const { byId, h, put, t, tn } = shared;
 const VIEWS = { now, history, rights, people };
 let spoken = "";
 
@@ -30,31 +30,30 @@ function status() {
       h("h1", { id: "headline", tabindex: -1 }, rows.length ? tn("status.leaves", rows.length) : t("status.nothing")),
       rows.length
         ? h("ul", { class: "plain" }, rows.map((row) => h("li", null, t("status.goes", { what: title(row), who: who(row) }))))
-        : h("p", null, t("status.nothing.text")),
+        : p(t("status.nothing.text")),
       state.stopped && h("p", { id: "stopped", class: "done" }, icon("check"), state.stopped)),
-    shown && may("stop") && h("button", { type: "button", class: "stop big", id: "stop", "data-act": "stop" }, icon("stop"), t("stop")));
+    shown && may("stop") && button("stop", [icon("stop"), t("stop")], { class: "stop big", id: "stop" }));
 }
 
 function alerts() {
-  const { warnings, encrypted, you, age } = state.home;
+  const { warnings, you, age } = state.home;
   const rows = warnings.filter((row) => row.code !== "no_presence" || !you.key); // a phone that signs needs no code
-  if (encrypted === false && !rows.some((row) => row.code === "plain_http")) rows.push({ code: "plain_http", text: "" });
-  const lines = rows.map((row) => h("div", { class: "note warn", "data-warning": row.code },
-    icon("warn"), h("div", null,
-      shared.knows(`warning.${row.code}.title`) && h("strong", null, t(`warning.${row.code}.title`)),
-      h("p", null, shared.say(`warning.${row.code}`, row.text)))));
+  const lines = rows.map((row) => warn({ "data-warning": row.code },
+    shared.knows(`warning.${row.code}.title`) && strong(t(`warning.${row.code}.title`)),
+    p(shared.say(`warning.${row.code}`, row.text))));
   if (age.state === "minor") {
-    lines.push(h("div", { class: "note", id: "minor" }, icon("person"), h("p", null, t(!age.guardian ? "minor.off" : you.role === "guardian" ? "minor.yours" : "minor.guardian"))));
+    const mine = you.role === "guardian";
+    lines.push(h("div", { class: "note", id: "minor" }, icon("person"), p(t(!age.guardian ? "minor.off" : mine ? "minor.yours" : "minor.guardian"))));
   }
   return lines;
 }
 
 function urgent() {
-  return !state.reached && h("div", { class: "note warn", id: "unreached", role: "alert" }, icon("warn"), h("div", null,
-    h("strong", null, t("unreached.title")),
-    h("p", null, t("unreached.text", { time: moment(new Date(state.at).toISOString()) })),
-    h("p", null, t("unreached.holds")),
-    state.waits && h("p", { id: "stop-waits" }, t("unreached.stop"))));
+  return !state.reached && warn({ id: "unreached", role: "alert" },
+    strong(t("unreached.title")),
+    p(t("unreached.text", { time: moment(state.at) })),
+    p(t("unreached.holds")),
+    state.waits && h("p", { id: "stop-waits" }, t("unreached.stop")));
 }
 
 function nav() {
@@ -66,20 +65,20 @@ function draw() {
   if (!state.home) return;
   const { device } = state.home;
   const name = device.name || t("brand");
-  document.getElementById("device").textContent = name;
+  byId("device").textContent = name;
   document.title = `${t(`nav.${state.view}`)} · ${name}`;
   drawInto("nav", nav());
   drawInto("urgent", urgent());
-  drawInto("alerts", alerts());
+  drawInto("alerts", state.view === "now" && alerts());
   const asking = state.view === "now" && wizardIsOpen();
   drawInto("status", !asking && status());
   drawInto("view", VIEWS[state.view]());
-  document.getElementById("view").setAttribute("aria-busy", "false");
+  byId("view").setAttribute("aria-busy", "false");
   document.body.dataset.view = asking ? "wizard" : state.view;
   const rows = leaving();
   const heard = rows.length ? `${tn("status.leaves", rows.length)}: ${rows.map(title).join(", ")}` : t("status.nothing");
   const watched = t(state.home.camera.on ? "camera.on" : "camera.off");
-  if (spoken && spoken !== heard + watched) document.getElementById("heard").textContent = `${heard}. ${watched}`;
+  if (spoken && spoken !== heard + watched) byId("heard").textContent = `${heard}. ${watched}`;
   spoken = heard + watched;
 }
 
@@ -90,12 +89,15 @@ function route() {
     tell(t("paired.already"));
   }
   const before = state.view;
+  state.said.clear();
+  state.stopped = "";
+  put(byId("toast"));
   state.view = name in VIEWS ? name : "now";
   if (!state.home) return;
   redraw();
   if (before !== state.view) {
     scrollTo(0, 0);
-    (document.querySelector("#view h1, #view h2") || document.getElementById("headline"))?.focus();
+    (document.querySelector("#view h1, #view h2") || byId("headline"))?.focus();
   }
 }
 
@@ -124,7 +126,7 @@ async function start() {
   const door = await shared.ask("/doorbell").catch(() => ({ words: ["en", "zh"] }));
   state.device = door.device || "";
   await shared.useWords(door.words);
-  shared.languagePicker(document.getElementById("language"), () => {
+  shared.languagePicker(byId("language"), () => {
     shared.fill(document);
     spoken = "";
     redraw();

@@ -1,8 +1,8 @@
 // What may leave: a card for each purpose, with three equal choices, and one touch to take it back.
 
-import { h, t, tn } from "/pages/shared.js";
-import { button, confirm, facts, field, icon, moment, notice, on, pairId, role, same, span, title, who, why } from "/pages/view.js";
-import { destroyed, may, note, post, redraw, refresh, state, tell, timed, widen } from "/pages/store.js";
+import { byId, h, say, t, tn } from "/pages/shared.js";
+import { bar, button, facts, field, hint, icon, marked, moment, notice, on, openDialog, pairId, role, same, span, title, who, why, p, strong, warn } from "/pages/view.js";
+import { destroyed, may, note, post, redraw, state, tell, timed, widen } from "/pages/store.js";
 
 const HOURS = [1, 12, 24, 168];
 const reopened = new Set();
@@ -12,10 +12,9 @@ export const full = () => ["owner", "guardian"].includes(state.home.you.role);
 export const shut = () => state.home.age.state === "minor" && !state.home.age.guardian;
 const find = (data) => state.home.purposes.find((row) => same(row, data));
 export const pair = (row) => ({ purpose: row.purpose, recipient: row.recipient });
-const marked = (row) => ({ "data-purpose": row.purpose, "data-recipient": row.recipient });
 
 export function picture(row) {
-  const known = { print_history: "clock", improvement_program: "chart" };
+  const known = { print_history: "clock", job_history: "clock", improvement_program: "chart", usage_data: "chart" };
   return icon(row.media ? "camera" : known[row.purpose] || "out");
 }
 
@@ -38,20 +37,28 @@ export function cardFacts(row) {
 export function exactly(row) {
   return h("details", { id: `exact-${pairId(row)}` },
     h("summary", null, t("exact")),
-    h("p", { class: "hint" }, t("exact.text")),
+    hint(t("exact.text")),
     h("ul", { class: "fields" }, row.fields.map((one) => h("li", null, field(one.name), h("span", { class: `tag ${one.sensitivity}` }, t(`sensitivity.${one.sensitivity}`))))),
-    h("p", null, button("policy", t("policy.open"), { class: "quiet", "data-policy": row.policy }), row.clauses.length > 0 && h("span", { class: "hint" }, " ", t("clauses", { list: row.clauses.join(", ") }))));
+    p(button("policy", t("policy.open"), { class: "quiet", "data-policy": row.policy }), row.clauses.length > 0 && h("span", { class: "hint" }, " ", t("clauses", { list: row.clauses.join(", ") }))));
 }
 
 export function changes(row) {
   if (row.state !== "changed") return null;
-  return h("div", { class: "note warn", "data-changes": row.changes.length }, icon("warn"), h("div", null,
-    h("strong", null, t("changed.title")), h("p", null, t("changed.text")),
+  return warn({ "data-changes": row.changes.length },
+    strong(t("changed.title")), p(t("changed.text")),
     h("ul", { class: "changes" }, row.changes.map((one) => h("li", null,
-      h("p", null, h("strong", null, one.what), " ", h("span", { class: one.wider ? "tag wider" : "tag" }, t(one.wider ? "changed.wider" : "changed.narrower"))),
-      (one.before || one.after) && h("p", { class: "before" }, one.before && h("del", null, one.before), one.before && one.after && " → ", one.after && h("ins", null, one.after)),
-      h("p", null, one.meaning))))));
+      p(strong(changed(one)), " ", h("span", { class: one.wider ? "tag wider" : "tag" }, t(one.wider ? "changed.wider" : "changed.narrower"))),
+      !/^field\.\w+$/.test(one.what) && h("p", { class: "before" }, h("del", null, amount(one, one.before)), " → ", h("ins", null, amount(one, one.after))),
+      p(say(`meaning.${one.meaning.toLowerCase().replace(/\W+/g, "_")}`, one.meaning))))));
 }
+
+// What a change is about: "purpose.every", "field.state", "field.state.transform.values" ...
+function changed(one) {
+  const found = /^field\.(\w+)/.exec(one.what);
+  return found ? field(found[1]) : say(`change.${one.what}`, one.what);
+}
+
+const amount = (one, text) => (/(every|retention)$/.test(one.what) && /^\d+$/.test(text) ? span(Number(text)) : text || "–");
 
 function howLong(row) {
   const id = `hours-${pairId(row)}`;
@@ -62,16 +69,16 @@ function howLong(row) {
 function buttons(row) {
   const id = pairId(row);
   if (row.state === "allowed") {
-    return h("div", { class: "row" },
+    return bar(
       may("withdraw") && button("withdraw", t("withdraw"), { ...marked(row), id: `withdraw-${id}`, class: "main" }),
-      !row.allowed && may("decide") && button("reopen", t("decide.again"), { ...marked(row), id: `reopen-${id}` }));
+      !row.allowed && full() && button("reopen", t("decide.again"), { ...marked(row), id: `reopen-${id}` }));
   }
-  if (shut()) return h("p", { class: "hint" }, t("minor.off"));
-  if (!may("decide")) {
-    return [h("p", { class: "hint" }, t("not_your_choice")), row.state !== "refused" && may("refuse") && button("choose", t("choice.refuse"), { ...marked(row), "data-choice": "refuse" })];
+  if (shut()) return hint(t("minor.off"));
+  if (!full()) {
+    return [hint(t("not_your_choice")), row.state !== "refused" && may("refuse") && bar(button("choose", t("choice.refuse"), { ...marked(row), "data-choice": "refuse" }))];
   }
   const asks = ["undecided", "later", "changed"].includes(row.state);
-  if (!asks && !reopened.has(id)) return h("div", { class: "row" }, button("reopen", t("decide.again"), { ...marked(row), id: `reopen-${id}` }));
+  if (!asks && !reopened.has(id)) return bar(button("reopen", t("decide.again"), { ...marked(row), id: `reopen-${id}` }));
   return [threeChoices(row, "choose"), howLong(row)];
 }
 
@@ -83,8 +90,8 @@ function standing(row) {
     full() && row.sequence != null && [" ", receipt(row)]);
 }
 
-export function receipt(row) {
-  return h("a", { href: `/api/receipt/${row.sequence}`, download: `receipt-${row.purpose}-${row.sequence}.jsonld`, "data-receipt": row.sequence }, t("receipt"));
+export function receipt(row, kind) {
+  return h("a", { class: kind, href: `/api/receipt/${row.sequence}`, download: `receipt-${row.purpose}-${row.sequence}.jsonld`, "data-receipt": row.sequence }, t("receipt"));
 }
 
 function card(row) {
@@ -97,8 +104,8 @@ function card(row) {
     h("p", { class: "notice" }, notice(row)),
     changes(row),
     said && h("p", { class: "done", role: "status" }, icon("check"), said.text),
-    row.state === "allowed" && !row.allowed && h("p", { class: "note warn" }, icon("warn"), h("span", null, why(row))),
-    row.allowed && waiting && waiting.events > 0 && h("p", { class: "hint" }, tn("waiting", waiting.events)),
+    row.state === "invalid" && warn(null, p(why(row))),
+    row.allowed && waiting && waiting.events > 0 && hint(tn("waiting", waiting.events)),
     cardFacts(row), buttons(row), standing(row), exactly(row));
 }
 
@@ -110,11 +117,10 @@ export const cards = () => state.home.purposes.map(card);
 export async function askAge() {
   const { age } = state.home;
   if (age.state !== "unknown") return "known";
-  const { openDialog } = await import("/pages/view.js");
   return new Promise((done) => {
     const yes = h("button", { type: "button", class: "choice", id: "age-yes" }, t("age.yes"));
     const no = h("button", { type: "button", class: "choice", id: "age-no" }, t("age.no"));
-    const box = openDialog("age-dialog", t("age.question", { age: age.threshold }), h("p", null, t("age.text")), h("div", { class: "three two" }, yes, no));
+    const box = openDialog("age-dialog", t("age.question", { age: age.threshold }), p(t("age.text")), h("div", { class: "three two" }, yes, no));
     let answer = null;
     yes.addEventListener("click", () => box.close((answer = "yes")));
     no.addEventListener("click", () => box.close((answer = "no")));
@@ -147,7 +153,7 @@ function said(row, key, done, more) {
 
 function settle(row) {
   redraw();
-  const box = document.getElementById(`purpose-${pairId(row)}`);
+  const box = byId(`purpose-${pairId(row)}`);
   if (box && (document.activeElement === document.body || !document.activeElement)) box.focus({ preventScroll: true });
 }
 
@@ -160,7 +166,7 @@ on("withdraw", async (data) => {
 on("choose", async (data) => {
   const row = find(data);
   if (data.choice === "allow") {
-    const hours = Number(document.getElementById(`hours-${pairId(row)}`)?.value) || null;
+    const hours = Number(byId(`hours-${pairId(row)}`)?.value) || null;
     if (await allow(row, hours)) said(row, "allow.done", "allow");
   } else {
     await timed(data.choice, async () => {
@@ -174,7 +180,5 @@ on("choose", async (data) => {
 on("reopen", async (data) => {
   reopened.add(pairId(find(data)));
   redraw();
-  document.getElementById(`allow-${pairId(find(data))}`)?.focus();
+  byId(`allow-${pairId(find(data))}`)?.focus();
 });
-
-export { confirm, refresh };

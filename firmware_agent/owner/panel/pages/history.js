@@ -1,7 +1,7 @@
 // Everything that happened, newest first, from the ledger; and the exact bytes of what left.
 
 import { ask, h, say, sha256, t, tn } from "/pages/shared.js";
-import { button, bytes, clock, day, field, moment, number, on, openDialog, title, who, why } from "/pages/view.js";
+import { bar, button, bytes, card, clock, day, field, hint, moment, number, on, openDialog, role, span, title, who, why, p, named } from "/pages/view.js";
 import { redraw, state } from "/pages/store.js";
 import { full } from "/pages/choices.js";
 
@@ -53,26 +53,29 @@ on("filter", async (data) => {
 });
 
 function heading(row) {
-  const stem = row.purpose === "age_attestation" ? "event.age" : "event.decided";
-  if (row.event === "decided" || row.event === "found") return say(`${stem}.${row.detail}`, row.detail);
+  if (row.event === "decided" || row.event === "found") {
+    return row.purpose === "age_attestation" ? say(`event.age.${row.detail}`, row.detail) : say(`event.decided.${row.detail}`, row.detail);
+  }
   return say(`event.${row.event}`, row.event);
 }
 
 function about(row) {
   const parts = [];
   if (row.purpose && row.purpose !== "age_attestation") parts.push(t("status.goes", { what: title(row), who: who(row) }));
+  if (["paired", "unpaired"].includes(row.event)) parts.push(role(row.detail));
+  if (row.event === "installed") parts.push(row.detail);
   if (row.event === "found") parts.push(t("event.found"));
   if (row.event === "refused") parts.push(why({ reason: row.detail, why: row.why }));
   if (row.categories.length) parts.push(row.categories.map((name) => say(`category.${name}`, name)).join(", "));
   if (row.size) parts.push(bytes(row.size));
-  if (row.count > 1) parts.push(tn(row.event === "refused" ? "times" : "events", row.count));
+  if (row.count > 1) parts.push(row.event === "refused" ? tn("times", row.count) : tn("events", row.count));
   return parts.join(" · ");
 }
 
 function line(row) {
   return h("li", { id: `entry-${row.number}`, "data-event": row.event, "data-detail": row.detail || null },
     h("time", { datetime: row.time }, clock(row.time)),
-    h("span", { class: "grow" }, h("strong", null, heading(row)), h("br"), about(row)),
+    named(heading(row), about(row)),
     row.viewable && row.ident && full() && button("payload", t("look"), { class: "quiet", "data-ident": row.ident, "data-number": row.number, "aria-label": t("look.of", { what: title(row) }) }));
 }
 
@@ -85,20 +88,31 @@ export function history() {
     days.get(name).push(row);
   }
   const { device } = state.home;
-  return h("section", { class: "card", id: "history", "aria-labelledby": "history-title" },
-    h("h2", { id: "history-title", tabindex: -1 }, t("history.title")), h("p", { class: "hint" }, t("history.text")),
+  return card("history", t("history.title"), hint(t("history.text")),
     h("div", { class: "chips", role: "group", "aria-label": t("history.filter") }, Object.keys(FILTERS).map((name) =>
       button("filter", t(`history.${name}`), { class: "chip", "data-filter": name, "aria-pressed": String(name === filter) }))),
-    days.size ? [...days].map(([name, rows]) => [h("h3", null, name), h("ul", { class: "lines timeline" }, rows.map(line))]) : h("p", null, t(loading ? "loading" : "history.none")),
-    more && entries.length > 0 && button("older", t("history.older"), { id: "older" }),
-    h("details", { id: "head" }, h("summary", null, t("head.title")), h("p", null, t("head.text", { n: number(device.entries) })), h("p", null, h("code", { class: "long" }, device.head))));
+    days.size ? [...days].map(([name, rows]) => [h("h3", null, name), h("ul", { class: "lines timeline" }, rows.map(line))]) : p(t(loading ? "loading" : "history.none")),
+    more && entries.length > 0 ? button("older", t("history.older"), { id: "older" }) : entries.length > 0 && hint(t("history.end")),
+    h("details", { id: "head" }, h("summary", null, t("head.title")), p(t("head.text", { n: number(device.entries) })), p(h("code", { class: "long" }, device.head))));
 }
 
 // --- The exact contents ---
 
+// A value as people say it; what comes is the printer's own wording, such as "2 (below 14400)".
+function shown(one) {
+  const text = String(one.words ?? one.value);
+  const edge = /^\d+ \((?:below (-?\d+)|(-?\d+) or more)\)$/.exec(text);
+  if (edge) {
+    const value = Number(edge[1] ?? edge[2]);
+    return t(edge[1] ? "value.below" : "value.least", { edge: one.field === "elapsed" ? span(value) : number(value) });
+  }
+  if (/^job_(start|finish)$/.test(one.field) && /^\d+$/.test(text)) return moment(Number(text) * 1000);
+  return /^\d+$/.test(text) ? number(Number(text)) : say(`value.${text}`, text);
+}
+
 export async function showPayloads(rows, about) {
   if (!rows.length) {
-    openDialog("payload-dialog", title(about), h("p", null, t("payload.none")));
+    openDialog("payload-dialog", title(about), p(t("payload.none")));
     return;
   }
   await show(rows, 0);
@@ -115,16 +129,16 @@ async function show(rows, at) {
     return one;
   };
   openDialog("payload-dialog", title(row),
-    h("p", null, t("payload.text", { who: who(row), time: moment(found.left), bytes: bytes(found.bytes) })),
+    p(t("payload.text", { who: who(row), time: moment(found.left), bytes: bytes(found.bytes) })),
     found.events.map((event, index) => h("div", { class: "scroll" }, h("table", null,
       found.events.length > 1 && h("caption", null, t("payload.event", { n: number(index + 1), of: number(found.events.length) })),
       h("thead", null, h("tr", null, h("th", { scope: "col" }, t("payload.field")), h("th", { scope: "col" }, t("payload.value")))),
-      h("tbody", null, event.map((one) => h("tr", null, h("th", { scope: "row" }, field(one.field)), h("td", null, String(one.words ?? one.value)))))))),
-    h("p", { class: "hint" }, t("payload.only")),
+      h("tbody", null, event.map((one) => h("tr", null, h("th", { scope: "row" }, field(one.field)), h("td", null, shown(one)))))))),
+    hint(t("payload.only")),
     h("details", { id: "payload-raw" }, h("summary", null, t("payload.raw")), h("pre", { class: "long", id: "payload-hex", tabindex: 0 }, found.hex),
-      h("p", { class: "hint" }, "SHA-256 ", h("code", { class: "long" }, found.sha256)),
+      hint("SHA-256 ", h("code", { class: "long" }, found.sha256)),
       matches !== null && h("p", { id: "payload-matches", "data-matches": String(matches) }, t(matches ? "payload.matches" : "payload.differs"))),
-    rows.length > 1 && h("div", { class: "row" }, turn(at + 1, "before"), h("span", { class: "hint" }, t("payload.place", { n: number(rows.length - at), of: number(rows.length) })), turn(at - 1, "after")));
+    rows.length > 1 && bar(turn(at + 1, "before"), h("span", { class: "hint" }, t("payload.place", { n: number(rows.length - at), of: number(rows.length) })), turn(at - 1, "after")));
 }
 
 on("payload", async (data) => showPayloads(entries.filter((row) => row.ident === data.ident).slice(0, 1), data));

@@ -1,7 +1,7 @@
 // What happens now: the camera, what left today, what was refused and why.
 
 import { ask, h, t, tn } from "/pages/shared.js";
-import { bytes, clock, icon, number, on, same, title, who, why } from "/pages/view.js";
+import { button, bytes, card, clock, icon, marked, number, on, same, title, who, why, p, named } from "/pages/view.js";
 import { state } from "/pages/store.js";
 import { full } from "/pages/choices.js";
 import { showPayloads } from "/pages/history.js";
@@ -12,30 +12,28 @@ export function camera() {
     h("div", { class: "card-head" }, icon("camera"), h("h2", { id: "camera-title" }, t(active ? "camera.on" : "camera.off"))),
     watching.length
       ? h("ul", { class: "plain" }, watching.map((one) => h("li", null, t("camera.watches", { who: one.who, what: title({ purpose: one.purpose }), since: clock(one.since) }))))
-      : h("p", null, t("camera.nobody")));
+      : p(t("camera.nobody")));
 }
 
 export function sentToday() {
   const rows = state.home.today;
-  return h("section", { class: "card", id: "today", "aria-labelledby": "today-title" },
-    h("h2", { id: "today-title" }, t("today.title")),
+  return card("today", t("today.title"),
     rows.length
-      ? h("ul", { class: "lines" }, rows.map((row) => h("li", { "data-purpose": row.purpose, "data-recipient": row.recipient },
-          h("span", { class: "grow" }, h("strong", null, title(row)), h("br"),
+      ? h("ul", { class: "lines" }, rows.map((row) => h("li", marked(row),
+          named(title(row),
             t("today.row", { messages: tn("messages", row.messages), bytes: bytes(row.bytes), who: who(row) })),
-          full() && h("button", { type: "button", class: "quiet", "data-act": "look", "data-purpose": row.purpose, "data-recipient": row.recipient, "aria-label": t("look.of", { what: title(row) }) }, t("look")))))
-      : h("p", null, t("today.none")));
+          full() && button("look", t("look"), { ...marked(row), class: "quiet", "aria-label": t("look.of", { what: title(row) }) }))))
+      : p(t("today.none")));
 }
 
 export function refusedNow() {
   const rows = state.home.refused;
-  return h("section", { class: "card", id: "refused", "aria-labelledby": "refused-title" },
-    h("h2", { id: "refused-title" }, t("refused.title")),
+  return card("refused", t("refused.title"),
     rows.length
       ? h("ul", { class: "lines" }, rows.slice(0, 5).map((row) => h("li", { "data-reason": row.reason },
-          h("span", { class: "grow" }, h("strong", null, row.purpose ? title(row) : t("refused.something")), h("br"), why(row)),
+          named(row.purpose ? title(row) : t("refused.something"), why(row)),
           h("span", { class: "hint" }, t("refused.count", { n: number(row.count), time: clock(row.time) })))))
-      : h("p", null, t("refused.none")));
+      : p(t("refused.none")));
 }
 
 on("look", async (data) => {

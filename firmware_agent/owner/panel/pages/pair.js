@@ -19,9 +19,23 @@ function thisPhone() {
   return t(/Android|Mobile/.test(agent) ? "pair.phone" : "pair.computer");
 }
 
+// Not extractable: not even this page can read it. Null where the browser cannot keep one.
+async function makeKey() {
+  if (!shared.canSign) return null;
+  const pair = await crypto.subtle.generateKey({ name: "ECDSA", namedCurve: "P-256" }, false, ["sign", "verify"]);
+  const raw = await crypto.subtle.exportKey("raw", pair.publicKey);
+  const key = { pair, point: shared.hex(raw), id: (await shared.sha256(raw)).slice(0, 16), counter: 0 };
+  try {
+    await shared.stored("readwrite", (store) => store.put(key, "phone"));
+  } catch {
+    return null;
+  }
+  return key;
+}
+
 async function pair(door, secret, fields) {
   const values = { ...(secret ? { secret } : { code: fields.code.value.replace(/\D/g, "") }), name: fields.name.value.trim() };
-  const key = await shared.makeKey();
+  const key = await makeKey();
   if (!key) return ask("/pair", values);
   const fresh = await ask("/doorbell"); // a nonce is good for one try
   const proof = await shared.sign(key, fresh.device, fresh.nonce, "pair", values);

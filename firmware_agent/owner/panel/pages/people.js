@@ -1,9 +1,8 @@
 // Who may see this page: paired phones, people who are invited, service for a case; and who is old enough.
 
-import { forgetKey, h, put, t } from "/pages/shared.js";
-import { button, closeDialog, complain, confirm, icon, moment, number, on, openDialog, problem, role } from "/pages/view.js";
+import { ask, byId, forgetKey, h, put, t } from "/pages/shared.js";
+import { bar, button, card, closeDialog, complain, confirm, hint, icon, moment, number, on, openDialog, problem, role, p, strong } from "/pages/view.js";
 import { may, post, redraw, refresh, state, tell, timed, widen } from "/pages/store.js";
-import { ask } from "/pages/shared.js";
 
 const ROLES = ["owner", "guardian", "viewer", "service"];
 
@@ -11,19 +10,19 @@ const ROLES = ["owner", "guardian", "viewer", "service"];
 export function service() {
   return state.home.service.map((one) => h("section", { class: "card open", id: `service-${one.key}`, "aria-label": t("service.title") },
     h("div", { class: "card-head" }, icon("person"), h("h2", null, t("service.title"))),
-    h("p", null, t("service.text", { name: one.name, case: one.case, until: moment(one.until) })),
+    p(t("service.text", { name: one.name, case: one.case, time: moment(one.until) })),
     may("end_service") && button("end_service", t("service.end"), { class: "main", "data-key": one.key })));
 }
 
 function phones() {
   const { people: rows } = state.home;
-  return h("section", { class: "card", id: "people", "aria-labelledby": "people-title" },
-    h("h2", { id: "people-title", tabindex: -1 }, t("people.title")), h("p", { class: "hint" }, t("people.text")),
+  return card("people", t("people.title"), hint(t("people.text")),
     h("ul", { class: "lines" }, rows.map((one) => h("li", { id: `phone-${one.key}`, "data-role": one.role },
-      h("span", { class: "grow" }, h("strong", null, one.name), " ", one.you && h("span", { class: "tag" }, t("people.you")), h("br"),
+      h("span", { class: "grow" }, strong(one.name || role(one.role)), " ", one.you && h("span", { class: "tag" }, t("people.you")), h("br"),
         h("span", { class: "hint" }, role(one.role), " · ", t("people.since", { time: moment(one.since) }), one.until && [" · ", t("card.until", { time: moment(one.until) })])),
       !one.you && may("remove") && button("remove", t("remove"), { class: "quiet", "data-key": one.key, "data-name": one.name, "aria-label": t("remove.of", { name: one.name }) })))),
-    h("div", { class: "row" },
+    !state.home.you.key && hint(t("people.keyless")),
+    bar(
       may("invite") && button("invite", t("invite"), { class: "main", id: "invite" }),
       may("leave") && button("leave", t("leave"), { id: "leave" })));
 }
@@ -32,8 +31,8 @@ function age() {
   const { age: found } = state.home;
   const label = { minor: "age.minor", of_age: "age.of_age" }[found.state] || "age.unknown";
   return h("section", { class: "card", id: "age", "data-age": found.state, "aria-labelledby": "age-title" },
-    h("h2", { id: "age-title" }, t("age.title")), h("p", null, t(label, { age: found.threshold })), h("p", { class: "hint" }, t("age.text")),
-    h("div", { class: "row" },
+    h("h2", { id: "age-title" }, t("age.title")), p(t(label, { age: found.threshold })), hint(t("age.text")),
+    bar(
       found.state !== "minor" && may("declare_minor") && button("minor", t("age.minor.do"), { id: "declare-minor" }),
       found.state !== "of_age" && may("declare_of_age") && button("of_age", t("age.of_age.do", { age: found.threshold }), { id: "declare-of-age" })));
 }
@@ -51,7 +50,7 @@ on("end_service", async (data) => {
 on("minor", async () => {
   await timed("declare_minor", () => post("declare_minor"));
   tell(t("minor.done"));
-  document.getElementById("age").dataset.done = "declare_minor";
+  byId("age").dataset.done = "declare_minor";
 });
 on("of_age", async () => {
   await timed("declare_of_age", () => widen("declare_of_age", {}));
@@ -74,28 +73,30 @@ on("invite", async () => {
   const wrong = problem();
   openDialog("invite-dialog", t("invite"),
     h("form", { "data-act": "send_invite", id: "invite-form" },
-      h("p", null, h("label", { for: "invite-name" }, t("invite.name")), h("input", { id: "invite-name", maxlength: 40, autocomplete: "off" })),
       h("fieldset", { id: "invite-role" }, h("legend", null, t("invite.role")), ROLES.map((name) => h("label", { class: "option" },
-        h("input", { type: "radio", name: "role", value: name, checked: name === "viewer", "data-act": "invite_role" }), h("span", null, h("strong", null, role(name)), h("br"), h("span", { class: "hint" }, t(`role.${name}.text`)))))),
+        h("input", { type: "radio", name: "role", value: name, checked: name === "viewer", "data-act": "invite_role" }), h("span", null, strong(role(name)), h("br"), h("span", { class: "hint" }, t(`role.${name}.text`)))))),
       h("div", { id: "invite-service", hidden: true },
-        h("p", null, h("label", { for: "invite-case" }, t("invite.case")), h("input", { id: "invite-case", maxlength: 40, autocomplete: "off" })),
-        h("p", null, h("label", { for: "invite-hours" }, t("invite.hours")), h("input", { id: "invite-hours", class: "short", type: "number", min: 1, max: 72, value: 2 }))),
-      wrong, h("div", { class: "row" }, h("button", { type: "submit", class: "main", id: "invite-send" }, t("invite.do")), button("close", t("cancel")))));
+        p(h("label", { for: "invite-case" }, t("invite.case")), h("input", { id: "invite-case", maxlength: 40, autocomplete: "off", "aria-describedby": "case-hint" }), h("span", { class: "hint", id: "case-hint" }, t("invite.case.hint"))),
+        p(h("label", { for: "invite-hours" }, t("invite.hours")), h("input", { id: "invite-hours", class: "short", type: "number", min: 1, max: 72, value: 2 }))),
+      wrong, bar(h("button", { type: "submit", class: "main", id: "invite-send" }, t("invite.do")), button("close", t("cancel")))));
 });
 on("invite_role", async (data, input) => {
-  document.getElementById("invite-service").hidden = input.value !== "service";
+  byId("invite-service").hidden = input.value !== "service";
 });
 on("send_invite", async (data, form) => {
-  const name = form.querySelector("#invite-name");
   const chosen = form.elements.role.value;
-  const values = { role: chosen, name: name.value.trim() };
+  const values = { role: chosen, hours: 0, case: "" };
   const wrong = form.querySelector(".problem");
-  if (!values.name) {
-    put(wrong, t("invite.name.missing"));
-    name.focus();
-    return;
+  if (chosen === "service") {
+    const [hours, about] = ["#invite-hours", "#invite-case"].map((name) => form.querySelector(name));
+    Object.assign(values, { hours: Number(hours.value), case: about.value.trim() });
+    const bad = !/^[A-Za-z0-9 ._#/-]{1,40}$/.test(values.case) ? about : !(Number.isInteger(values.hours) && values.hours >= 1 && values.hours <= 72) ? hours : null;
+    if (bad) {
+      put(wrong, t(bad === about ? "invite.case.wrong" : "invite.hours.wrong"));
+      bad.focus();
+      return;
+    }
   }
-  if (chosen === "service") Object.assign(values, { hours: Number(form.querySelector("#invite-hours").value), case: form.querySelector("#invite-case").value.trim() });
   try {
     showInvitation(values, await widen("invite", values));
   } catch (fault) {
@@ -106,12 +107,12 @@ on("send_invite", async (data, form) => {
 
 function showInvitation(values, found) {
   const left = h("span", { id: "invite-left" });
-  const box = openDialog("invitation-dialog", t("invitation.title", { name: values.name }),
-    h("p", null, t("invitation.text")),
+  const box = openDialog("invitation-dialog", t("invitation.title", { role: role(values.role) }),
+    p(t("invitation.text")),
     h("img", { class: "qr", id: "invite-qr", alt: t("invitation.qr"), src: `data:image/svg+xml,${encodeURIComponent(found.qr)}` }),
-    h("p", null, t("invitation.code")), h("p", { class: "code shown", id: "invite-code" }, found.code.replace(/(\d{4})(?=\d)/, "$1 ")),
-    h("p", { class: "hint" }, h("span", { class: "long" }, found.url.replace(/#.*/, ""))), h("p", { class: "hint" }, left),
-    h("div", { class: "row" }, button("close", t("done"), { class: "main" })));
+    p(t("invitation.code")), h("p", { class: "code shown", id: "invite-code" }, found.code.replace(/(\d{4})(?=\d)/, "$1 ")),
+    hint(h("span", { class: "long" }, found.url.replace(/#.*/, ""))), hint(left),
+    bar(button("close", t("done"), { class: "main" })));
   const end = Date.now() + found.seconds * 1000;
   const tick = () => {
     const seconds = Math.max(0, Math.round((end - Date.now()) / 1000));

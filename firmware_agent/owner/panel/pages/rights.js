@@ -1,8 +1,8 @@
 // What the law gives: see and take along, correct, object, have deleted, erase.
 
-import { Fault, forgetKey, h, language, put, t } from "/pages/shared.js";
-import { button, confirm, icon, moment, on, openDialog, pairId, same, title, who } from "/pages/view.js";
-import { may, post, refresh, state, tell, timed, widen } from "/pages/store.js";
+import { ask, byId, forgetKey, h, language, put, t } from "/pages/shared.js";
+import { bar, card, button, confirm, hint, icon, marked, moment, on, openDialog, pairId, same, title, who, p, named } from "/pages/view.js";
+import { drawInto, may, post, state, tell, timed, widen } from "/pages/store.js";
 import { full, pair } from "/pages/choices.js";
 
 function region(code) {
@@ -13,53 +13,50 @@ function region(code) {
   }
 }
 
-const card = (id, heading, ...content) => h("section", { class: "card", id, "aria-labelledby": `${id}-title` }, h("h2", { id: `${id}-title`, tabindex: -1 }, heading), content);
-
 function takeAlong() {
-  return card("archive", t("archive.title"), h("p", null, t("archive.text")),
-    full() ? h("p", null, h("a", { class: "button main", href: "/archive.zip", download: "my-printer-data.zip", id: "download" }, icon("file"), t("archive.do"))) : h("p", { class: "hint" }, t("owner_only")));
+  return card("archive", t("archive.title"), p(t("archive.text")),
+    full() ? p(h("a", { class: "button main", href: "/archive.zip", download: "my-printer-data.zip", id: "download" }, icon("file"), t("archive.do"))) : hint(t("owner_only")));
 }
 
 function correct() {
   const { device } = state.home;
-  return card("correct", t("correct.title"), h("p", null, t("correct.text")),
+  return card("correct", t("correct.title"), p(t("correct.text")),
     may("correct")
       ? h("form", { "data-act": "correct", id: "correct-form" },
-          h("p", null, h("label", { for: "correct-name" }, t("correct.name")), h("input", { id: "correct-name", maxlength: 40, value: device.name, autocomplete: "off" })),
-          h("p", null, h("label", { for: "correct-region" }, t("correct.region")),
+          p(h("label", { for: "correct-name" }, t("correct.name")), h("input", { id: "correct-name", maxlength: 40, value: device.name, autocomplete: "off" })),
+          p(h("label", { for: "correct-region" }, t("correct.region")),
             h("input", { id: "correct-region", class: "short", maxlength: 2, value: device.region, autocomplete: "off", pattern: "[A-Za-z]{2}", "aria-describedby": "region-name" }),
             h("span", { class: "hint", id: "region-name" }, region(device.region) || t("correct.region.hint"))),
-          h("div", { class: "row" }, h("button", { type: "submit", class: "main", id: "correct-save" }, t("save"))))
-      : h("p", { class: "hint" }, t("owner_only")));
+          bar(h("button", { type: "submit", class: "main", id: "correct-save" }, t("save"))))
+      : hint(t("owner_only")));
 }
 
 function objections() {
   const { purposes, requests } = state.home;
-  return card("object", t("object.title"), h("p", null, t("object.text")),
+  return card("object", t("object.title"), p(t("object.text")),
     h("ul", { class: "lines" }, purposes.map((row) => {
       const request = requests.find((one) => same(one, row));
-      const marks = { "data-purpose": row.purpose, "data-recipient": row.recipient };
       const said = state.said.get(pairId(row));
       return h("li", { id: `rights-${pairId(row)}`, class: "stack", "data-done": said?.done },
-        h("span", { class: "grow" }, h("strong", null, title(row)), h("br"), who(row), h("br"),
+        named(title(row), who(row), h("br"),
           request && h("span", { class: "hint", "data-request": request.acknowledged ? "acknowledged" : "asked" }, t(request.acknowledged ? "delete.acknowledged" : "delete.asked", { time: moment(request.asked) }))),
         said && h("p", { class: "done", role: "status" }, icon("check"), said.text),
-        h("div", { class: "row" },
-          may("object") && button("object", t("object.do"), { ...marks, "aria-label": t("object.of", { what: title(row) }) }),
-          may("delete_upstream") && button("delete", t("delete.do"), { ...marks, "aria-label": t("delete.of", { what: title(row), who: who(row) }) })));
+        bar(
+          may("object") && button("object", t("object.do"), { ...marked(row), "aria-label": t("object.of", { what: title(row) }) }),
+          may("delete_upstream") && button("delete", t("delete.do"), { ...marked(row), "aria-label": t("delete.of", { what: title(row), who: who(row) }) })));
     })));
 }
 
 function erase() {
-  return card("erase", t("erase.title"), h("p", null, t("erase.text")), h("p", { class: "hint" }, t("erase.before")),
-    may("erase") ? button("erase", t("erase.do"), { class: "stop", id: "erase-do" }) : h("p", { class: "hint" }, t("owner_only")));
+  return card("erase", t("erase.title"), p(t("erase.text")), hint(t("erase.before")),
+    may("erase") ? button("erase", t("erase.do"), { class: "stop", id: "erase-do" }) : hint(t("owner_only")));
 }
 
 function about() {
   const { device } = state.home;
   return card("about", t("about.title"), h("dl", { class: "facts" },
     [["about.maker", device.maker], ["about.policy", `${device.profile} ${device.version}`]].map(([key, value]) => h("div", null, h("dt", null, t(key)), h("dd", null, value)))),
-    h("p", { class: "hint" }, t("about.text")));
+    hint(t("about.text")));
 }
 
 export function rights() {
@@ -85,33 +82,41 @@ on("object", async (data) => {
 on("delete", async (data) => {
   const row = find(data);
   await timed("delete_upstream", async () => {
-    await post("delete_upstream", pair(row));
-    remember(row, "delete.done", "delete_upstream");
+    const { asked } = await post("delete_upstream", pair(row));
+    remember(row, asked === false ? "delete.nothing" : "delete.done", "delete_upstream");
   });
 });
 on("correct", async (data, form) => {
-  const code = document.getElementById("correct-region").value.trim().toUpperCase();
-  const hint = document.getElementById("region-name");
+  const code = byId("correct-region").value.trim().toUpperCase();
+  const hint = byId("region-name");
   if (code && !region(code)) {
     put(hint, t("correct.region.wrong"));
-    document.getElementById("correct-region").setAttribute("aria-invalid", "true");
-    document.getElementById("correct-region").focus();
+    byId("correct-region").setAttribute("aria-invalid", "true");
+    byId("correct-region").focus();
     return;
   }
-  await timed("correct", () => post("correct", { name: document.getElementById("correct-name").value.trim(), region: code }));
+  await timed("correct", () => post("correct", { name: byId("correct-name").value.trim(), region: code }));
+  byId("correct-region").value = code;
   form.dataset.done = "correct";
   tell(t("correct.done"));
 });
 on("erase", async () => {
   if (!(await confirm("erase-dialog", t("erase.sure"), [t("erase.text"), t("erase.sure.text")], t("erase.do"), true))) return;
-  const found = await widen("erase", {});
+  state.over = true;
+  const found = await widen("erase", {}).catch((fault) => {
+    state.over = false;
+    throw fault;
+  });
   await forgetKey();
   sessionStorage.setItem("left", "1");
   const text = JSON.stringify(found, null, 2);
   const file = URL.createObjectURL(new Blob([text], { type: "application/json" }));
-  const box = openDialog("erased-dialog", t("erase.done"), h("p", null, t("erase.done.text")), h("pre", { class: "text", tabindex: 0, id: "erase-receipt" }, text),
-    h("div", { class: "row" }, h("a", { class: "button main", href: file, download: "erase-receipt.json", id: "erase-save" }, t("erase.save"))));
-  box.addEventListener("close", () => location.replace("/"));
+  const box = openDialog("erased-dialog", t("erase.done"), p(t("erase.done.text")), h("pre", { class: "text", tabindex: 0, id: "erase-receipt" }, text),
+    bar(h("a", { class: "button main", href: file, download: "erase-receipt.json", id: "erase-save" }, t("erase.save"))));
+  box.addEventListener("close", async () => {
+    drawInto("view", h("p", { role: "status" }, t("loading")));
+    const up = () => ask("/doorbell").then(() => true, (fault) => fault.status > 0);
+    for (let tries = 0; tries < 15 && !(await up()); tries++) await new Promise((done) => setTimeout(done, 1000));
+    location.replace("/"); // the device has begun anew by then
+  });
 });
-
-export { Fault, refresh };

@@ -16,6 +16,8 @@ export function put(element, ...children) {
   element.replaceChildren(...children.flat(Infinity).filter((child) => child != null && child !== false));
 }
 
+export const byId = (id) => document.getElementById(id);
+
 // --- Words: one text file a language, `key = sentence` a line. A language is added by adding a file. ---
 
 const words = new Map();
@@ -74,21 +76,37 @@ export async function speak(name) {
 
 export const knows = (key) => words.has(key) || fallback.has(key);
 
-// The sentence of a key, with {name} replaced by values.name.
+// What the sentences call the thing itself: a printer, an engraver.
+let machine = "";
+export const useMachine = (profile) => {
+  machine = profile;
+};
+
+// The sentence of a key, with {name} replaced by values.name and {machine} by the right noun.
 export function t(key, values) {
   const sentence = words.get(key) ?? fallback.get(key) ?? key;
-  return sentence.replace(/\{(\w+)\}/g, (whole, name) => (values && name in values ? String(values[name]) : whole));
+  return sentence.replace(/\{(\w+)\}/g, (whole, name) => {
+    if (values && name in values) return String(values[name]);
+    return name === "machine" ? say(`machine.${machine}`, t("machine")) : whole;
+  });
 }
 
 // The same for a number: key.one, key.few, key.other ... as the language counts.
 export function tn(key, count, values) {
-  const form = `${key}.${new Intl.PluralRules(language).select(count)}`;
+  const exact = `${key}.${new Intl.PluralRules(language).select(count)}`;
+  const form = words.has(exact) ? exact : `${key}.other`;
   const number = new Intl.NumberFormat(language).format(count);
-  return t(words.has(form) ? form : `${key}.other`, { n: number, ...values });
+  return t(form, { n: number, ...values });
 }
 
 // A sentence if the words have it, else what the printer says.
 export const say = (key, other) => (knows(key) ? t(key) : other);
+
+// Words for a text of the policy, if they were written for just this text (stem.of); else the policy's own text.
+export function sayFor(stem, key, text, own) {
+  const found = [words, fallback].find((one) => one.has(key) && (text === undefined || one.get(`${stem}.of`) === text));
+  return found ? t(key) : own;
+}
 
 export function fill(root) {
   for (const element of root.querySelectorAll("[data-words]")) element.textContent = t(element.dataset.words);
@@ -138,7 +156,7 @@ export const useToken = (value) => {
 };
 
 export async function ask(path, body, kind = "json") {
-  const options = { cache: "no-store", credentials: "same-origin", signal: AbortSignal.timeout(15000) };
+  const options = { cache: "no-store", credentials: "same-origin", signal: AbortSignal.timeout(body === undefined ? 8000 : 20000) };
   if (body !== undefined) {
     options.method = "POST";
     options.headers = { "Content-Type": "application/json", ...(token && { "X-Token": token }) };
@@ -163,14 +181,13 @@ export async function ask(path, body, kind = "json") {
   return found;
 }
 
-// --- The key of this phone: made here, cannot be read out, signs what widens. Only over HTTPS. ---
+// --- The key of this phone (pair.js makes it): it cannot be read out, and signs what widens. Only over HTTPS. ---
 
 export const canSign = Boolean(window.isSecureContext && window.crypto?.subtle && window.indexedDB);
-const CURVE = { name: "ECDSA", namedCurve: "P-256" };
-const hex = (bytes) => Array.from(new Uint8Array(bytes), (byte) => byte.toString(16).padStart(2, "0")).join("");
+export const hex = (bytes) => Array.from(new Uint8Array(bytes), (byte) => byte.toString(16).padStart(2, "0")).join("");
 export const sha256 = async (bytes) => hex(await crypto.subtle.digest("SHA-256", bytes));
 
-function stored(mode, work) {
+export function stored(mode, work) {
   return new Promise((done, failed) => {
     const opening = indexedDB.open("firmware_agent", 1);
     opening.onupgradeneeded = () => opening.result.createObjectStore("keys");
@@ -196,19 +213,6 @@ export async function phoneKey() {
   } catch {
     return null; // a private window may refuse to keep anything
   }
-}
-
-export async function makeKey() {
-  if (!canSign) return null;
-  const pair = await crypto.subtle.generateKey(CURVE, false, ["sign", "verify"]);
-  const raw = await crypto.subtle.exportKey("raw", pair.publicKey);
-  const key = { pair, point: hex(raw), id: (await sha256(raw)).slice(0, 16), counter: 0 };
-  try {
-    await stored("readwrite", (store) => store.put(key, "phone"));
-  } catch {
-    return null;
-  }
-  return key;
 }
 
 export async function forgetKey() {

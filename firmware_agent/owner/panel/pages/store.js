@@ -1,13 +1,14 @@
 // What the page knows, and how it speaks with the printer once there is a session.
 
 import * as shared from "/pages/shared.js";
-import { closeDialog, complain, morph, on, openDialog, pairId, problem } from "/pages/view.js";
+import { button, closeDialog, complain, morph, on, openDialog, pairId, problem } from "/pages/view.js";
 
-const { Fault, ask, h, t } = shared;
+const { ask, byId, Fault, h, t } = shared;
 
 // home: the printer's last answer; at: when; reached: did it answer the last time; device: its name for commands;
-// said: notes on cards, by their id; stopped: what "stop everything" did; waits: it could not be told yet.
-export const state = { home: null, at: 0, reached: true, device: "", view: "now", said: new Map(), stopped: "", waits: false };
+// said: notes on cards, by their id; stopped: what "stop everything" did; waits: it could not be told yet;
+// over: an erase ends the session, and its receipt stays on the page.
+export const state = { home: null, at: 0, reached: true, device: "", view: "now", said: new Map(), stopped: "", waits: false, over: false };
 
 let draw = () => {};
 export const drawWith = (work) => {
@@ -18,7 +19,7 @@ export const may = (action) => state.home.you.may.includes(action);
 
 // Redraws one part of the page; #view and its like stay where they are.
 export function drawInto(id, ...content) {
-  const old = document.getElementById(id);
+  const old = byId(id);
   const fresh = h(old.nodeName.toLowerCase(), null, ...content);
   for (const { name, value } of old.attributes) fresh.setAttribute(name, value);
   morph(old, fresh);
@@ -28,19 +29,25 @@ export function drawInto(id, ...content) {
 
 // Fetches home and redraws. A session that is over is opened anew by the phone's key, else the pairing page comes.
 export async function refresh() {
+  if (state.over) return undefined;
   try {
     state.home = await ask("/api/home");
   } catch (fault) {
-    if (fault.status === 401) return enterAgain();
+    if (fault.status === 401) return state.over ? undefined : enterAgain();
     state.reached = false;
     redraw();
     throw fault;
   }
+  took();
+  return undefined;
+}
+
+function took() {
   shared.useToken(state.home.token);
+  shared.useMachine(state.home.device.profile);
   state.at = Date.now();
   state.reached = true;
   redraw();
-  return undefined;
 }
 
 let entering = null;
@@ -50,9 +57,7 @@ function enterAgain() {
     try {
       if (!(await shared.login(await ask("/doorbell")))) throw new Fault("session_ended", "", 401);
       state.home = await ask("/api/home");
-      shared.useToken(state.home.token);
-      state.reached = true;
-      redraw();
+      took();
     } catch {
       location.replace("/"); // the pairing page says why
     } finally {
@@ -78,9 +83,10 @@ export function follow() {
     source?.close();
     source = new EventSource("/api/events");
     source.onmessage = soon;
-    source.addEventListener("home", soon);
-    source.addEventListener("entry", soon);
-    source.onopen = soon;
+    source.onopen = () => {
+      pause = 2000;
+      soon();
+    };
     source.onerror = () => {
       source.close();
       source = null;
@@ -88,6 +94,7 @@ export function follow() {
     };
   };
   let again = null;
+  let pause = 2000;
   const later = () => {
     again ||= setTimeout(async () => {
       again = null;
@@ -98,7 +105,8 @@ export function follow() {
       } catch {
         later();
       }
-    }, 2000);
+    }, pause);
+    pause = Math.min(15000, pause * 1.4);
   };
   open();
   setInterval(() => document.hidden || soon(), 30000); // a stream can end without a word
@@ -121,13 +129,13 @@ export async function widen(action, values) {
 }
 
 async function askCode(action, values) {
-  await post("show_code", { for: action, arguments: values });
+  const shown = await post("show_code", { for: action, arguments: values });
   return new Promise((done, failed) => {
     const wrong = problem();
     const input = h("input", { id: "code", class: "code", inputmode: "numeric", autocomplete: "one-time-code", maxlength: 8, "aria-describedby": "code-hint" });
     const form = h("form", { id: "code-form", "data-act": "send_code" },
-      h("p", { id: "code-hint" }, t("code.text")), h("p", null, h("label", { for: "code" }, t("code.label")), input), wrong,
-      h("div", { class: "row" }, h("button", { type: "submit", class: "main" }, t("code.do")), h("button", { type: "button", "data-act": "close" }, t("cancel"))));
+      h("p", { id: "code-hint" }, t("code.text"), shown.button && ` ${t("code.button")}`), h("p", null, h("label", { for: "code" }, t("code.label")), input), wrong,
+      h("div", { class: "row" }, h("button", { type: "submit", class: "main" }, t("code.do")), button("close", t("cancel"))));
     const box = openDialog("code-dialog", t("code.title"), form);
     box.addEventListener("close", () => failed(new Fault("cancelled", "", 0)));
     on("send_code", async () => {
@@ -146,11 +154,11 @@ async function askCode(action, values) {
 // --- Saying what was done, on the page and to a screen reader ---
 
 export function tell(text) {
-  const box = document.getElementById("toast");
-  shared.put(box, h("span", null, text), h("button", { type: "button", class: "quiet", "data-act": "hush" }, t("close")));
+  const box = byId("toast");
+  shared.put(box, h("span", null, text), button("hush", t("close"), { class: "quiet" }));
 }
 
-on("hush", () => shared.put(document.getElementById("toast")));
+on("hush", () => shared.put(byId("toast")));
 
 export function note(row, text, done) {
   state.said.clear();
@@ -169,7 +177,7 @@ export async function timed(name, work) {
 
 // Needs nothing but the session. If the printer does not answer, it is tried again until it does.
 export async function stopEverything() {
-  const status = document.getElementById("status");
+  const status = byId("status");
   delete status.dataset.done;
   try {
     const found = await timed("stop", () => post("stop"));

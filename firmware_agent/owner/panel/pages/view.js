@@ -1,6 +1,6 @@
 // How things get onto the page: redrawing without losing focus, numbers and times, actions, dialogs.
 
-import { Fault, h, knows, language, put, say, t } from "/pages/shared.js";
+import { Fault, h, language, put, say, sayFor, t } from "/pages/shared.js";
 
 // --- Redrawing: `old` becomes like `fresh`, and what is the same stays the same element, with its focus. ---
 
@@ -60,6 +60,14 @@ export function button(act, label, more) {
   return h("button", { type: "button", "data-act": act, ...more }, label);
 }
 
+export const p = (...content) => h("p", null, content);
+export const strong = (...content) => h("strong", null, content);
+export const named = (name, ...more) => h("span", { class: "grow" }, strong(name), h("br"), more);
+export const warn = (more, ...content) => h("div", { class: "note warn", ...more }, icon("warn"), h("div", null, content));
+export const hint = (...content) => h("p", { class: "hint" }, content);
+export const bar = (...buttons) => h("div", { class: "row" }, buttons);
+export const card = (id, heading, ...content) => h("section", { class: "card", id, "aria-labelledby": `${id}-title` }, h("h2", { id: `${id}-title`, tabindex: -1 }, heading), content);
+export const marked = (row) => ({ "data-purpose": row.purpose, "data-recipient": row.recipient });
 export const facts = (rows) => h("dl", { class: "facts" }, rows.filter(Boolean).map(([name, value]) => h("div", null, h("dt", null, name), h("dd", null, value))));
 
 // --- Numbers and times, as the language writes them ---
@@ -77,21 +85,34 @@ export function bytes(count) {
 }
 
 export const number = (count) => new Intl.NumberFormat(language).format(count);
-const parsed = (time) => (time ? new Date(time) : null);
-export const day = (time) => (time ? new Intl.DateTimeFormat(language, { dateStyle: "full" }).format(parsed(time)) : t("time.unknown"));
-export const clock = (time) => (time ? new Intl.DateTimeFormat(language, { timeStyle: "short" }).format(parsed(time)) : "–");
+const written = (time, how) => new Intl.DateTimeFormat(language, how).format(new Date(time));
+export const day = (time) => (time ? written(time, { dateStyle: "full" }) : t("time.unknown"));
+export const clock = (time) => (time ? written(time, { timeStyle: "short" }) : "–");
 
+// Today the time of day is enough.
 export function moment(time) {
   if (!time) return t("time.unknown");
-  const today = parsed(time).toDateString() === new Date().toDateString();
-  return new Intl.DateTimeFormat(language, today ? { timeStyle: "short" } : { dateStyle: "medium", timeStyle: "short" }).format(parsed(time));
+  const today = new Date(time).toDateString() === new Date().toDateString();
+  return written(time, { dateStyle: today ? undefined : "medium", timeStyle: "short" });
 }
 
 // --- Words of the policy: the language file's if it has some, else the profile's own ---
 
-export const title = (row) => say(`purpose.${row.purpose}.title`, row.title || row.purpose);
-export const notice = (row) => say(`purpose.${row.purpose}.notice`, row.notice || "");
-export const who = (row) => say(`recipient.${row.recipient}`, row.who || row.recipient);
+export function title(row) {
+  const stem = `purpose.${row.purpose}`;
+  return sayFor(stem, `${stem}.title`, row.notice, row.title || row.purpose);
+}
+
+export function notice(row) {
+  const stem = `purpose.${row.purpose}`;
+  return sayFor(stem, `${stem}.notice`, row.notice, row.notice);
+}
+
+export function who(row) {
+  const stem = `recipient.${row.recipient}`;
+  return sayFor(stem, stem, row.who, row.who || row.recipient);
+}
+
 export const field = (name) => say(`field.${name}`, name);
 export const role = (name) => say(`role.${name}`, name);
 export const why = (row) => say(`reason.${row.reason}`, row.why || row.reason);
@@ -143,7 +164,7 @@ let dialog = null;
 export function openDialog(id, heading, ...content) {
   closeDialog();
   const head = h("h2", { id: "dialog-title" }, heading);
-  const close = h("button", { type: "button", class: "quiet close", "data-act": "close" }, icon("close"), h("span", { class: "unseen" }, t("close")));
+  const close = button("close", icon("close"), { class: "quiet close", "aria-label": t("close") });
   dialog = h("dialog", { id, class: "dialog", "aria-labelledby": "dialog-title" }, h("div", { class: "dialog-head" }, head, close), content);
   const mine = dialog;
   mine.addEventListener("close", () => mine.remove());
@@ -178,5 +199,3 @@ export function confirm(id, heading, text, yes, danger) {
 }
 
 on("close", closeDialog);
-
-export { knows };

@@ -1,9 +1,9 @@
 // The first run: one card a purpose, three equal choices, nothing chosen before; refusing everything is one touch.
 
-import { h, t } from "/pages/shared.js";
-import { button, icon, notice, on, pairId, title } from "/pages/view.js";
-import { may, post, redraw, state, timed, widen } from "/pages/store.js";
-import { cardFacts, declareMinor, exactly, leaving, pair, picture, receipt, shut, threeChoices } from "/pages/choices.js";
+import { byId, h, t } from "/pages/shared.js";
+import { bar, button, icon, notice, on, pairId, title, p, named } from "/pages/view.js";
+import { post, redraw, state, timed, widen } from "/pages/store.js";
+import { cardFacts, declareMinor, exactly, full, leaving, pair, picture, receipt, shut, threeChoices } from "/pages/choices.js";
 
 let step = 0;
 let running = false;
@@ -13,7 +13,7 @@ let back = false; // a choice is changed from the summary
 const chosen = new Map();
 
 export function wizardIsOpen() {
-  if (state.home.first && may("decide") && !shut()) running = true;
+  if (state.home.first && full() && !shut()) running = true;
   return running;
 }
 
@@ -29,12 +29,12 @@ export function wizard() {
 }
 
 function frame(name, count, heading, ...content) {
-  return h("section", { class: "wizard", id: "wizard", "data-step": name, "aria-labelledby": "wizard-title" },
+  return h("section", { class: "wizard", id: "wizard", "data-step": name, "data-done": done ? "decide" : null, "aria-labelledby": "wizard-title" },
     step === 0 && !done && h("div", { class: "intro" }, h("h1", null, t("first.title")), h("p", { class: "lead" }, t("first.text"))),
     h("div", { class: "card" },
       count > 0 && h("p", { class: "hint", id: "wizard-step" }, t("first.step", { n: step + 1, of: count })),
       heading, content),
-    !done && h("div", { class: "card flat", id: "none" }, h("div", { class: "grow" }, h("h2", null, t("first.none")), h("p", null, t("first.none.text"))),
+    !done && h("div", { class: "card flat", id: "none" }, h("div", { class: "grow" }, h("h2", null, t("first.none")), p(t("first.none.text"))),
       button("refuse_all", t("first.refuse_all"), { class: "choice", id: "refuse-all" })));
 }
 
@@ -44,41 +44,41 @@ function head(text, symbol) {
 
 function one(row, count) {
   return frame("purpose", count, head(title(row), picture(row)),
-    h("p", { class: "notice large" }, notice(row)), cardFacts(row),
+    h("p", { class: "lead" }, notice(row)), cardFacts(row),
     threeChoices(row, "pick", chosen.get(pairId(row))),
-    exactly(row), step > 0 && h("p", null, button("back", t("back"), { class: "quiet" })));
+    exactly(row), step > 0 && p(button("back", t("back"), { class: "quiet" })));
 }
 
 function age() {
   const { threshold } = state.home.age;
   return frame("age", 0, head(t("age.question", { age: threshold }), icon("person")),
-    h("p", null, t("age.text")),
+    p(t("age.text")),
     h("div", { class: "three two", role: "group", "aria-labelledby": "wizard-title" },
       button("attest", t("age.yes"), { class: "choice", id: "age-yes" }), button("not_attest", t("age.no"), { class: "choice", id: "age-no" })),
-    h("p", null, button("back", t("back"), { class: "quiet" })));
+    p(button("back", t("back"), { class: "quiet" })));
 }
 
 function summary(rows) {
   return frame("summary", 0, head(t("first.summary"), icon("check")),
     h("ul", { class: "lines" }, rows.map((row, at) => h("li", null,
-      h("span", { class: "grow" }, h("strong", null, title(row)), h("br"), t(`first.${chosen.get(pairId(row)) || "later"}`)),
+      named(title(row), t(`first.${chosen.get(pairId(row)) || "later"}`)),
       button("again", t("change"), { class: "quiet", "data-step": at, "aria-label": t("change.of", { what: title(row) }) })))),
-    h("div", { class: "row" }, button("save", t("first.save"), { class: "main", id: "save" }), button("back", t("back"), { class: "quiet" })));
+    bar(button("save", t("first.save"), { class: "main", id: "save" }), button("back", t("back"), { class: "quiet" })));
 }
 
 function finished() {
   const rows = leaving();
   return frame("done", 0, head(t(rows.length ? "first.done" : "first.done.none"), icon(rows.length ? "check" : "shut")),
-    h("p", null, t(rows.length ? "first.done.text" : "first.done.none.text")),
-    rows.length > 0 && h("ul", { class: "lines" }, rows.map((row) => h("li", null, h("span", { class: "grow" }, h("strong", null, title(row))), row.sequence != null && receipt(row)))),
-    h("div", { class: "row" }, button("finish", t("first.go"), { class: "main", id: "finish" })));
+    p(t(rows.length ? "first.done.text" : "first.done.none.text")),
+    rows.length > 0 && h("ul", { class: "lines" }, rows.map((row) => h("li", null, named(title(row)), row.sequence != null && receipt(row, "quiet button")))),
+    bar(button("finish", t("first.go"), { class: "main", id: "finish" })));
 }
 
 function turn(to) {
   step = to;
   redraw();
-  document.getElementById("wizard-title")?.focus();
-  document.getElementById("wizard")?.scrollIntoView({ block: "start" });
+  byId("wizard-title")?.focus();
+  byId("wizard")?.scrollIntoView({ block: "start" });
 }
 
 async function decide(choices, ofAge) {
@@ -89,7 +89,6 @@ async function decide(choices, ofAge) {
     done = true;
   });
   turn(step);
-  document.getElementById("wizard").dataset.done = "decide";
 }
 
 const choice = (row, what) => ({ ...pair(row), choice: what, policy: row.policy, hours: null });
@@ -122,5 +121,5 @@ on("finish", async () => {
   step = 0;
   chosen.clear();
   redraw();
-  document.getElementById("headline")?.focus();
+  byId("headline")?.focus();
 });
