@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from firmware_agent import config
+from firmware_agent.catalogue import Catalogue
 from firmware_agent.cli import build
 from firmware_agent.consent.changes import changes, wider
 from firmware_agent.consent.installed import signed
@@ -250,13 +251,10 @@ def test_fail__use_is_never_consent(tmp_path):
 
 
 def test_ok__each_change_says_what_it_means():
-    device = "".join
-    old = build.Catalogue(compile_profile(Text(toml(every_transform()))))
-    new = build.Catalogue(
-        compile_profile(Text(toml(several(("field.warmth.step", 21), ("purpose.other.every", "0 s")))))
-    )
-    pair = ("other", "partner")
-    found = changes(device(old.text(*pair)), device(new.text(*pair)))
+    tree = several(("field.warmth.step", 21), ("purpose.other.every", "0 s"))
+    books = [Catalogue(compile_profile(Text(toml(one)))) for one in (every_transform(), tree)]
+    old, new = ("".join(book.text("other", "partner")) for book in books)
+    found = changes(old, new)
     assert [(one.what, one.before, one.after, one.wider, one.meaning) for one in found] == [
         ("purpose.every", "1", "0", True, "it leaves more often"),
         ("field.warmth.transform.step", "7", "21", False, "it is rounded more"),

@@ -22,6 +22,7 @@ from firmware_agent.egress.ledger import entries
 from firmware_agent.model import Session
 from firmware_agent.owner.live import Live
 from firmware_agent.owner.socket.pushes import Pushes
+from firmware_agent.sessions import Actor
 from host_tests.fakes import NOW, MemoryStorage
 from host_tests.rigs.agent import SlowDevice
 
@@ -143,7 +144,7 @@ class Home:
         listening: Pushes = screen
         self.front.screens.join(listening)
 
-    async def _erase(self) -> dict[str, Any]:
+    async def _erase(self, actor: Actor) -> dict[str, Any]:
         self.erased += 1
         return {"receipt": "erase"}
 
