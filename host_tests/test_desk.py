@@ -430,6 +430,7 @@ def test_ok__whoever_watches_hears_of_every_change(home):
             await home.desk.do(owner, "later", named(SNAPSHOT), None)
             assert await asyncio.wait_for(waits, 20) == {"what": "home"}
         await watching.aclose()
+        await asyncio.sleep(0.05)
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(home.live.watched(), 0.01)  # nobody looks any more
 
