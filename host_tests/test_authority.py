@@ -370,6 +370,27 @@ def test_fail__rules_name_every_action_and_nobody_else(tmp_path):
         authority.narrow("snapshot", "lightmake", GIVEN[0], PRESENT, NOW)  # a grant by the back door
 
 
+@pytest.mark.clause("L16")
+@pytest.mark.attack(1)
+def test_fail__the_authority_itself_asks_for_a_proof_whoever_calls_it(tmp_path):
+    house = House(tmp_path)
+    pair = ("snapshot", "lightmake")
+    policy = house.parts.catalogue.policy(*pair)
+    for actor, why in (
+        (Actor("owner", "paired key"), "no_presence"),
+        (Actor("guardian", "socket"), "no_presence"),
+        (Actor("viewer", "terminal", True), "not_your_role"),
+        (Actor("service", "terminal", True), "not_your_role"),
+        (Actor("maker", "remote command", True), "not_your_role"),
+    ):
+        with pytest.raises(Refused) as caught:
+            house.parts.authority.allow(*pair, actor, policy, NOW)
+        assert caught.value.reason == why
+    assert house.states().get(pair) is None
+    house.grant(pair)  # the control
+    assert house.allowed() == {pair}
+
+
 # --- the maker
 
 
@@ -538,6 +559,20 @@ def test_ok__for_a_minor_a_guardian_decides_where_the_policy_knows_guardians_and
                 house.do(house.sessions_of["viewer"], "stop")
         said = house.told("refused")
         assert {why for why in reasons.values() if why} <= set(said)
+
+
+@pytest.mark.clause("P7", "C4", "L18")
+@pytest.mark.parametrize("profile", FIRST)
+def test_fail__from_the_word_alone_only_what_a_guardian_gave_counts(tmp_path, profile):
+    """Whatever came between the word and the withdrawals: a power cut, or another process that said it."""
+    house = House(tmp_path, profile, given=[FIRST[profile]])
+    (other, *_) = [pair for pair in house.pairs if pair != FIRST[profile]]
+    house.grant(other, Actor("guardian", "terminal", True))
+    assert house.allowed() == {FIRST[profile], other}
+    house.parts.authority.attest(False, Actor("viewer", "x"), NOW)
+    guardian = house.parts.catalogue.age["guardian"]
+    assert house.allowed() == ({other} if guardian else set())
+    assert house.parts.gate.decide(*FIRST[profile]).reason == ("guardian_needed" if guardian else "minor")
 
 
 @pytest.mark.clause("P7", "C4")

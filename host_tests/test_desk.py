@@ -279,6 +279,28 @@ def test_ok__what_narrows_destroys_what_waits_at_once_and_offline(home, action):
     assert record.actor == "viewer"
 
 
+class Looking(list):
+    """Notes what is still allowed at each write to the flash."""
+
+    def __init__(self, home):
+        super().__init__()
+        self._home = home
+
+    def append(self, written):
+        super().append((written[0], self._home.allowed()))
+
+
+@pytest.mark.clause("L12", "L18")
+@pytest.mark.parametrize("action", ["stop", "declare_minor"])
+def test_ok__all_gates_are_shut_before_the_first_byte_is_written(home, action):
+    phone, owner = home.pair("owner")
+    home.allow(phone, owner, PROGRAM_PAIR, HISTORY, SNAPSHOT)
+    home.device.storage.history = Looking(home)
+    home.do(owner, action)
+    written = [name for name, _ in home.device.storage.history]
+    assert {"consent.0", "floor.0"} & set(written) and all(left == set() for _, left in home.device.storage.history)
+
+
 @pytest.mark.clause("L13")
 def test_ok__an_objection_stops_that_purpose_and_no_other(home):
     phone, owner = home.pair("owner")
