@@ -1,6 +1,5 @@
 """The owner's page in a real Chromium: other people, other policies, other ways to it; and that all can use it."""
 
-
 import pytest
 from selenium.webdriver.common.keys import Keys
 
@@ -333,7 +332,7 @@ def test_fail__what_these_checks_are_for_is_found(visitor):
     assert (browser.violations(), browser.sideways(), browser.complaints()) == ([], 0, [])
     browser.script(
         "const bad = document.createElement('div');"
-        "bad.innerHTML = '<img src=\"/pages/icon.svg\"><p style=\"color:#999;background:#fff\">pale</p><input>';"
+        'bad.innerHTML = \'<img src="/pages/icon.svg"><p style="color:#999;background:#fff">pale</p><input>\';'
         "bad.style.width = '3000px'; document.querySelector('main').append(bad);"
         "console.error('a fault');"
         f"fetch('http://{NAMED}/elsewhere').catch(() => null);"
