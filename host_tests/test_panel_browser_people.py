@@ -8,7 +8,7 @@ from host_tests.rigs.page import PURPOSES, RECIPIENT, Arrived, hurried
 from host_tests.rigs.visitor import Visitor, card
 
 ONE, TWO, CAMERA = PURPOSES
-PLAIN = {"tls": False, "host": "0.0.0.0", "names": (NAMED,)}
+PLAIN = {"tls": False, "host": "0.0.0.0", "names": (NAMED,)}  # noqa: S104 - as a phone sees it
 
 
 def vault(page, purpose=ONE):
@@ -191,7 +191,7 @@ def test_ok__a_wider_policy_shuts_shows_what_changed_and_asks_again(visitor):
 @pytest.mark.parametrize("page", [PLAIN], indirect=True)
 def test_ok__plain_http_says_what_is_lost_and_allows_by_the_devices_code(visitor):
     page, browser, words = visitor.page, visitor.browser, visitor.words
-    url, code = page.window()
+    _, code = page.window()
     browser.open(page.origin)
     assert words["warning.plain_http"] in browser.text("#plain")
     visitor.inspect("plain-pairing")
@@ -219,7 +219,7 @@ def test_ok__plain_http_says_what_is_lost_and_allows_by_the_devices_code(visitor
 @pytest.mark.clause("L12", "L20")
 def test_ok__by_keyboard_alone_paired_decided_and_stopped(visitor):
     browser = visitor.browser
-    url, code = visitor.page.window()
+    _, code = visitor.page.window()
     browser.open(visitor.page.origin)
     browser.find("#form")
     browser.tab_to("#name")

@@ -135,7 +135,7 @@ class Browser:
         """Put `text` into an input instead of what is there."""
         one = self.find(css)
         one.send_keys(Keys.CONTROL, "a")
-        one.send_keys(Keys.DELETE if not text else text)
+        one.send_keys(text or Keys.DELETE)
 
     def keys(self, *keys: str) -> None:
         self.driver.switch_to.active_element.send_keys(*keys)
