@@ -156,9 +156,10 @@ def _check(rows: "dict[str, Any]") -> None:
     _shape(rows["age"], AGE_PARTS)
     _shape(rows["device"], DEVICE_PARTS)
     for table, parts in (("recipients", RECIPIENT_PARTS), ("purposes", PURPOSE_PARTS), ("fields", FIELD_PARTS)):
-        for row in rows[table].values():
+        for name, row in rows[table].items():
+            _need(_word(name))
             _shape(row, parts)
-    _need(not any([name in rows["purposes"] for name in RESERVED]))
+    _need(_word(rows["profile"]) and not any([name in rows["purposes"] for name in RESERVED]))
     for row in rows["purposes"].values():
         _need(_names(row["recipients"], rows["recipients"]))
     for row in rows["fields"].values():
@@ -177,6 +178,12 @@ def _parameters(given: "dict[str, Any]", allowed: "tuple[tuple[str, ...], tuple[
     _need(given.get("step", 1) >= 1 and ("min" not in given or "max" in given))
     _need(all([cbor.is_int(edge) for edge in given.get("edges", [])]))
     _need(not optional or ("min" in given) == ("max" in given))
+
+
+def _word(name: "Any") -> bool:
+    """Whether it is a name as the compiler makes them: nothing else may stand in a policy's text as a key."""
+    letters = "abcdefghijklmnopqrstuvwxyz0123456789_"
+    return isinstance(name, str) and 0 < len(name) <= 40 and all([one in letters for one in name])
 
 
 def _names(value: "list[Any]", known: "dict[str, Any]") -> bool:

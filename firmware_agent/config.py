@@ -38,6 +38,11 @@ class PanelConfig:
     tls: bool
     names: tuple[str, ...]
 
+    @property
+    def private(self) -> bool:
+        """Whether nobody on the network can listen."""
+        return self.tls or is_loopback(self.host)
+
 
 @dataclass(frozen=True)
 class SocketConfig:

@@ -42,8 +42,15 @@ def age_lines(age: "dict[str, Any]") -> "Iterator[str]":
 
 
 def parse(text: str) -> "dict[str, str]":
-    """key -> value, in the order of the text."""
-    return dict([(line.split(": ", 1) + [""])[:2] for line in text.split("\n") if line])
+    """key -> value, in the order of the text. A key that stands there twice gets another name: it is no such text."""
+    found: "dict[str, str]" = {}
+    for line in text.split("\n"):
+        if line:
+            key, value = (line.split(": ", 1) + [""])[:2]
+            while key in found:
+                key += "+"
+            found[key] = value
+    return found
 
 
 def _line(key: str, value: "Any") -> str:

@@ -20,7 +20,16 @@ REASONS.update(
         ),
         "text_changed": ("what was shown is not the policy of today", "read it again, then decide"),
         "code_wrong": ("the code is not the one that was shown", "look at the device and type what it shows"),
+        "code_busy": ("the device shows a code for something else", "wait two minutes, or finish that first"),
         "code_ended": ("no code is valid just now", "ask the device to show a new one"),
+        "not_private": (
+            "the page is not encrypted, so whoever listens would be let in as well",
+            "open the pairing at the device with `pair`",
+        ),
+        "key_needed": (
+            "this role needs a phone that keeps a key, and an encrypted page",
+            "set `tls = true`, pair again",
+        ),
         "pairing_closed": ("no pairing is open", "open one at the device with `pair`"),
         "pairing_waits": ("too many wrong codes: pairing waits", "wait, then open a new pairing at the device"),
         "key_unknown": ("this phone is not paired", "pair it, at the device"),

@@ -43,10 +43,13 @@ class SessionGate:
         self._entropy = entropy
         self._ticks = ticks
         self._paired = paired
+        self._shut = False
         self._open: dict[bytes, Session] = {}  # SHA-256 of the ident -> session, oldest first
 
     def open(self, role: str, key: bytes, name: str, seconds: float) -> Session:
         """A new session for `seconds`. Who calls this has seen a pairing or a signature (consent/doorbell.py)."""
+        if self._shut:
+            raise Refused("session_ended")
         if role not in ROLES:
             raise Refused("not_your_role")
         own = [digest for digest, one in self._open.items() if key and one.key == key]
@@ -80,13 +83,35 @@ class SessionGate:
             self.close(session)
             raise Refused("session_ended")
 
+    def guests(self) -> list[tuple[bytes, Session]]:
+        """(8 bytes that name it, session) of each that rests on no paired key."""
+        now = self._ticks()
+        return [(digest[:8], one) for digest, one in self._open.items() if not one.key and now < one.until]
+
+    def role(self, name: bytes) -> str | None:
+        """The role of the guest with this name."""
+        return next((one.role for found, one in self.guests() if found == name), None)
+
+    def end(self, name: bytes) -> bool:
+        """End the guest with this name; False if there is none."""
+        for found, session in self.guests():
+            if found == name:
+                self.close(session)
+                return True
+        return False
+
     def close(self, session: Session) -> None:
         """End it."""
         self._open.pop(_digest(session.ident), None)
 
     def close_all(self) -> None:
-        """End every session: what an erase does."""
+        """End every session."""
         self._open.clear()
+
+    def shut(self) -> None:
+        """End every session and open no more: what an erase does, and the end."""
+        self._open.clear()
+        self._shut = True
 
     def _seal(self, session: Session) -> bytes:
         parts = [session.ident, session.role.encode(), session.key, session.name.encode(), repr(session.until).encode()]

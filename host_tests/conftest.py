@@ -4,7 +4,7 @@ import pytest
 
 from host_tests import rigs  # noqa: F401 - the rigs are found from here
 
-pytest_plugins = ["host_tests.clause_report"]
+pytest_plugins = ["host_tests.clause_report", "host_tests.rigs.phones"]
 
 _COUNTS = {"CPython": 0, "MicroPython": 0}
 

@@ -65,6 +65,10 @@ class Parts:
     key: bytes
 
     @cached_property
+    def installed(self) -> installing.Installed:
+        return _installed(self.device, self.key)
+
+    @cached_property
     def texts(self) -> Texts:
         return Texts(self.device.storage)
 
@@ -124,8 +128,11 @@ class Parts:
         return Mailbox(SlotPair(self.device.storage, f"mailbox.{recipient}", self.key), self.device.entropy)
 
 
-def parts(config: Config, device: LinuxDevice | None = None) -> Parts:
-    """Storage, catalogue, consent store and gate; on this machine, or on a device that is handed in."""
+def parts(config: Config, device: LinuxDevice | None = None, lenient: bool = False) -> Parts:
+    """Storage, catalogue, consent store and gate; on this machine, or on a device that is handed in.
+
+    lenient: for what only narrows or looks; then an installed policy that is damaged or too old stops nothing.
+    """
     try:
         device = device or LinuxDevice(config.state)
         key = storage_key(device.storage, device.entropy)
@@ -134,7 +141,7 @@ def parts(config: Config, device: LinuxDevice | None = None) -> Parts:
             f"{config.file}: state: {config.state} cannot be used ({error.strerror}); "
             "allowed: a directory that this user may write"
         ) from None
-    catalogue = _policy(config, device, key)
+    catalogue = _policy(config, device, key, lenient)
     for name in config.uplinks:
         if name not in catalogue.recipients:
             known = ", ".join(sorted(catalogue.recipients))
@@ -154,22 +161,34 @@ def parts(config: Config, device: LinuxDevice | None = None) -> Parts:
     return Parts(config, device, catalogue, consents, gate, clock, idents, key)
 
 
-def _policy(config: Config, device: LinuxDevice, key: bytes) -> Catalogue:
+def _installed(device: LinuxDevice, key: bytes) -> installing.Installed:
+    return installing.Installed(SlotPair(device.storage, "profile", key), __version__)
+
+
+def _policy(config: Config, device: LinuxDevice, key: bytes, lenient: bool) -> Catalogue:
     """The policy of the configuration, or a newer one of the same name that was installed here since."""
-    path, installed = config.profile, device.storage.read(installing.FILE)
-    shipped = path.is_relative_to(SHIPPED)
+    path, shipped = config.profile, config.profile.is_relative_to(SHIPPED)
     try:
         compiled = path.read_bytes()
         catalogue = Catalogue(compiled)
+    except (CatalogueError, OSError) as error:
+        raise ConfigError(f"{config.file}: profile: {path}: {error}") from None
+    try:
+        installed = device.storage.read(installing.FILE)
         if installed is not None:
             newer = Catalogue(installed)
             if newer.profile == catalogue.profile and newer.order > catalogue.order:
                 compiled, catalogue, shipped = installed, newer, True
             elif installed == compiled:
                 shipped = True
-    except (CatalogueError, OSError) as error:
-        raise ConfigError(f"{config.file}: profile: {path}: {error}") from None
-    installing.Installed(SlotPair(device.storage, "profile", key), __version__).accept(compiled, catalogue, shipped)
+        _installed(device, key).accept(compiled, catalogue, shipped)
+    except (CatalogueError, ConfigError, StorageError) as error:
+        if not lenient:
+            where = config.state / installing.FILE
+            text = (
+                f"{where}: {error}; or `policy install` it again" if isinstance(error, CatalogueError) else str(error)
+            )
+            raise ConfigError(text) from None
     return catalogue
 
 

@@ -5,7 +5,7 @@ from argparse import Namespace
 
 from firmware_agent.cli import words
 from firmware_agent.cli.build import Parts, typed
-from firmware_agent.cli.narrow import narrow
+from firmware_agent.cli.narrow import given, narrow
 from firmware_agent.consent.changes import changes
 from firmware_agent.errors import AgentError, ConfigError, Refused
 from firmware_agent.model import GIVEN, REFUSED, WITHDRAWN
@@ -65,12 +65,16 @@ def refuse(made: Parts, options: Namespace) -> int:
 
 def withdraw(made: Parts, options: Namespace) -> int:
     """Store a withdrawal of what was given and destroy what waits; a running agent stops before its next publish."""
-    pairs = made.catalogue.pairs() if options.all else [chosen(made, options)]
-    given = [pair for pair in pairs if made.consents.may_be_given(*pair)]
+    allowed = given(made)
+    if options.all:
+        pairs = sorted({*made.catalogue.pairs(), *allowed})
+    else:  # an older policy may have had it
+        pairs = [pair for pair in allowed if pair[0] == options.purpose and options.recipient in (None, pair[1])]
+        pairs = pairs or [chosen(made, options)]
     for purpose, recipient in pairs:
-        if (purpose, recipient) not in given:
+        if (purpose, recipient) not in allowed:
             print(f"{purpose} -> {recipient} was not allowed: there is nothing to withdraw.")
-    return narrow(made, given, WITHDRAWN, "Withdrawn")
+    return narrow(made, [pair for pair in pairs if pair in allowed], WITHDRAWN, "Withdrawn")
 
 
 def _standing(made: Parts, purpose: str, recipient: str) -> str:

@@ -38,20 +38,20 @@ def erase(made: Parts, options: Namespace) -> int:
         troubles: list[str] = []  # none of them may keep a key from being overwritten
         ledger: Row = {"entries": 0, "head": START.hex()}
         fresh_start = False
-        with _noted(troubles):
+        with noted(troubles):
             made.consents.records()  # what cannot be read cannot be narrowed
             narrow.narrow(made, narrow.given(made), WITHDRAWN, "Withdrawn")  # a running agent stops sending at once
-        with _noted(troubles):
+        with noted(troubles):
             if storage.claimed():
                 raise AgentError(_runs(made, troubles))
         with contextlib.ExitStack() as held:
-            with _noted(troubles):
+            with noted(troubles):
                 held.enter_context(storage.claim())
-            with _noted(troubles):
+            with noted(troubles):
                 ledger = _ledger(made)
-            with _noted(troubles):
+            with noted(troubles):
                 fresh_start = _fresh(made)
-            with _noted(troubles):
+            with noted(troubles):
                 held.enter_context(storage.lock())
             done = destroy(storage, register(made))
         done.troubles[:0] = [line for line in troubles if line not in done.troubles]
@@ -62,7 +62,7 @@ def erase(made: Parts, options: Namespace) -> int:
 
 
 @contextlib.contextmanager
-def _noted(troubles: list[str]) -> Iterator[None]:
+def noted(troubles: list[str]) -> Iterator[None]:
     """A part that fails is told in the receipt and stops nothing."""
     try:
         yield
@@ -70,14 +70,16 @@ def _noted(troubles: list[str]) -> Iterator[None]:
         troubles.append(str(error))
 
 
-def erase_held(made: Parts) -> Row:
-    """Destroy everything while the storage is claimed by us and no agent runs any more; the receipt."""
-    troubles: list[str] = []
+def erase_held(made: Parts, troubles: list[str]) -> Row:
+    """Destroy everything while the storage is claimed by us and no agent runs any more; the receipt.
+
+    troubles: what went wrong before, and from here on.
+    """
     ledger: Row = {"entries": 0, "head": START.hex()}
-    with _noted(troubles):
+    with noted(troubles):
         ledger = _ledger(made)
     with contextlib.ExitStack() as held:
-        with _noted(troubles):
+        with noted(troubles):
             held.enter_context(made.device.storage.lock())
         done = destroy(made.device.storage, register(made))
     done.troubles[:0] = [line for line in troubles if line not in done.troubles]

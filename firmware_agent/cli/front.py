@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import hmac
 import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -71,20 +72,22 @@ class Front:
             self._button = Button(str(config.button.device), config.button.code, self.presence.pressed)
         self.sessions = SessionGate(device.entropy(32), device.entropy, device.ticks, made.people.role)
         nonces = Nonces(device.entropy, device.ticks)
-        commands = Commands(made.people, made.alias().hex(), nonces, device.verify_p256)
+        name = hmac.digest(made.alias(), b"pairing", "sha256")[:16]  # strangers see it: not the alias of the receipts
+        commands = Commands(made.people, name.hex(), nonces, device.verify_p256)
         self.desk = Desk(
             self.sessions,
             made.authority,
             commands,
             self.presence,
-            AgentHands(made, agent, erase),
+            AgentHands(made, agent, self.sessions, erase),
             View(made.catalogue, made.gate, made.consents, made.authority, live, made.details),
-            AgentSight(made, agent, self.presence.possible),
+            AgentSight(made, agent, self.sessions, self.presence.possible),
             live,
             nonces.new,
         )
+        private = config.panel is not None and config.panel.private
         self.doorbell = Doorbell(
-            made.pairing, made.people, commands, self.sessions, made.clock.now, _languages(), self._paired
+            made.pairing, made.people, commands, self.sessions, made.clock.now, _languages(), self._paired, private
         )
         self._panel: Panel | None = None
         self._socket: ControlSocket | None = None
@@ -107,7 +110,7 @@ class Front:
 
     async def stop(self) -> None:
         """End every session and listen no more."""
-        self.sessions.close_all()
+        self.sessions.shut()
         if self._looking is not None:
             self._looking.cancel()
             with contextlib.suppress(asyncio.CancelledError):

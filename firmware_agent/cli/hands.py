@@ -6,34 +6,35 @@ from typing import Any
 
 from firmware_agent import __version__
 from firmware_agent.agent import Agent
-from firmware_agent.cli import build
+from firmware_agent.cli import build, words
 from firmware_agent.cli.addresses import addresses
 from firmware_agent.cli.build import Parts
-from firmware_agent.cli.people import may_invite
+from firmware_agent.cli.narrow import given
+from firmware_agent.cli.people import may_invite, may_remove
 from firmware_agent.cli.stores import instant, register
-from firmware_agent.consent.authority import LATER
+from firmware_agent.consent.authority import LATER, PEOPLE
 from firmware_agent.consent.pairing import LASTS, Invitation
 from firmware_agent.errors import AgentError
 from firmware_agent.model import WITHDRAWN
 from firmware_agent.refusals import Refused
-from firmware_agent.sessions import Actor
+from firmware_agent.sessions import Actor, SessionGate
 
 Json = dict[str, Any]
 Pair = tuple[str, str]
 
 _ASKED = {
-    "decide": "to allow: {}",
     "declare_of_age": "to say that everybody is old enough",
-    "invite": "to let in another phone, as {}",
-    "remove": "to unpair a phone",
     "erase": "to ERASE everything that is kept here",
 }
 
 
 class AgentHands:
-    """erase: ends the agent, destroys what is kept, and answers with the receipt."""
+    """guests: sessions without a key. erase: ends the agent, destroys what is kept, and answers with the receipt."""
 
-    def __init__(self, made: Parts, agent: Agent, erase: Callable[[Actor], Awaitable[Json]]) -> None:
+    def __init__(
+        self, made: Parts, agent: Agent, guests: SessionGate, erase: Callable[[Actor], Awaitable[Json]]
+    ) -> None:
+        self._guests = guests
         self._made = made
         self._agent = agent
         self._erase = erase
@@ -51,18 +52,24 @@ class AgentHands:
             made.authority.may_allow(*pair, actor, policy, of_age)
             if hours is not None and now is None:
                 raise Refused("clock_untrusted", *pair)
+        for pair, _, _ in choices:
+            made.texts.keep("".join(made.catalogue.text(*pair)))  # what fails for want of room fails here, before all
         if of_age and made.authority.age == "unknown":
             self._agent.ledger.decided(made.authority.attest(True, actor, now))
-        records = []
-        for pair, policy, hours in choices:
-            until = None if hours is None or now is None else now + hours * 3600
-            record = made.authority.allow(*pair, actor, policy, now, until)
-            self._agent.ledger.decided(record)
-            records.append({"purpose": pair[0], "recipient": pair[1], "sequence": record.sequence})
+        records: list[Json] = []
+        try:
+            for pair, policy, hours in choices:
+                until = None if hours is None or now is None else now + hours * 3600
+                record = made.authority.allow(*pair, actor, policy, now, until)
+                records.append({"purpose": pair[0], "recipient": pair[1], "sequence": record.sequence})
+                self._agent.ledger.decided(record)
+        except AgentError:  # all of it or nothing
+            self.withdraw([(row["purpose"], row["recipient"]) for row in records], WITHDRAWN, actor)
+            raise
         return records
 
     def given(self) -> list[Pair]:
-        return [pair for pair in self._made.catalogue.pairs() if self._made.consents.may_be_given(*pair)]
+        return given(self._made)
 
     def known(self, purpose: str, recipient: str) -> Pair:
         if purpose not in self._made.catalogue.purposes:
@@ -85,6 +92,8 @@ class AgentHands:
         may_invite(made, role, actor)
         if made.config.panel is None:
             raise AgentError("there is no page to pair with; the configuration has no [panel]")
+        if not made.config.panel.private:
+            raise Refused("not_private")
         secret, code = made.pairing.open(Invitation(role, hours, case))
         from firmware_agent.cli import qr  # here, as below: what is rare is loaded when it happens
 
@@ -94,6 +103,9 @@ class AgentHands:
     def remove(self, key: bytes, actor: Actor) -> None:
         """Unpair. Without any guardian nothing that a guardian allowed to a minor goes on."""
         made = self._made
+        if self._guests.end(key):
+            return
+        may_remove(made, self.person(key), actor)
         gone = made.people.remove(key)
         self._agent.ledger.noted("unpaired", gone.role)
         alone = not any(one.role == "guardian" for one in made.people.all())
@@ -101,7 +113,7 @@ class AgentHands:
             self.withdraw(self.given(), WITHDRAWN, actor)
 
     def person(self, key: bytes) -> str:
-        role = self._made.people.role(key)
+        role = self._made.people.role(key) or self._guests.role(key)
         if role is None:
             raise Refused("key_unknown")
         return role
@@ -148,17 +160,33 @@ class AgentHands:
         return out.getvalue()
 
     def describe(self, action: str, arguments: Json) -> str:
-        """Names out of the policy only: what came from a browser is not shown on the device."""
-        purposes = self._made.catalogue.purposes
-        names = []
-        if action == "decide" and isinstance(arguments.get("choices"), list):
-            for one in arguments["choices"]:
-                purpose = one.get("purpose") if isinstance(one, dict) and one.get("choice") == "allow" else None
-                if isinstance(purpose, str) and purpose in purposes:
-                    names.append(purposes[purpose]["title"])
-        elif action == "invite" and arguments.get("role") in ("owner", "guardian", "viewer", "service"):
-            names.append(arguments["role"])
-        return _ASKED.get(action, "for the owner's page").format(", ".join(names))
+        """Everything that would widen; names out of the policy and of who is paired, nothing else from a browser."""
+        if action == "decide":
+            parts = [self._allows(one) for one in _list(arguments.get("choices"))]
+            parts += ["that everybody is old enough"] if arguments.get("of_age") is True else []
+            return "to allow: " + "; ".join(part for part in parts if part)
+        if action == "invite" and arguments.get("role") in PEOPLE:
+            hours = f" for {arguments['hours']} h" if type(arguments.get("hours")) is int and arguments["hours"] else ""
+            return f"to let in another phone, as {arguments['role']}{hours}"
+        if action == "remove":
+            found = [one for one in self._made.people.all() if one.key.hex() == arguments.get("key")]
+            return f"to unpair {words.printable(found[0].name)} ({found[0].role})" if found else "to unpair nobody"
+        return _ASKED.get(action, "for the owner's page")
+
+    def _allows(self, choice: object) -> str:
+        if not isinstance(choice, dict) or choice.get("choice") != "allow":
+            return ""
+        pair = (choice.get("purpose"), choice.get("recipient"))
+        known = next((one for one in self._made.catalogue.pairs() if one == pair), None)
+        if known is None:
+            return "something unknown"
+        hours = choice.get("hours")
+        span = f"for {hours} h" if type(hours) is int else "without an end"
+        return f"{self._made.catalogue.purposes[known[0]]['title']} to {known[1]}, {span}"
 
     async def erase(self, actor: Actor) -> Json:
         return await self._erase(actor)
+
+
+def _list(value: object) -> list[object]:
+    return value if isinstance(value, list) else []

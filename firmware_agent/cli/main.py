@@ -30,7 +30,7 @@ def main(arguments: list[str] | None = None) -> int:
 
             return demo(options.directory, options.seconds)
         command: Command = options.command
-        return command(parts(config.load(options.config or _find())), options)
+        return command(parts(config.load(options.config or _find()), lenient=options.lenient), options)
     except BrokenPipeError:  # piped into `head`: whoever reads has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
@@ -44,7 +44,8 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _withdraw(made: Parts, options: argparse.Namespace) -> int:
     done = consent.withdraw(made, options)
-    rights.hint(made, made.catalogue.pairs() if options.all else [consent.chosen(made, options)])
+    pairs = made.catalogue.pairs()
+    rights.hint(made, [pair for pair in pairs if options.all or pair[0] == options.purpose])
     return done
 
 
@@ -52,6 +53,19 @@ def _hex32(text: str) -> str:
     from firmware_agent.egress.verify import hex32  # here: no other command reads what an auditor reads
 
     return hex32(text)
+
+
+# What narrows or looks must work whatever became of the installed policy.
+_NARROWING = (
+    _withdraw,
+    consent.refuse,
+    erase.erase,
+    people.age,
+    doctor.doctor,
+    consent.show,
+    export.export,
+    policy.install,
+)
 
 
 def _positive(text: str) -> int:
@@ -102,7 +116,7 @@ def _parser() -> argparse.ArgumentParser:
         group: "argparse._SubParsersAction[argparse.ArgumentParser]", name: str, command: Command | None, text: str
     ) -> argparse.ArgumentParser:
         one = group.add_parser(name, help=text, description=text, parents=[shared])
-        one.set_defaults(command=command)
+        one.set_defaults(command=command, lenient=command in _NARROWING)
         return one
 
     add(commands, "run", run.run, "run the agent")

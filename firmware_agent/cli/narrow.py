@@ -10,7 +10,7 @@ from firmware_agent.cli import words
 from firmware_agent.cli.build import Parts
 from firmware_agent.egress.ledger import Broken, Ledger, entries
 from firmware_agent.errors import LedgerError, StorageError
-from firmware_agent.model import ConsentRecord, Permit
+from firmware_agent.model import AGE, ConsentRecord, Permit
 from firmware_agent.sessions import Actor
 
 PATIENCE = 3.0  # s to wait for the running agent: it looks every quarter of a second
@@ -21,7 +21,8 @@ Pair = tuple[str, str]  # purpose, recipient
 
 def given(made: Parts) -> list[Pair]:
     """All that is, or may be, allowed."""
-    return [pair for pair in made.catalogue.pairs() if made.consents.may_be_given(*pair)]
+    stored = {(one.purpose, one.recipient) for one in made.consents.records()} - {AGE}  # of older policies as well
+    return [pair for pair in sorted(stored | set(made.catalogue.pairs())) if made.consents.may_be_given(*pair)]
 
 
 def narrow(made: Parts, pairs: list[Pair], state: str, word: str) -> int:

@@ -62,6 +62,12 @@ def may_invite(made: Parts, role: str, actor: Actor) -> None:
         raise Refused("guardian_needed")
 
 
+def may_remove(made: Parts, role: str, actor: Actor) -> None:
+    """Return if this actor may unpair such a role: while a minor uses the device, guardians go by guardians only."""
+    if role == "guardian" and actor.role != "guardian" and made.authority.age == "minor":
+        raise Refused("guardian_needed")
+
+
 def show(made: Parts, options: Namespace) -> int:
     """Everybody who is paired."""
     people = made.people.all()
@@ -82,6 +88,7 @@ def remove(made: Parts, options: Namespace) -> int:
     found = made.people.find(key)
     if found is None:
         raise AgentError("nobody with this key is paired; `people show` lists them")
+    may_remove(made, found.role, Actor("owner", made.config.presence))
     actor = present(made, f"{words.printable(found.name)} ({found.role}) cannot see or decide any more.", "To unpair")
     if actor is None:
         return 3

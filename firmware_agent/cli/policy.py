@@ -32,13 +32,14 @@ def install(made: Parts, options: Namespace) -> int:
         raise AgentError(f"{options.file}: {error}") from None
     if catalogue.profile != made.catalogue.profile:
         raise AgentError(f"{options.file}: is of {catalogue.profile}; this device has {made.catalogue.profile}")
-    if catalogue.order <= made.catalogue.order:
-        raise AgentError(f"{options.file}: {catalogue.version} is not newer than {made.catalogue.version}")
+    if catalogue.order < made.catalogue.order:
+        raise AgentError(f"{options.file}: {catalogue.version} is older than {made.catalogue.version}")
     _tell(made, catalogue)
     if options.signature is not None:
         _signed(made, options.signature, compiled)
     elif present(made, f"The policy of {catalogue.profile} becomes {catalogue.version}.", "To install it") is None:
         return 3
+    made.installed.accept(compiled, catalogue, True, anew=True)
     installed.take(made.device.storage, compiled)
     made.ledger().noted("installed", f"{catalogue.profile} {catalogue.version}")
     print("Installed. It counts when the agent starts anew; what was widened is shut until you are asked again.")

@@ -10,9 +10,10 @@ from typing import Any
 from firmware_agent.agent import Agent
 from firmware_agent.cli import build, logs, words
 from firmware_agent.cli.build import Parts, typed
-from firmware_agent.cli.erase import erase_held
+from firmware_agent.cli.erase import erase_held, noted
 from firmware_agent.cli.front import Front, where
 from firmware_agent.cli.ledger import untold
+from firmware_agent.cli.narrow import given
 from firmware_agent.consent.store import SLOTS
 from firmware_agent.device.watch import watched
 from firmware_agent.model import WITHDRAWN
@@ -55,15 +56,17 @@ async def until_stopped(made: Parts, seconds: float | None = None) -> bool:
 
     async def erase(actor: Actor) -> dict[str, Any]:
         """Withdraw everything, end the agent, destroy what is kept. The page has a moment to show the receipt."""
-        given = [pair for pair in made.catalogue.pairs() if made.consents.may_be_given(*pair)]
-        build.narrow(made, agent, given, WITHDRAWN, actor)
+        troubles: list[str] = []  # none of them may keep a key from being overwritten
         erased.set()
+        front.sessions.shut()  # first: whoever came in now would write to what was just emptied
         try:
+            with noted(troubles):
+                build.narrow(made, agent, given(made), WITHDRAWN, actor)
             running.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
+            with contextlib.suppress(asyncio.CancelledError), noted(troubles):
                 await running
             journal.close()
-            receipt = erase_held(made)
+            receipt = erase_held(made, troubles)
         finally:
             loop.call_later(_FAREWELL, stopped.set)  # whatever failed: the agent begins anew, and says how it stands
         print("Everything was erased. The agent begins anew.", flush=True)

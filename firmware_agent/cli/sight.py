@@ -1,6 +1,7 @@
 """What the owner's view sees of the running agent (owner/view.py: Sight)."""
 
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import Any
 
 from firmware_agent import cbor
@@ -10,16 +11,30 @@ from firmware_agent.cli import words
 from firmware_agent.cli.build import Parts
 from firmware_agent.consent.changes import Change, changes
 from firmware_agent.consent.people import Person
+from firmware_agent.sessions import SessionGate
 
 Pair = tuple[str, str]
 Json = dict[str, Any]
 
 
+@dataclass(frozen=True)
+class Someone:
+    """key: of a paired phone; or what names a session without one."""
+
+    key: bytes
+    role: str
+    name: str
+    since: int | None
+    until: int | None
+    case: str
+
+
 class AgentSight:
     """here: whether anything at the device could show a code or be pressed."""
 
-    def __init__(self, made: Parts, agent: Agent, here: Callable[[], bool]) -> None:
+    def __init__(self, made: Parts, agent: Agent, sessions: SessionGate, here: Callable[[], bool]) -> None:
         self._made = made
+        self._sessions = sessions
         self._agent = agent
         self._here = here
 
@@ -29,7 +44,12 @@ class AgentSight:
     def now(self) -> int | None:
         return self._made.clock.now()
 
-    def people(self) -> Iterable[Person]:
+    def people(self) -> Iterable[Someone]:
+        """Who is paired, and who is here without a key."""
+        yield from (Someone(one.key, one.role, one.name, one.since, one.until, one.case) for one in self._paired())
+        yield from (Someone(name, one.role, one.name, None, None, "") for name, one in self._sessions.guests())
+
+    def _paired(self) -> list[Person]:
         return self._made.people.all()
 
     def camera(self) -> list[Pair]:

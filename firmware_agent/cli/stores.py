@@ -164,6 +164,7 @@ def register(made: Made, uplinks: Iterable[Uplink] = (), ledger: Ledger | None =
                     until=moment("when its access ends by itself; null: never"),
                     case=text("of a service"),
                 ),
+                expire=None if ledger is None else _hourly(lambda now: made.people.expire()),
             ),
             Store(
                 "details",

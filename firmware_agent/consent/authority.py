@@ -145,8 +145,14 @@ class Authority:
         if state in GIVEN:
             raise Refused("no_presence", purpose, recipient)
         check("withdraw", actor)
-        policy = self._catalogue.policy(purpose, recipient)
+        known = self._catalogue.allows(purpose, recipient)
+        before, _, _ = self._consents.current(purpose, recipient)
+        if not known and before is None:
+            raise Refused("unknown_purpose", purpose, recipient)
+        policy = self._catalogue.policy(purpose, recipient) if known or before is None else before.policy
         record = self._consents.put(purpose, recipient, state, policy, actor.role, actor.method, now)
+        if not known:
+            return record
         with contextlib.suppress(StorageError):  # a full disk costs the receipt its text, and stops no withdrawal
             self._texts.keep("".join(self._catalogue.text(purpose, recipient)))
         return record
@@ -159,6 +165,8 @@ class Authority:
             raise Refused("guardian_needed")
         state = GIVEN[0] if of_age else REFUSED
         policy = self._catalogue.age_policy()
+        if not of_age:  # in both slots: damage to one must not lift it
+            self._consents.put(*AGE, state, policy, actor.role, actor.method, now)
         return self._consents.put(*AGE, state, policy, actor.role, actor.method, now)
 
     def prune(self) -> None:

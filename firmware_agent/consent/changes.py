@@ -77,7 +77,7 @@ def _change(key: str, before: str, after: str) -> Change:
         return Change(key, before, after, False, "it leaves less often")
     if key == "purpose.every":
         return Change(key, before, after, True, "it leaves more often")
-    if end == "step" and _number(after) > _number(before) and not _number(after) % max(1, int(_number(before))):
+    if end == "step" and _coarser(before, after):
         return Change(key, before, after, False, "it is rounded more")
     if end == "step":
         return Change(key, before, after, True, "it is told more exactly")
@@ -90,6 +90,12 @@ def _change(key: str, before: str, after: str) -> Change:
     if key.startswith("age."):
         return Change(key, before, after, True, "the policy is meant for people of another age")
     return Change(key, before, after, True, "something else leaves than you agreed to")
+
+
+def _coarser(before: str, after: str) -> bool:
+    """Whether rounding by `after` tells less: an odd multiple, so that no old step is told apart by the new one."""
+    small, large = _number(before), _number(after)
+    return 0 < small < large < float("inf") and large % small == 0 and (large // small) % 2 == 1
 
 
 def _number(text: str) -> float:

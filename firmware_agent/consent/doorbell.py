@@ -18,7 +18,10 @@ _LONGEST = 40  # characters of a phone's name
 
 
 class Doorbell:
-    """now: -> seconds since 1970 UTC or None. languages: of the page. done: told about each pairing."""
+    """now: -> seconds since 1970 UTC or None. languages: of the page. done: told about each pairing.
+
+    private: nobody can listen; else no key is taken, for whoever listens could bring one.
+    """
 
     def __init__(
         self,
@@ -29,6 +32,7 @@ class Doorbell:
         now: Callable[[], int | None],
         languages: list[str],
         done: Callable[[str, str], None],
+        private: bool,
     ) -> None:
         self._pairing = pairing
         self._people = people
@@ -37,6 +41,7 @@ class Doorbell:
         self._now = now
         self._languages = languages
         self._done = done
+        self._private = private
 
     def state(self) -> dict[str, Any]:
         """Whether pairing is open, and a nonce to sign with."""
@@ -54,11 +59,15 @@ class Doorbell:
         name = _name(arguments.get("name"))
         public = _hex(arguments["key"], 65) if "key" in arguments else None
         if public is not None:
+            if not self._private:
+                raise Refused("not_private")
             self._signed(public, arguments)
         if "secret" in arguments:
             invitation = self._pairing.by_secret(_text(arguments["secret"], 64))
         else:
             invitation = self._pairing.by_code(_text(arguments.get("code"), 16))
+        if public is None and invitation.role in ("guardian", "service"):
+            raise Refused("key_needed")  # nobody could see later that it was let in
         until = None
         if invitation.hours:
             now = self._now()

@@ -21,6 +21,7 @@ class Slots(Protocol):
 
     def raw(self) -> list[bytes | None]: ...
     def newest(self, raw: list[bytes | None]) -> tuple[int, bytes | None]: ...
+    def blank(self, raw: list[bytes | None]) -> bool: ...
     def write(self, sequence: int, body: bytes) -> None: ...
 
 
@@ -35,13 +36,19 @@ class Installed:
         self._slots = slots
         self._agent = agent
 
-    def accept(self, compiled: bytes, catalogue: Catalogue, trusted: bool) -> None:
+    def accept(self, compiled: bytes, catalogue: Catalogue, trusted: bool, anew: bool = False) -> None:
         """Return if this profile may be used, and remember it; ConfigError if it is older, or nobody installed it.
 
         trusted: it came with the software, or was installed. The first profile ever needs no more: nothing is allowed
-        yet.
+        yet. anew: somebody installs it now; then it may also stand where damage was.
         """
-        sequence, body = self._slots.newest(self._slots.raw())
+        raw = self._slots.raw()
+        sequence, body = self._slots.newest(raw)
+        if body is None and not anew and not self._slots.blank(raw):
+            raise ConfigError(
+                "profile.0, profile.1: damaged, so nobody knows which policy was the newest here; install it anew, "
+                "`firmware-agent policy install FILE`, or run `erase`"
+            )
         digest = hashlib.sha256(compiled).digest()
         row = [digest, catalogue.profile, catalogue.version, self._agent]
         if body is not None:

@@ -1,7 +1,7 @@
 """Two slots written in turn: a torn or damaged write leaves the one before readable.
 
 A slot is: b"FA1", kind (1), sequence (8), length (4), body, CRC-32 (4), HMAC-SHA256 (32). The checksum tells damage
-from forgery in a report; the MAC decides.
+from forgery in a report; the MAC, which also covers the pair's name, decides.
 """
 
 import binascii
@@ -32,6 +32,7 @@ class SlotPair:
         self._names = (name + ".0", name + ".1")
         self._key = key
         self._kind = name[:1].encode()
+        self._name = name.encode() + b"\0"  # part of what the MAC covers: a slot of another name is not ours
 
     def raw(self) -> "list[bytes | None]":
         """Both slots as they stand on the storage."""
@@ -82,4 +83,4 @@ class SlotPair:
         return int.from_bytes(data[4:12], "big"), data[_HEAD:-_TAIL]
 
     def _mac(self, data: bytes) -> bytes:
-        return hmac.new(self._key, data, hashlib.sha256).digest()
+        return hmac.new(self._key, self._name + data, hashlib.sha256).digest()

@@ -67,11 +67,15 @@ class ConsentStore:
         return records.get((purpose, recipient)), floors.get((purpose, recipient)), ""
 
     def minor(self) -> bool:
-        """Whether it was said that a minor uses this device."""
-        record, floor, _ = self.current(*AGE)
-        if floor is None:
-            return False
-        return record is None or record.sequence < floor or record.state not in GIVEN
+        """Whether it was said that a minor uses this device, or damage may hide that somebody said so."""
+        records, floors, _ = self._load()
+        record = None if records is None else records.get(AGE)
+        if record is not None and record.state not in GIVEN:
+            return True
+        if records is None or floors is None:
+            return self.current(*AGE)[2] == "consent_unreadable"
+        floor = floors.get(AGE)
+        return floor is not None and (record is None or record.sequence < floor)
 
     def put(
         self,

@@ -42,7 +42,7 @@ class Signed(Protocol):
 class Prover(Protocol):
     """consent/presence.py"""
 
-    def ask(self, aim: str, text: str) -> bool: ...
+    def ask(self, aim: str, text: str, who: str) -> bool: ...
     def prove(self, aim: str, code: str) -> str: ...
 
 
@@ -186,7 +186,8 @@ class Desk:
 
     def _actor(self, session: Session, action: str, arguments: Json, proof: Json | None) -> Actor:
         if proof is None:
-            return Actor(session.role, f"paired key {session.key.hex()}" if session.key else session.name)
+            method = f"paired key {session.key.hex()}" if session.key else f"session of {session.name}"
+            return Actor(session.role, method)
         if not isinstance(proof, dict):
             raise FormatError("proof: not an object")
         if set(proof) == {"code"} and isinstance(proof["code"], str):
@@ -300,7 +301,9 @@ class Desk:
         if action not in self._table:
             raise Refused("unknown_action")
         self._rules.check(action, Actor(actor.role, actor.method, True))
-        button = self._prover.ask(_aim(session, action, about), self._hands.describe(action, about))
+        button = self._prover.ask(
+            _aim(session, action, about), self._hands.describe(action, about), session.ident.hex()
+        )
         return {"button": button}
 
     async def _delete_upstream(self, session: Session, actor: Actor, arguments: Json) -> Json:

@@ -17,7 +17,7 @@ class Crowd:
         return len(self._lines)
 
     def admit(self, line: Line) -> bool:
-        """Whether there is room for it: if need be, the oldest line that waits without a session makes room."""
+        """Whether there is room for it: if need be, the oldest line without a session makes room."""
         same = [one for one in self._lines if one.address == line.address]
         for full, among in (
             (len(same) >= self._settings.lines_each, same),
@@ -58,9 +58,19 @@ class Crowd:
             line.cut()
 
     def _room(self, among: list[Line]) -> bool:
-        waiting = [line for line in among if line.state == "waiting"]
-        for line in [line for line in waiting if line.session is None] or waiting:
-            self.forget(line)
-            line.cut()
-            return True
+        known = {line.address for line in self._lines if line.session is not None}
+        idle = [line for line in among if line.state == "waiting"]
+        strangers = [line for line in among if line.session is None and line.state != "acting"]
+        far = [line for line in strangers if line.address not in known]  # no session ever came from there
+        for some in (
+            [line for line in far if line in idle],
+            far,
+            [line for line in strangers if line in idle],
+            strangers,
+            idle,
+        ):
+            if some:
+                self.forget(some[0])
+                some[0].cut()
+                return True
         return False

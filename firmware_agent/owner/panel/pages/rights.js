@@ -1,8 +1,8 @@
 // What the law gives: see and take along, correct, object, have deleted, erase.
 
-import { ask, byId, forgetKey, h, language, put, t } from "/pages/shared.js";
+import { ask, byId, forgetKey, h, language, t } from "/pages/shared.js";
 import { bar, card, button, confirm, hint, icon, marked, moment, on, openDialog, pairId, same, title, who, p, named } from "/pages/view.js";
-import { drawInto, may, post, state, tell, timed, widen } from "/pages/store.js";
+import { drawInto, may, post, redraw, state, tell, timed, widen } from "/pages/store.js";
 import { full, pair } from "/pages/choices.js";
 
 function region(code) {
@@ -18,15 +18,18 @@ function takeAlong() {
     full() ? p(h("a", { class: "button main", href: "/archive.zip", download: "my-printer-data.zip", id: "download" }, icon("file"), t("archive.do"))) : hint(t("owner_only")));
 }
 
+let wrongRegion = false; // stays said until it is put right, whatever is redrawn meanwhile
+
 function correct() {
   const { device } = state.home;
+  const about = wrongRegion ? t("correct.region.wrong") : region(device.region) || t("correct.region.hint");
   return card("correct", t("correct.title"), p(t("correct.text")),
     may("correct")
       ? h("form", { "data-act": "correct", id: "correct-form" },
           p(h("label", { for: "correct-name" }, t("correct.name")), h("input", { id: "correct-name", maxlength: 40, value: device.name, autocomplete: "off" })),
           p(h("label", { for: "correct-region" }, t("correct.region")),
-            h("input", { id: "correct-region", class: "short", maxlength: 2, value: device.region, autocomplete: "off", pattern: "[A-Za-z]{2}", "aria-describedby": "region-name" }),
-            h("span", { class: "hint", id: "region-name" }, region(device.region) || t("correct.region.hint"))),
+            h("input", { id: "correct-region", class: "short", maxlength: 2, value: device.region, autocomplete: "off", pattern: "[A-Za-z]{2}", "aria-describedby": "region-name", "aria-invalid": wrongRegion ? "true" : null }),
+            h("span", { class: "hint", id: "region-name" }, about)),
           bar(h("button", { type: "submit", class: "main", id: "correct-save" }, t("save"))))
       : hint(t("owner_only")));
 }
@@ -88,10 +91,9 @@ on("delete", async (data) => {
 });
 on("correct", async (data, form) => {
   const code = byId("correct-region").value.trim().toUpperCase();
-  const hint = byId("region-name");
-  if (code && !region(code)) {
-    put(hint, t("correct.region.wrong"));
-    byId("correct-region").setAttribute("aria-invalid", "true");
+  wrongRegion = Boolean(code && !region(code));
+  redraw();
+  if (wrongRegion) {
     byId("correct-region").focus();
     return;
   }
