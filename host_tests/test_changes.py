@@ -112,6 +112,7 @@ WIDER = {
     "a finer step": ([("field.warmth.step", 1)], ALL | OTHER),
     "a step that is no multiple": ([("field.warmth.step", 8)], ALL | OTHER),
     "rounded becomes exact": ([("field.warmth.transform", "keep"), ("field.warmth.step", GONE)], ALL | OTHER),
+    "a step of twice as much": ([("field.warmth.step", 14)], ALL | OTHER),
     "an edge more": ([("field.level.edges", [10, 15, 20, 30])], ALL),
     "an edge moves": ([("field.level.edges", [10, 20, 31])], ALL),
     "a word more": ([("field.mode.values", ["one", "two", "three"])], ALL),
@@ -423,7 +424,7 @@ def test_ok__a_policy_is_installed_by_a_person_at_the_device_and_by_nobody_else(
     code, shown = at_the_terminal(rig, "policy", "install", str(file))
     assert code == 0 and "The policy of lightmake becomes 2027-1." in shown
     assert standing(rig) == ("2027-1", {"improvement_program"})  # narrower: the consent goes on
-    for version, words in (("2027-1", "is not newer than 2027-1"), ("2026-11", "is not newer"), ("2027-0", "is not")):
+    for version, words in (("2026-11", "is older than 2027-1"), ("2027-0", "is older"), ("1", "is older")):
         write(file, {**shipped(), "version": version})
         code, _, errors = call(rig, "policy", "install", str(file))
         assert code == 1 and words in errors

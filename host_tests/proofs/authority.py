@@ -170,7 +170,7 @@ class _Crowd:
         )
         self.keyless = self.home.sessions.open("owner", b"", "a browser", 1e12)
         self.over = self.home.sessions.open("owner", self.phone.key, "over", 0.0)
-        self.device = self.home.parts.alias().hex()
+        self.device = self.home.doorbell.state()["device"]
 
     async def run(self, count: int, progress: Progress) -> None:
         before = self.flags()

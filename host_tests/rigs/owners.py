@@ -158,8 +158,8 @@ class Home:
 
     def signed(self, phone: Phone, action: str, arguments: Any = None, **changes: Any) -> dict[str, str]:
         """The proof of a command by that phone, with a fresh nonce."""
-        nonce = self.doorbell.state()["nonce"]
-        return phone.proof(self.parts.alias().hex(), nonce, action, arguments, **changes)
+        door = self.doorbell.state()
+        return phone.proof(door["device"], door["nonce"], action, arguments, **changes)
 
     def do(self, session: Session, action: str, arguments: Any = None, proof: Any = None) -> dict[str, Any]:
         return asyncio.run(self.desk.do(session, action, {} if arguments is None else arguments, proof))
