@@ -395,6 +395,22 @@ def test_fail__the_sessions_of_a_removed_phone_end_at_once(home):
         home.do(owner, "stop")
 
 
+@pytest.mark.clause("L16")
+def test_ok__a_browser_without_a_key_is_listed_and_can_be_sent_away(home):
+    phone, owner = home.pair("owner")
+    guest = home.sessions.open("viewer", b"", "a browser", 3600.0)
+    listed = {one["role"]: one for one in home.desk.home(guest)["people"]}
+    assert listed["viewer"]["you"] and not listed["owner"]["you"]
+    arguments = {"key": listed["viewer"]["key"]}
+    with pytest.raises(Refused):
+        home.do(owner, "remove", arguments)
+    home.desk.home(guest)  # the control
+    home.do(owner, "remove", arguments, home.signed(phone, "remove", arguments))
+    with pytest.raises(Refused):
+        home.desk.home(guest)
+    assert [one["you"] for one in home.desk.home(owner)["people"]] == [True]
+
+
 def test_ok__leaving_ends_this_phone_and_no_other(home):
     phone, owner = home.pair("owner")
     _, viewer = home.pair("viewer")
@@ -583,7 +599,7 @@ def test_ok__erased_on_the_page_a_second_owner_finds_nothing(tmp_path):
         second = Page(port).pair(opened(file))
         _, home = second.home()
         assert home["first"] and home["age"]["state"] == "unknown"
-        assert [(one["role"], one["since"]) for one in home["people"]] == [("owner", None)]  # this very browser
+        assert [(one["role"], one["you"]) for one in home["people"]] == [("owner", True)]  # this very browser
         assert home["device"]["name"] == home["device"]["region"] == ""
         assert {one["state"] for one in home["purposes"]} == {"undecided"} and home["requests"] == []
         _, timeline = second.ask("GET", "/api/timeline?count=100")
