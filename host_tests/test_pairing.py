@@ -5,6 +5,7 @@ from random import Random
 
 import pytest
 
+from firmware_agent.consent.alias import shown
 from firmware_agent.consent.pairing import GUESSES, LASTS, Invitation, Pairing
 from firmware_agent.refusals import Refused
 from host_tests.fakes import KEY, MemoryStorage, PowerCut
@@ -286,7 +287,7 @@ def test_fail__a_key_that_did_not_sign_for_itself_is_not_paired_and_costs_no_win
     values = {"name": "x", "secret": secret}
     right = home.signed(phone, "pair", values)
     nonce = home.doorbell.state
-    device = home.parts.alias().hex()
+    device = shown(home.parts.alias())
     for reason, proof in (
         ("signature_wrong", home.signed(other, "pair", values)),
         ("signature_wrong", {**right, "signature": "00" * 64}),

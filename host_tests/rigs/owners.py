@@ -16,12 +16,14 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from firmware_agent import config
 from firmware_agent.cli import build
 from firmware_agent.cli.front import Front
+from firmware_agent.consent.alias import shown
 from firmware_agent.consent.people import Person
 from firmware_agent.device.linux import AesGcm
 from firmware_agent.egress.ledger import entries
 from firmware_agent.model import Session
 from firmware_agent.owner.live import Live
 from firmware_agent.owner.socket.pushes import Pushes
+from firmware_agent.sessions import Actor
 from host_tests.fakes import NOW, MemoryStorage
 from host_tests.rigs.agent import SlowDevice
 
@@ -143,7 +145,7 @@ class Home:
         listening: Pushes = screen
         self.front.screens.join(listening)
 
-    async def _erase(self) -> dict[str, Any]:
+    async def _erase(self, actor: Actor) -> dict[str, Any]:
         self.erased += 1
         return {"receipt": "erase"}
 
@@ -158,7 +160,7 @@ class Home:
     def signed(self, phone: Phone, action: str, arguments: Any = None, **changes: Any) -> dict[str, str]:
         """The proof of a command by that phone, with a fresh nonce."""
         nonce = self.doorbell.state()["nonce"]
-        return phone.proof(self.parts.alias().hex(), nonce, action, arguments, **changes)
+        return phone.proof(shown(self.parts.alias()), nonce, action, arguments, **changes)
 
     def do(self, session: Session, action: str, arguments: Any = None, proof: Any = None) -> dict[str, Any]:
         return asyncio.run(self.desk.do(session, action, {} if arguments is None else arguments, proof))
