@@ -19,7 +19,7 @@ from host_tests.properties.generate import Text, every_transform, toml
 from host_tests.rigs.agent import SlowDevice, forward
 from host_tests.rigs.maker import Maker
 from host_tests.rigs.owners import ROLES, Home, InMemory, Phone
-from host_tests.test_command_line import call
+from host_tests.test_command_line import at_the_terminal, call
 from host_tests.test_profile import edited
 
 DECIDERS = ("owner", "guardian")
@@ -67,6 +67,8 @@ class House(Home):
             del files[name]
         files |= self.kept
         self.sessions.close_all()
+        with contextlib.suppress(Refused):
+            self.front.presence.prove("nothing", "")  # a code that is still shown ends
         self.erased = 0
         for role, phone in self.phones.items():
             self.sessions_of[role] = self.sessions.open(role, phone.key, role, 1e9)
@@ -101,9 +103,7 @@ class House(Home):
         return {"code": "000000"}  # nobody showed this one to them
 
     def tries(self, role, action, arguments, kind):
-        """Whether it was done, and if not, that the error is one of ours. Each tries its luck at a rested device."""
-        shows = self.front.presence
-        shows.__init__(shows._displays, shows._entropy, shows._ticks, shows.button)
+        """Whether it was done, and if not, that the error is one of ours."""
         proof = self.proof(kind, role, action, arguments)
         try:
             self.do(self.sessions_of[role], action, arguments, proof)
@@ -372,6 +372,27 @@ def test_fail__rules_name_every_action_and_nobody_else(tmp_path):
         authority.narrow("snapshot", "lightmake", GIVEN[0], PRESENT, NOW)  # a grant by the back door
 
 
+@pytest.mark.clause("L16")
+@pytest.mark.attack(1)
+def test_fail__the_authority_itself_asks_for_a_proof_whoever_calls_it(tmp_path):
+    house = House(tmp_path)
+    pair = ("snapshot", "lightmake")
+    policy = house.parts.catalogue.policy(*pair)
+    for actor, why in (
+        (Actor("owner", "paired key"), "no_presence"),
+        (Actor("guardian", "socket"), "no_presence"),
+        (Actor("viewer", "terminal", True), "not_your_role"),
+        (Actor("service", "terminal", True), "not_your_role"),
+        (Actor("maker", "remote command", True), "not_your_role"),
+    ):
+        with pytest.raises(Refused) as caught:
+            house.parts.authority.allow(*pair, actor, policy, NOW)
+        assert caught.value.reason == why
+    assert house.states().get(pair) is None
+    house.grant(pair)  # the control
+    assert house.allowed() == {pair}
+
+
 # --- the maker
 
 
@@ -542,6 +563,20 @@ def test_ok__for_a_minor_a_guardian_decides_where_the_policy_knows_guardians_and
         assert {why for why in reasons.values() if why} <= set(said)
 
 
+@pytest.mark.clause("P7", "C4", "L18")
+@pytest.mark.parametrize("profile", FIRST)
+def test_fail__from_the_word_alone_only_what_a_guardian_gave_counts(tmp_path, profile):
+    """Whatever came between the word and the withdrawals: a power cut, or another process that said it."""
+    house = House(tmp_path, profile, given=[FIRST[profile]])
+    (other, *_) = [pair for pair in house.pairs if pair != FIRST[profile]]
+    house.grant(other, Actor("guardian", "terminal", True))
+    assert house.allowed() == {FIRST[profile], other}
+    house.parts.authority.attest(False, Actor("viewer", "x"), NOW)
+    guardian = house.parts.catalogue.age["guardian"]
+    assert house.allowed() == ({other} if guardian else set())
+    assert house.parts.gate.decide(*FIRST[profile]).reason == ("guardian_needed" if guardian else "minor")
+
+
 @pytest.mark.clause("P7", "C4")
 def test_fail__nobody_but_a_guardian_says_that_all_are_of_age_again(tmp_path):
     house = House(tmp_path, "laserpecker")
@@ -554,29 +589,33 @@ def test_fail__nobody_but_a_guardian_says_that_all_are_of_age_again(tmp_path):
 
 
 @pytest.mark.clause("P7", "C4")
-def test_fail__while_a_minor_uses_it_a_guardian_goes_by_a_guardian_and_with_the_last_all_that_was_allowed(tmp_path):
+def test_fail__what_a_guardian_allowed_ends_with_the_last_guardian(tmp_path):
     house = House(tmp_path, "laserpecker")
     second, _ = house.pair("guardian")
     house.do(house.sessions_of["owner"], "declare_minor")
     arguments = {"choices": [house.choice(FIRST["laserpecker"])], "of_age": False}
     assert reason(house, "guardian", arguments) == "" and house.allowed() == {FIRST["laserpecker"]}
-    for key, left in ((second.key, {FIRST["laserpecker"]}), (house.phones["guardian"].key, set())):
-        removal = {"key": key.hex()}
-        assert not house.tries("owner", "remove", removal, "signed")
-        assert house.tries("guardian", "remove", removal, "signed")
-        assert house.allowed() == left
+    for role, key in (("owner", second.key), ("owner", house.phones["guardian"].key)):
+        assert not house.tries(role, "remove", {"key": key.hex()}, "signed")  # else a minor would be alone with it
+    assert house.allowed() == {FIRST["laserpecker"]}
+    assert house.tries("guardian", "remove", {"key": second.key.hex()}, "signed")
+    assert house.allowed() == {FIRST["laserpecker"]}
+    house.do(house.sessions_of["guardian"], "leave")
+    assert house.allowed() == set()
 
 
 @pytest.mark.clause("P7", "C4")
-def test_fail__on_the_command_line_nobody_unpairs_the_guardian_of_a_minor(tmp_path):
+def test_fail__on_the_command_line_nobody_unpairs_a_minors_guardian(tmp_path):
     home = Home(tmp_path, "laserpecker", ("laserpecker",), SlowDevice(tmp_path / "state"))
     phone, guardian = home.pair("guardian")
+    viewer, _ = home.pair("viewer")
     home.do(guardian, "declare_minor")
     home.allow(phone, guardian, FIRST["laserpecker"], of_age=False)
-    assert home.allowed() == {FIRST["laserpecker"]}
     code, _, errors = call(home, "people", "remove", phone.key.hex())
     assert code == 3 and "guardian_needed" in errors
-    assert home.allowed() == {FIRST["laserpecker"]} and len(home.parts.people.all()) == 1
+    assert home.allowed() == {FIRST["laserpecker"]}
+    assert at_the_terminal(home, "people", "remove", viewer.key.hex())[0] == 0  # the control
+    assert [one.role for one in home.parts.people.all()] == ["guardian"]
 
 
 @pytest.mark.clause("P7", "C4")

@@ -15,7 +15,6 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from firmware_agent.consent.alias import shown
 from firmware_agent.consent.pairing import GUESSES, LASTS, Invitation, Pairing
 from firmware_agent.errors import AgentError
 from firmware_agent.model import Session
@@ -171,7 +170,7 @@ class _Crowd:
         )
         self.keyless = self.home.sessions.open("owner", b"", "a browser", 1e12)
         self.over = self.home.sessions.open("owner", self.phone.key, "over", 0.0)
-        self.device = shown(self.home.parts.alias())
+        self.device = self.home.doorbell.state()["device"]
 
     async def run(self, count: int, progress: Progress) -> None:
         before = self.flags()

@@ -16,7 +16,6 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from firmware_agent import config
 from firmware_agent.cli import build
 from firmware_agent.cli.front import Front
-from firmware_agent.consent.alias import shown
 from firmware_agent.consent.people import Person
 from firmware_agent.device.linux import AesGcm
 from firmware_agent.egress.ledger import entries
@@ -159,8 +158,8 @@ class Home:
 
     def signed(self, phone: Phone, action: str, arguments: Any = None, **changes: Any) -> dict[str, str]:
         """The proof of a command by that phone, with a fresh nonce."""
-        nonce = self.doorbell.state()["nonce"]
-        return phone.proof(shown(self.parts.alias()), nonce, action, arguments, **changes)
+        door = self.doorbell.state()
+        return phone.proof(door["device"], door["nonce"], action, arguments, **changes)
 
     def do(self, session: Session, action: str, arguments: Any = None, proof: Any = None) -> dict[str, Any]:
         return asyncio.run(self.desk.do(session, action, {} if arguments is None else arguments, proof))
