@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import hmac
 import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -16,6 +15,7 @@ from firmware_agent.cli.build import Parts
 from firmware_agent.cli.hands import AgentHands
 from firmware_agent.cli.sight import AgentSight
 from firmware_agent.config import PanelConfig
+from firmware_agent.consent.alias import shown
 from firmware_agent.consent.commands import Commands, Nonces
 from firmware_agent.consent.doorbell import Doorbell
 from firmware_agent.consent.presence import Display, Presence
@@ -72,8 +72,7 @@ class Front:
             self._button = Button(str(config.button.device), config.button.code, self.presence.pressed)
         self.sessions = SessionGate(device.entropy(32), device.entropy, device.ticks, made.people.role)
         nonces = Nonces(device.entropy, device.ticks)
-        name = hmac.digest(made.alias(), b"pairing", "sha256")[:16]  # strangers see it: not the alias of the receipts
-        commands = Commands(made.people, name.hex(), nonces, device.verify_p256)
+        commands = Commands(made.people, shown(made.alias()), nonces, device.verify_p256)
         self.desk = Desk(
             self.sessions,
             made.authority,

@@ -1,5 +1,6 @@
 """A random name by which the paired phones and the owner's receipts know this device. Nobody else learns it."""
 
+import hmac
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Protocol
@@ -14,6 +15,11 @@ class Storage(Protocol):
     def read(self, name: str) -> bytes | None: ...
     def write(self, name: str, data: bytes) -> None: ...
     def lock(self) -> AbstractContextManager[object]: ...
+
+
+def shown(alias: bytes) -> str:
+    """What strangers at the page see instead of it, 32 hex digits: commands are bound to it."""
+    return hmac.digest(alias, b"pairing", "sha256")[:SIZE].hex()
 
 
 def look(storage: Storage, key: bytes) -> bytes | None:
