@@ -322,6 +322,21 @@ def test_fail__an_older_policy_after_one_slot_was_damaged(given, tmp_path):
             device.home.start()
 
 
+@pytest.mark.attack(5, 19)
+def test_fail__when_both_slots_are_damaged_nobody_knows_which_policy_was_the_newest(given, tmp_path):
+    device = given.copy(tmp_path / "copy")
+    storage = device.home.device.storage
+    kept = dict(storage.files)
+    for name in ("profile.0", "profile.1"):
+        storage.write(name, b"x" + storage.read(name)[1:])
+    with pytest.raises(ConfigError, match="damaged, so nobody knows which policy was the newest here"):
+        device.home.start()
+    storage.files = dict(kept)
+    storage.files["consent.key"] = bytes(32)  # an erase that a power cut ended: all begins anew, and nothing is allowed
+    device.home.start()
+    assert device.home.allowed() == set() and device.home.parts.people.all() == []
+
+
 @pytest.mark.attack(19)
 def test_fail__a_policy_that_nobody_installed(given, tmp_path):
     device = given.copy(tmp_path / "copy")
@@ -424,7 +439,7 @@ def test_ok__a_policy_is_installed_by_a_person_at_the_device_and_by_nobody_else(
     code, shown = at_the_terminal(rig, "policy", "install", str(file))
     assert code == 0 and "The policy of lightmake becomes 2027-1." in shown
     assert standing(rig) == ("2027-1", {"improvement_program"})  # narrower: the consent goes on
-    for version, words in (("2026-11", "is older than 2027-1"), ("2027-0", "is older"), ("1", "is older")):
+    for version, words in (("2027-1", "is not newer than 2027-1"), ("2026-11", "is not newer"), ("1", "is not newer")):
         write(file, {**shipped(), "version": version})
         code, _, errors = call(rig, "policy", "install", str(file))
         assert code == 1 and words in errors

@@ -135,7 +135,7 @@ def parts(config: Config, device: LinuxDevice | None = None, lenient: bool = Fal
     """
     try:
         device = device or LinuxDevice(config.state)
-        key = storage_key(device.storage, device.entropy)
+        key = storage_key(device.storage, device.entropy, installing.SLOTS)  # nothing is allowed then: no floor
     except OSError as error:
         raise ConfigError(
             f"{config.file}: state: {config.state} cannot be used ({error.strerror}); "

@@ -21,7 +21,6 @@ class Slots(Protocol):
 
     def raw(self) -> list[bytes | None]: ...
     def newest(self, raw: list[bytes | None]) -> tuple[int, bytes | None]: ...
-    def blank(self, raw: list[bytes | None]) -> bool: ...
     def write(self, sequence: int, body: bytes) -> None: ...
 
 
@@ -44,7 +43,7 @@ class Installed:
         """
         raw = self._slots.raw()
         sequence, body = self._slots.newest(raw)
-        if body is None and not anew and not self._slots.blank(raw):
+        if body is None and not anew and any(any(data or b"") for data in raw):  # zeros: an erase, or a lost key
             raise ConfigError(
                 "profile.0, profile.1: damaged, so nobody knows which policy was the newest here; install it anew, "
                 "`firmware-agent policy install FILE`, or run `erase`"

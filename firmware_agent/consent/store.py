@@ -30,17 +30,21 @@ KEY = "consent.key"
 SLOTS = ("consent.0", "consent.1", "floor.0", "floor.1")
 
 
-def storage_key(storage: "Storage", entropy: "Callable[[int], bytes]") -> bytes:
+def storage_key(storage: "Storage", entropy: "Callable[[int], bytes]", others: "tuple[str, ...]" = ()) -> bytes:
     """The device's key for the store, made at the first start.
 
     What was written with a lost key is emptied first: it must not come back with that key. The slots get their room
-    on the disk here: a withdrawal is then written in place, also when the disk is full.
+    on the disk here: a withdrawal is then written in place, also when the disk is full. others: files that begin anew
+    with a new key, too.
     """
     with storage.lock():
         key = storage.read(KEY)
         if key is None or len(key) != 32 or not any(key):  # zeros: an erase that a power cut ended
             for name in SLOTS:
                 storage.write(name, EMPTIED if any(storage.read(name) or b"") else FRESH)
+            for name in others:
+                if any(storage.read(name) or b""):
+                    storage.write(name, EMPTIED)
             key = entropy(32)
             storage.write(KEY, key)
     return key
