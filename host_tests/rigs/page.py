@@ -91,7 +91,7 @@ class Page:
         values = {"profile": profile or hurried(directory).name, "host": host, "port": self.port, "speed": speed}
         values |= {"tls": str(tls).lower(), "names": json.dumps(names), "broker": self.broker.port}
         self.file.write_text(_LINES.format(**values))
-        self._process: subprocess.Popen[bytes] | None = None
+        self.process: subprocess.Popen[Any] | None = None
 
     def __enter__(self) -> "Page":
         self.broker.start()
@@ -104,16 +104,22 @@ class Page:
     def start(self) -> "Page":
         with open(self.log, "ab") as log:
             command = [PROGRAM, "run", "--config", str(self.file)]
-            self._process = subprocess.Popen(command, stdout=log, stderr=log)
-        wait_for(self._listens, 60)
+            self.process = subprocess.Popen(command, stdout=log, stderr=log)
+        self.wait()
         return self
 
+    def wait(self) -> None:
+        """Until it listens."""
+        wait_for(self._listens, 60)
+
     def stop(self) -> None:
-        if self._process is not None:
-            self._process.terminate()
-            assert self._process.wait(30) == 0, self.log.read_text()
-            self._process = None
-            assert "Traceback" not in self.log.read_text()
+        if self.process is not None:
+            self.process.terminate()
+            assert self.process.wait(30) == 0 and "Traceback" not in self.said(), self.said()
+            self.process = None
+
+    def said(self) -> str:
+        return self.log.read_text() if self.log.exists() else ""
 
     @property
     def parts(self) -> build.Parts:
@@ -137,7 +143,7 @@ class Page:
         return Screen(self.parts.config.state / "control.sock")
 
     def _listens(self) -> bool:
-        assert self._process is not None and self._process.poll() is None, self.log.read_text()
+        assert self.process is not None and self.process.poll() is None, self.said()
         try:
             with socket.create_connection(("127.0.0.1", self.port), 1):
                 return True

@@ -8,11 +8,11 @@ from host_tests.rigs.page import PURPOSES, RECIPIENT, Page
 _PAGES = Path(__file__).parents[2] / "firmware_agent/owner/panel/pages"
 
 
-def words(language: str, machine: str = "lightmake") -> dict[str, str]:
-    """The sentences of the page in one language, with the machine's noun put in."""
+def words(language: str, machine: str = "machine.lightmake") -> dict[str, str]:
+    """The sentences of the page in one language, with the noun for the machine put in."""
     lines = (_PAGES / f"words.{language}.txt").read_text("utf-8").splitlines()
     found = dict(line.split(" = ", 1) for line in lines if " = " in line and not line.startswith("#"))
-    return {key: text.replace("{machine}", found[f"machine.{machine}"]) for key, text in found.items()}
+    return {key: text.replace("{machine}", found[machine]) for key, text in found.items()}
 
 
 def card(purpose: str) -> str:
@@ -26,6 +26,7 @@ class Visitor:
         self.browser = browser
         self.page = page
         self.words = words(language)
+        self.door = words(language, "machine")  # who is not paired is not told what machine it is
         self.label = f"{browser.size}-{language}"
 
     def pair(self, role: str = "owner", name: str = "Ann's phone", by_code: bool = False) -> "Visitor":
