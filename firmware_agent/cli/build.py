@@ -13,7 +13,7 @@ from firmware_agent import __version__
 from firmware_agent.agent import Agent
 from firmware_agent.camera.supervisor import CameraSource
 from firmware_agent.catalogue import Catalogue
-from firmware_agent.cli.stores import HOUR, register
+from firmware_agent.cli.stores import HOUR, hourly, register
 from firmware_agent.clock import Clock
 from firmware_agent.config import SHIPPED, Config, UplinkConfig
 from firmware_agent.consent import changes
@@ -212,7 +212,8 @@ def agent(
     kept = register(made, uplinks, ledger)
     asks = rights(made, ledger)
     ticks = made.device.ticks
-    built = Agent(made.gate, ledger, uplinks, sources(made), made.clock, ticks, kept.expiries(), asks)
+    expiries = [*kept.expiries(), hourly(lambda now: made.people.expire())]
+    built = Agent(made.gate, ledger, uplinks, sources(made), made.clock, ticks, expiries, asks)
     for name, wire in wires.items():
         if made.config.uplinks[name].commands:
             listen(made, built, name, wire)

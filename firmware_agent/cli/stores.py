@@ -115,7 +115,7 @@ def register(made: Made, uplinks: Iterable[Uplink] = (), ledger: Ledger | None =
                     hash=digest("SHA-256 over this entry and the hash before it"),
                 ),
                 lambda: _audit(made),
-                expire=None if ledger is None else _hourly(ledger.expire),
+                expire=None if ledger is None else hourly(ledger.expire),
                 ttl=None if ledger is None else device["ledger"],
             ),
             Store(
@@ -164,7 +164,6 @@ def register(made: Made, uplinks: Iterable[Uplink] = (), ledger: Ledger | None =
                     until=moment("when its access ends by itself; null: never"),
                     case=text("of a service"),
                 ),
-                expire=None if ledger is None else _hourly(lambda now: made.people.expire()),
             ),
             Store(
                 "details",
@@ -223,7 +222,7 @@ def register(made: Made, uplinks: Iterable[Uplink] = (), ledger: Ledger | None =
                     asked=moment("when you asked"),
                     acknowledged={"type": "boolean", "description": "whether the recipient has it"},
                 ),
-                expire=None if ledger is None else _hourly(_Unserved(made, links, ledger)),
+                expire=None if ledger is None else hourly(_Unserved(made, links, ledger)),
                 ttl=None if ledger is None else KEEP,
                 stays=_PENDING if _pending(made) else "",
             ),
@@ -319,7 +318,7 @@ class _Sent:
             link.expire_sent(now, self._seconds)
 
 
-def _hourly(expire: Callable[[int], object]) -> Callable[[int], object]:
+def hourly(expire: Callable[[int], object]) -> Callable[[int], object]:
     """`expire`, at most once an hour: it waits for the lock of the storage."""
     last = [0]
 

@@ -43,7 +43,9 @@ class Installed:
         """
         raw = self._slots.raw()
         sequence, body = self._slots.newest(raw)
-        if body is None and not anew and any(any(data or b"") for data in raw):  # zeros: an erase, or a lost key
+        if (
+            body is None and not anew and not trusted and any(any(data or b"") for data in raw)
+        ):  # zeros: an erase, or a lost key
             raise ConfigError(
                 "profile.0, profile.1: damaged, so nobody knows which policy was the newest here; install it anew, "
                 "`firmware-agent policy install FILE`, or run `erase`"
