@@ -111,7 +111,9 @@ class CameraSource:
                 f"camera: its process cannot lock itself and was not started; {error.missing} is missing: {error}"
             )
         if code == -signal.SIGSYS:
-            return SourceError("camera: the kernel ended its process: it tried what its lock forbids; it is started anew")
+            return SourceError(
+                "camera: the kernel ended its process: it tried what its lock forbids; it is started anew"
+            )
         return SourceError(f"camera: its process gave no picture ({type(error).__name__}); it is started anew")
 
 

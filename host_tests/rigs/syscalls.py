@@ -1,6 +1,6 @@
-"""Numbers of system calls, name=x86-64/aarch64, made from the kernel's own headers (asm/unistd_64.h, asm-generic/unistd.h).
+"""Numbers of system calls, name=x86-64/aarch64, made from the kernel's own headers.
 
-A second source beside the product's table: the tests compare the two.
+Those are asm/unistd_64.h and asm-generic/unistd.h: a second source, which the tests compare with the product's table.
 """
 
 _TEXT = """

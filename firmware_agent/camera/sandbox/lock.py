@@ -52,7 +52,8 @@ def _must(missing: str, step: Callable[[], T]) -> T:
         return step()
     except (OSError, ValueError) as error:
         raise CannotLock(
-            missing, f"the kernel refuses ({error}); use one with seccomp filters, and a container that lets them be set"
+            missing,
+            f"the kernel refuses ({error}); use one with seccomp filters, and a container that lets them be set",
         ) from None
 
 

@@ -1,12 +1,12 @@
-"""Landlock, the second wall: were there a hole in the table of calls, no file, port or foreign process could be reached."""
+"""Landlock, the second wall: through a hole in the table of calls no file, port or other process could be reached."""
 
 from errno import ENOSYS, EOPNOTSUPP
 from struct import pack
 
 from firmware_agent.camera.sandbox.kernel import Kernel
 
-# What each ABI adds, linux/landlock.h. Files: 13 rights at first, then REFER, TRUNCATE, IOCTL_DEV. Network: TCP bind and
-# connect. Scope: abstract Unix sockets and signals of others.
+# What each ABI adds, linux/landlock.h. Files: 13 rights at first, then REFER, TRUNCATE, IOCTL_DEV. Network: bind and
+# connect of TCP. Scope: abstract Unix sockets and signals of others.
 _FILES = {1: 0x1FFF, 2: 0x3FFF, 3: 0x7FFF, 5: 0xFFFF}
 _NETWORK = {4: 0x3}
 _SCOPE = {6: 0x3}

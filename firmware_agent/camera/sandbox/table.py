@@ -114,7 +114,9 @@ def rows(control: int, camera: int | None) -> tuple[Row, ...]:
         Row("munmap", 11, 215, "memory goes back"),
         Row("mremap", 25, 216, "a large buffer grows"),
         Row("mprotect", 10, 226, "malloc's arenas grow: nothing that runs", (Check(2, mask=_READ_WRITE),)),
-        Row("madvise", 28, 233, "malloc gives pages back; other advice is not taken", (Check(2, _FREE),), ALLOW, REFUSE),
+        Row(
+            "madvise", 28, 233, "malloc gives pages back; other advice is not taken", (Check(2, _FREE),), ALLOW, REFUSE
+        ),
         Row("brk", 12, 214, "memory"),
         Row("gettimeofday", 96, 169, "time, where the vDSO has none"),
         Row("nanosleep", 35, 101, "a pause"),
