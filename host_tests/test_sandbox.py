@@ -15,7 +15,8 @@ from pathlib import Path
 import pytest
 
 from firmware_agent.camera import pattern
-from firmware_agent.camera.sandbox import kernel, lock, outside, report, second
+from firmware_agent.camera.sandbox import kernel, lock, report, second
+from firmware_agent.camera.sandbox.outside import Witness
 from firmware_agent.camera.sandbox.program import program
 from firmware_agent.camera.sandbox.report import CannotLock, Locked
 from firmware_agent.camera.sandbox.table import ALLOW, KILL, REFUSE, V4L2, rows
@@ -173,7 +174,8 @@ def test_ok__a_thousand_pictures_under_the_lock_are_the_same_bytes():
 def test_ok__the_kernel_confirms_the_lock_from_outside():
     with Worker() as worker:
         pid = worker.process.pid
-        outside.confirm(pid)
+        with Witness(pid) as witness:
+            witness.confirm()
         status = dict(line.split(":\t", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines())
         assert worker.report["memory"] and int(status["VmLck"].split()[0]) > 0  # nothing can go to swap
         limits = {resource.RLIMIT_FSIZE: 0, resource.RLIMIT_CORE: 0, resource.RLIMIT_NPROC: 0}
@@ -185,14 +187,15 @@ def test_ok__the_kernel_confirms_the_lock_from_outside():
 
 
 def test_fail__a_process_that_only_says_that_it_is_locked():
-    with (
-        subprocess.Popen(["sleep", "60"]) as process,
-        pytest.raises(CannotLock, match="the kernel says that it is not"),
-    ):
-        try:
-            outside.confirm(process.pid)
-        finally:
-            process.kill()
+    process = subprocess.Popen(["sleep", "60"])
+    try:
+        with Witness(process.pid) as witness, pytest.raises(CannotLock, match="the kernel says that it is not"):
+            witness.confirm()
+    finally:
+        process.kill()
+        process.wait()
+    with pytest.raises(CannotLock, match="/proc cannot be read"):
+        Witness(process.pid)
 
 
 @pytest.mark.attack(17)
@@ -323,7 +326,7 @@ def test_ok__doctor_says_how_the_camera_is_locked(rig):
 
 
 def test_fail__a_wall_that_is_there_and_cannot_be_built():
-    calls = {"prctl": "dumpable", "landlock_restrict_self": "landlock", "personality": "personality"}
+    calls = {"prctl": "dumpable", "landlock_restrict_self": "landlock"}
     for call, missing in calls.items():
         code, shown = on_a_poorer_kernel(EPERM, [call], READ)
         assert code == 1 and f"{missing} is missing" in shown

@@ -8,8 +8,8 @@ import signal
 import socket
 import sys
 
-from firmware_agent.camera.messages import ASK, CHECK
-from firmware_agent.camera.sandbox import outside
+from firmware_agent.camera.messages import ASK, BEGIN, CHECK
+from firmware_agent.camera.sandbox.outside import Witness
 from firmware_agent.camera.sandbox.report import LARGEST, CannotLock, Locked, decode
 from firmware_agent.errors import FormatError, SourceError
 from firmware_agent.model import Record
@@ -84,9 +84,10 @@ class CameraSource:
                 start_new_session=True,  # Ctrl-C is for the main process, which ends this one
                 env={"LANG": "C.UTF-8", "PATH": os.defpath},
             )
-        locked = decode(await _message(ours, LARGEST))
-        if CHECK not in arguments:
-            outside.confirm(self._process.pid)
+        with Witness(self._process.pid) as witness:
+            await asyncio.get_running_loop().sock_sendall(ours, BEGIN)
+            locked = decode(await _message(ours, LARGEST))
+            witness.confirm()
         return ours, locked
 
     async def _end(self) -> int | None:

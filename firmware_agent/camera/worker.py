@@ -10,7 +10,7 @@ import socket
 import sys
 from collections.abc import Callable
 
-from firmware_agent.camera.messages import ASK, CHECK
+from firmware_agent.camera.messages import ASK, BEGIN, CHECK
 from firmware_agent.camera.pattern import jpeg
 from firmware_agent.camera.sandbox.lock import lock
 from firmware_agent.camera.sandbox.report import CannotLock, encode
@@ -25,7 +25,9 @@ def serve(control: socket.socket) -> None:
 
 
 def begin(control: socket.socket, then: Callable[[socket.socket], object]) -> int:
-    """Lock, report, then call `then`; the exit code. Without a lock it is never called."""
+    """Once main says so: lock, report, then call `then`. The exit code. Without a lock `then` is never called."""
+    if control.recv(1) != BEGIN:
+        return 1
     try:
         locked = lock(control)
     except CannotLock as error:
@@ -36,13 +38,17 @@ def begin(control: socket.socket, then: Callable[[socket.socket], object]) -> in
     return 0
 
 
+def _wait(control: socket.socket) -> None:
+    control.recv(1)
+
+
 def _answer(control: socket.socket, data: bytes) -> None:
     control.sendall(len(data).to_bytes(4, "big") + data)
 
 
 def _main(arguments: list[str]) -> int:
     inherited = socket.socket(fileno=int(arguments[0]))
-    return begin(inherited, (lambda control: None) if CHECK in arguments else serve)
+    return begin(inherited, _wait if CHECK in arguments else serve)
 
 
 if __name__ == "__main__":

@@ -8,6 +8,8 @@ import socket
 import subprocess
 import sys
 
+from firmware_agent.camera.messages import ASK, BEGIN
+
 WORKER = "firmware_agent.camera.worker"
 
 
@@ -32,6 +34,7 @@ class Worker:
         streams = {"stdin": nothing, "stdout": nothing, "stderr": nothing, **self._options}
         with theirs:
             self.process = subprocess.Popen(command, pass_fds=[theirs.fileno(), *self._extra], **streams)
+        self.control.sendall(BEGIN)
         answer = self._answer()
         self.report = json.loads(answer) if answer else {}
         return self
@@ -44,7 +47,7 @@ class Worker:
     def picture(self):
         """The next picture, b"" if the process is gone."""
         try:
-            self.control.sendall(b"S")
+            self.control.sendall(ASK)
             return self._answer()
         except (BrokenPipeError, ConnectionResetError):
             return b""

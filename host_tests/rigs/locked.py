@@ -17,6 +17,7 @@ import sys
 from pathlib import Path
 
 from firmware_agent.camera import worker
+from firmware_agent.camera.messages import BEGIN
 from firmware_agent.camera.sandbox.lock import lock
 from host_tests.rigs import attempts
 from host_tests.rigs.preload import answer_with
@@ -46,12 +47,15 @@ def run(attempt, mode, folder):
         os.chdir(folder)
         _child(attempt, mode, theirs)
     theirs.close()
+    entry = mode != "free" and attempt not in attempts.WITH_CAMERA + attempts.ALLOWED
     with ours:
         said = b""
+        if entry:
+            ours.send(BEGIN)
         while part := ours.recv(4096):
             said += part
     _, status = os.waitpid(child, 0)
-    if mode != "free" and attempt not in attempts.WITH_CAMERA + attempts.ALLOWED:
+    if entry:
         length = int.from_bytes(said[:4], "big")
         report, said = json.loads(said[4 : 4 + length]), said[4 + length :]
         if "missing" in report:

@@ -11,16 +11,20 @@ _NOTHING = os.makedev(1, 3)  # /dev/null
 _READ_IMPLIES_EXEC = 0x0400000
 
 
-def check(control: socket.socket, camera: int | None, personality: int) -> None:
+def check(control: socket.socket, camera: int | None) -> None:
     """CannotLock, unless this process holds its control socket, its camera, /dev/null and nothing else."""
-    if personality & _READ_IMPLIES_EXEC:
-        raise CannotLock("personality", "whatever is read could run here (READ_IMPLIES_EXEC); start without setarch -X")
     try:
+        _personality()
         _threads()
         _descriptors(control, camera)
         _mappings()
     except OSError as error:
         raise CannotLock("proc", f"/proc cannot be read ({error.strerror}); mount it") from None
+
+
+def _personality() -> None:
+    if int(Path("/proc/self/personality").read_text("ascii"), 16) & _READ_IMPLIES_EXEC:
+        raise CannotLock("personality", "whatever is read could run here (READ_IMPLIES_EXEC); start without setarch -X")
 
 
 def _threads() -> None:

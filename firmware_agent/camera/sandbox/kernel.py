@@ -13,7 +13,6 @@ from struct import pack
 _NUMBERS = {
     "x86_64": {
         "mlockall": 151,
-        "personality": 135,
         "prctl": 157,
         "seccomp": 317,
         "landlock_create_ruleset": 444,
@@ -21,7 +20,6 @@ _NUMBERS = {
     },
     "aarch64": {
         "mlockall": 230,
-        "personality": 92,
         "prctl": 167,
         "seccomp": 277,
         "landlock_create_ruleset": 444,
@@ -29,7 +27,6 @@ _NUMBERS = {
     },
 }
 _MCL_CURRENT, _MCL_FUTURE, _MCL_ONFAULT = 1, 2, 4
-_PERSONALITY_ASK = 0xFFFFFFFF
 _PR_GET_DUMPABLE, _PR_SET_DUMPABLE, _PR_GET_SECCOMP = 3, 4, 21
 _PR_SET_NO_NEW_PRIVS, _PR_GET_NO_NEW_PRIVS = 38, 39
 _SECCOMP_SET_MODE_FILTER, _SECCOMP_GET_ACTION_AVAIL = 1, 2
@@ -49,10 +46,6 @@ class Kernel:
         self._numbers = _NUMBERS[name]
         self._syscall = CDLL(None, use_errno=True).syscall
         self._syscall.restype = c_long
-
-    def personality(self) -> int:
-        """The flags that came through exec; changes nothing."""
-        return self._call("personality", _PERSONALITY_ASK)
 
     def lock_memory(self) -> None:
         """No page of this process, now or later, goes to swap. A page counts from its first use on."""

@@ -34,7 +34,7 @@ def lock(control: socket.socket, camera: int | None = None) -> Locked:
         raise CannotLock("architecture", "there is a table for x86-64 and aarch64 only, with a 64-bit Python")
     kernel = Kernel(name)
     table = rows(control.fileno(), camera)
-    inherited.check(control, camera, _must("personality", kernel.personality))
+    inherited.check(control, camera)
     for what, limit in _LIMITS.items():
         _must("limits", partial(_lower, what, limit))
     memory = _lock_memory(kernel)
