@@ -1,6 +1,7 @@
 """The camera process is locked by the kernel: it can keep no picture and bring none out by itself (L4)."""
 
 import asyncio
+import ctypes
 import json
 import os
 import resource
@@ -9,7 +10,7 @@ import socket
 import subprocess
 import sys
 import tempfile
-from errno import EACCES, ENOSYS, EPERM
+from errno import EACCES, EAGAIN, ENOSYS, EPERM
 from pathlib import Path
 
 import pytest
@@ -184,6 +185,27 @@ def test_ok__the_kernel_confirms_the_lock_from_outside():
         assert resource.prlimit(pid, resource.RLIMIT_NOFILE)[1] <= 160
         assert sorted(os.listdir(f"/proc/{pid}/fd"), key=int)[:3] == ["0", "1", "2"]
         assert len(os.listdir(f"/proc/{pid}/fd")) == 4
+
+
+def no_right_to_lock_memory():
+    """To be called in a new process: what it executes must keep to its limit of locked memory."""
+    assert ctypes.CDLL(None).prctl(24, 14, 0, 0, 0) == 0  # PR_CAPBSET_DROP, CAP_IPC_LOCK
+    resource.setrlimit(resource.RLIMIT_MEMLOCK, (1 << 20, 1 << 20))
+
+
+@pytest.mark.attack(17)
+def test_ok__memory_that_cannot_be_locked_is_said():
+    with Worker(preexec_fn=no_right_to_lock_memory) as worker:
+        assert worker.report["memory"] is False and worker.picture() == pattern.jpeg(0)
+    with Worker() as worker:
+        assert worker.report["memory"] is True
+
+
+def test_ok__memory_is_not_locked_without_room_for_pictures(mocker):
+    memory = mocker.Mock(spec=kernel.Kernel)
+    assert lock._lock_memory(memory) is True and not memory.unlock_memory.called
+    mocker.patch("mmap.mmap", side_effect=OSError(EAGAIN, "no room"))
+    assert lock._lock_memory(memory) is False and memory.unlock_memory.called
 
 
 def test_fail__a_process_that_only_says_that_it_is_locked():

@@ -34,7 +34,7 @@ PROCESSES: dict[str, tuple[str, ...]] = {
     f"{PACKAGE}/camera/supervisor.py": ("process", "pair"),  # starts the camera process, joined by a pair of sockets
     f"{PACKAGE}/camera/worker.py": ("inherited",),  # is that process: takes its end of the pair, can open nothing
 }
-# Code that the interpreter cannot see. No package stands between: what is called is a table of five calls in that file.
+# Code that the interpreter cannot see. No package stands between: what is called is a table of six calls in that file.
 KERNEL: dict[str, tuple[str, ...]] = {
     f"{PACKAGE}/camera/sandbox/kernel.py": ("native",),  # locks the camera process: it can only take away
 }

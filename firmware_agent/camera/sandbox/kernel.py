@@ -13,6 +13,7 @@ from struct import pack
 _NUMBERS = {
     "x86_64": {
         "mlockall": 151,
+        "munlockall": 152,
         "prctl": 157,
         "seccomp": 317,
         "landlock_create_ruleset": 444,
@@ -20,6 +21,7 @@ _NUMBERS = {
     },
     "aarch64": {
         "mlockall": 230,
+        "munlockall": 231,
         "prctl": 167,
         "seccomp": 277,
         "landlock_create_ruleset": 444,
@@ -50,6 +52,10 @@ class Kernel:
     def lock_memory(self) -> None:
         """No page of this process, now or later, goes to swap. A page counts from its first use on."""
         self._call("mlockall", _MCL_CURRENT | _MCL_FUTURE | _MCL_ONFAULT)
+
+    def unlock_memory(self) -> None:
+        """Undo that."""
+        self._call("munlockall")
 
     def forbid_dumps(self) -> None:
         """No core dump, no tracer of the same user, no look into the memory."""

@@ -1,5 +1,6 @@
 """Locks the process that calls it, for good. Order matters: what reads files comes before what forbids reading."""
 
+import mmap
 import resource
 import socket
 from collections.abc import Callable
@@ -16,6 +17,7 @@ from firmware_agent.camera.sandbox.table import KILL, rows
 
 T = TypeVar("T")
 _DESCRIPTORS = 160  # a hundred viewers, and room
+_ROOM = 64 << 20  # bytes of pictures and buffers to come
 _LIMITS = {
     resource.RLIMIT_FSIZE: 0,
     resource.RLIMIT_CORE: 0,
@@ -65,13 +67,21 @@ def _lower(what: int, limit: int) -> None:
 
 
 def _lock_memory(kernel: Kernel) -> bool:
-    """False if the limit of locked memory is too low: the lock holds without, and the report says so."""
+    """False if the limit of locked memory is too low: the lock holds without, and the report says so.
+
+    A limit that is reached later would take the process down in the middle of a picture: so there must be room.
+    """
     _, hard = resource.getrlimit(resource.RLIMIT_MEMLOCK)
     with suppress(OSError, ValueError):
         resource.setrlimit(resource.RLIMIT_MEMLOCK, (hard, hard))
     try:
         kernel.lock_memory()
     except OSError:
+        return False
+    try:
+        mmap.mmap(-1, _ROOM, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS).close()  # counted; no page of it is ever used
+    except OSError:
+        kernel.unlock_memory()
         return False
     return True
 
