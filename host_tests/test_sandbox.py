@@ -170,6 +170,13 @@ def test_ok__a_thousand_pictures_under_the_lock_are_the_same_bytes():
             assert worker.picture() == pattern.jpeg(number), number
 
 
+def test_ok__it_ends_in_order_when_main_is_gone():
+    with Worker() as worker:
+        assert worker.picture()
+        worker.control.close()
+        assert worker.process.wait(10) == 0
+
+
 @pytest.mark.clause("L4")
 @pytest.mark.attack(17)
 def test_ok__the_kernel_confirms_the_lock_from_outside():

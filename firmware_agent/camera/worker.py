@@ -47,8 +47,8 @@ def _answer(control: socket.socket, data: bytes) -> None:
 
 
 def _main(arguments: list[str]) -> int:
-    inherited = socket.socket(fileno=int(arguments[0]))
-    return begin(inherited, _wait if CHECK in arguments else serve)
+    with socket.socket(fileno=int(arguments[0])) as inherited:
+        return begin(inherited, _wait if CHECK in arguments else serve)
 
 
 if __name__ == "__main__":

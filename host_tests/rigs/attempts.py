@@ -210,6 +210,7 @@ ALLOWED = [  # what must go on
     ("send", "sendto", (CONTROL, b"", 0, 0x4000, 0, 0), None),
     ("send in pieces", "sendmsg", (CONTROL, "<message>", 0x40), None),
     ("random", "getrandom", (PAGE, 16, 0), None),
+    ("getpeername", "getpeername", (CONTROL, PAGE, "<length>"), None),
     ("fstat", "fstat", (CONTROL, PAGE), None),
     ("advice", "madvise", (PAGE, 4096, 4), "EINVAL"),
 ]

@@ -4,7 +4,7 @@ Those are asm/unistd_64.h and asm-generic/unistd.h: a second source, which the t
 """
 
 _TEXT = """
-recvfrom=45/207 recvmsg=47/212 sendto=44/206 sendmsg=46/211 getsockname=51/204 getsockopt=55/209
+recvfrom=45/207 recvmsg=47/212 sendto=44/206 sendmsg=46/211 getsockname=51/204 getpeername=52/205 getsockopt=55/209
 epoll_wait=232/- epoll_pwait=281/22 epoll_ctl=233/21 poll=7/- ppoll=271/73 ioctl=16/29 close=3/57 mmap=9/222
 munmap=11/215 mremap=25/216 madvise=28/233 mprotect=10/226 brk=12/214 clock_gettime=228/113 gettimeofday=96/169
 clock_nanosleep=230/115 nanosleep=35/101 futex=202/98 rt_sigreturn=15/139 rt_sigaction=13/134

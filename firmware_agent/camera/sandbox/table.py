@@ -102,6 +102,7 @@ def rows(control: int, camera: int | None) -> tuple[Row, ...]:
         Row("close", 3, 57, "a viewer went"),
         Row("shutdown", 48, 210, "a viewer's answer is complete, though main keeps a duplicate of its socket"),
         Row("getsockname", 51, 204, "Python asks when it wraps a passed socket"),
+        Row("getpeername", 52, 205, "Python describes a socket that nobody closed, then closes it"),
         Row(
             *("getsockopt", 55, 209, "the same: type, protocol, family, error"),
             (Check(1, (_SOL_SOCKET,)), Check(2, _SOCKET_FACTS)),
