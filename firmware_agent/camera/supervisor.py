@@ -108,9 +108,7 @@ class CameraSource:
         """End the process; what to say about `error`."""
         code = await self._end()
         if isinstance(error, CannotLock):
-            return SourceError(
-                f"camera: its process cannot lock itself and was not started; {error.missing} is missing: {error}"
-            )
+            return SourceError(f"camera: its process cannot lock itself and was not started ({error.missing}): {error}")
         if code == -signal.SIGSYS:
             return SourceError(
                 "camera: the kernel ended its process: it tried what its lock forbids; it is started anew"
