@@ -78,6 +78,7 @@ MISSING = {
     "L9": "no file is ever read; recognising models in a report comes with the scrubber",
     "L10": "no serial number leaves; the support bundle is not built",
     "L22": "never logged or exported; tokens of printers are files of the integrator, not sealed",
+    17: "shown for the camera's process; the search of disks comes with the camera, main's memory rests on its unit",
     14: "names of OctoPrint's jobs and EXIF; G-code and reports come with the scrubber",
     23: "client id, topic and user name; the certificate's subject is the maker's choice",
 }

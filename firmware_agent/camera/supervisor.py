@@ -1,14 +1,17 @@
-"""Starts and ends the camera process: it exists only while a camera purpose is permitted (L1)."""
+"""Starts and ends the camera process: it exists only while a camera purpose is permitted (L1), and locked only (L4)."""
 
 import asyncio
 import contextlib
 import logging
 import os
+import signal
 import socket
 import sys
 
-from firmware_agent.camera.worker import ASK
-from firmware_agent.errors import SourceError
+from firmware_agent.camera.messages import ASK, BEGIN, CHECK
+from firmware_agent.camera.sandbox.outside import Witness
+from firmware_agent.camera.sandbox.report import LARGEST, CannotLock, Locked, decode
+from firmware_agent.errors import FormatError, SourceError
 from firmware_agent.model import Record
 
 log = logging.getLogger(__name__)
@@ -38,40 +41,42 @@ class CameraSource:
         try:
             async with asyncio.timeout(_TIMEOUT):
                 return [Record({"picture": await self._picture()})]
-        except (OSError, EOFError) as error:
-            await self.rest()
-            raise SourceError(
-                f"camera: its process gave no picture ({type(error).__name__}); it is started anew"
-            ) from None
+        except (OSError, EOFError, FormatError, CannotLock) as error:
+            raise await self._trouble(error) from None
 
     async def rest(self) -> None:
         """End the process and wait until it is gone."""
-        process, self._process = self._process, None
-        control, self._control = self._control, None
-        if control is not None:
-            control.close()
-        if process is not None:
-            with contextlib.suppress(ProcessLookupError):
-                process.kill()
-            await process.wait()
-            log.info("camera process ended")
+        await self._end()
+
+    async def check(self) -> Locked:
+        """How a camera process locks itself on this machine: in one that touches no camera and ends.
+
+        SourceError: it cannot, and so it would not start.
+        """
+        try:
+            async with asyncio.timeout(_TIMEOUT):
+                _, locked = await self._start(CHECK)
+        except (OSError, EOFError, FormatError, CannotLock) as error:
+            raise await self._trouble(error) from None
+        await self._end()
+        return locked
 
     async def _picture(self) -> bytes:
-        control = self._control if self._control is not None else await self._start()
+        control = self._control
+        if control is None:
+            control, locked = await self._start()
+            log.info("camera process started: %s", locked)
         loop = asyncio.get_running_loop()
         await loop.sock_sendall(control, ASK)
-        length = int.from_bytes(await _exactly(control, 4), "big")
-        if length > _LARGEST:
-            raise EOFError
-        return await _exactly(control, length)
+        return await _message(control, _LARGEST)
 
-    async def _start(self) -> socket.socket:
+    async def _start(self, *arguments: str) -> tuple[socket.socket, Locked]:
         ours, theirs = socket.socketpair()
         ours.setblocking(False)
         with theirs:
             self._control = ours
             self._process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-I", "-m", "firmware_agent.camera.worker", str(theirs.fileno())),
+                *(sys.executable, "-I", "-m", "firmware_agent.camera.worker", str(theirs.fileno()), *arguments),
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=asyncio.subprocess.DEVNULL,
                 stderr=asyncio.subprocess.DEVNULL,
@@ -79,8 +84,43 @@ class CameraSource:
                 start_new_session=True,  # Ctrl-C is for the main process, which ends this one
                 env={"LANG": "C.UTF-8", "PATH": os.defpath},
             )
-        log.info("camera process started")
-        return ours
+        with Witness(self._process.pid) as witness:
+            await asyncio.get_running_loop().sock_sendall(ours, BEGIN)
+            locked = decode(await _message(ours, LARGEST))
+            witness.confirm()
+        return ours, locked
+
+    async def _end(self) -> int | None:
+        """The exit code, negative for a signal; None if there was no process."""
+        process, self._process = self._process, None
+        control, self._control = self._control, None
+        if control is not None:
+            control.close()
+        if process is None:
+            return None
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
+        code = await process.wait()
+        log.info("camera process ended")
+        return code
+
+    async def _trouble(self, error: Exception) -> SourceError:
+        """End the process; what to say about `error`."""
+        code = await self._end()
+        if isinstance(error, CannotLock):
+            return SourceError(f"camera: its process cannot lock itself and was not started ({error.missing}): {error}")
+        if code == -signal.SIGSYS:
+            return SourceError(
+                "camera: the kernel ended its process: it tried what its lock forbids; it is started anew"
+            )
+        return SourceError(f"camera: its process gave no picture ({type(error).__name__}); it is started anew")
+
+
+async def _message(control: socket.socket, largest: int) -> bytes:
+    length = int.from_bytes(await _exactly(control, 4), "big")
+    if length > largest:
+        raise EOFError
+    return await _exactly(control, length)
 
 
 async def _exactly(control: socket.socket, count: int) -> bytes:

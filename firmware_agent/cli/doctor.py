@@ -9,9 +9,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from firmware_agent.addresses import is_loopback
+from firmware_agent.camera.supervisor import CameraSource
 from firmware_agent.cli import words
 from firmware_agent.cli.addresses import addresses
 from firmware_agent.cli.build import Parts, endpoint, sources
+from firmware_agent.cli.camera import camera
 from firmware_agent.cli.ledger import cut_off
 from firmware_agent.cli.stores import register
 from firmware_agent.config import UplinkConfig
@@ -145,8 +147,8 @@ async def _sources(made: Parts) -> list[Finding]:
         findings += _secret("source.octoprint.key_file", Path(made.config.sources["octoprint"]["key_file"]))
     try:
         for source in sources(made):
-            if source.name == "camera":
-                findings.append(("ok", "camera: off while nothing asks for it; not tried here"))
+            if isinstance(source, CameraSource):
+                findings += await camera(source)
                 continue
             try:
                 records = await source.read()

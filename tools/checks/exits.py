@@ -34,6 +34,10 @@ PROCESSES: dict[str, tuple[str, ...]] = {
     f"{PACKAGE}/camera/supervisor.py": ("process", "pair"),  # starts the camera process, joined by a pair of sockets
     f"{PACKAGE}/camera/worker.py": ("inherited",),  # is that process: takes its end of the pair, can open nothing
 }
+# Code that the interpreter cannot see. No package stands between: what is called is a table of six calls in that file.
+KERNEL: dict[str, tuple[str, ...]] = {
+    f"{PACKAGE}/camera/sandbox/kernel.py": ("native",),  # locks the camera process: it can only take away
+}
 # Not part of the agent: brings a broker for the demonstration. Only the command line may import it.
 OUTSIDE = f"{PACKAGE}/demo/"
 OUTSIDE_USERS = (OUTSIDE, f"{PACKAGE}/__main__.py", f"{PACKAGE}/cli/")
@@ -44,7 +48,7 @@ NAMES = ("door", "viewer", "panel")
 def table() -> dict[str, tuple[str, ...]]:
     """path -> the kinds of openers that it may hold."""
     rows = {path: _EXIT for path in EXITS.values() if path is not None}
-    return {**rows, **FRONTS, **READERS, **SPEAKERS, **PROCESSES}
+    return {**rows, **FRONTS, **READERS, **SPEAKERS, **PROCESSES, **KERNEL}
 
 
 def check(files: dict[str, str]) -> tuple[list[str], list[str]]:
@@ -82,7 +86,7 @@ def check(files: dict[str, str]) -> tuple[list[str], list[str]]:
 def summary() -> str:
     """The exits, and what else touches the machine, in one line."""
     exits = ", ".join(f"{name} ({path or 'none yet'})" for name, path in EXITS.items())
-    rows = ("local", FRONTS), ("reads", READERS), ("processes", PROCESSES)
+    rows = ("local", FRONTS), ("reads", READERS), ("processes", PROCESSES), ("kernel", KERNEL)
     others = "; ".join(f"{name} {', '.join(files)}" for name, files in rows)
     return f"{exits}; {others}; not the agent: {OUTSIDE}"
 

@@ -27,6 +27,14 @@ HANDLES = {
         "turn_away": (f"{PACKAGE}/owner/socket/server.py",),
         "PATIENCE": (f"{PACKAGE}/owner/socket/server.py",),
     },
+    f"{PACKAGE}.camera.sandbox.lock": {"lock": (f"{PACKAGE}/camera/worker.py",)},  # locks whatever process calls it
+    f"{PACKAGE}.camera.sandbox.kernel": {
+        "Kernel": (f"{PACKAGE}/camera/sandbox/lock.py", f"{PACKAGE}/camera/sandbox/second.py"),
+        "machine": (f"{PACKAGE}/camera/sandbox/lock.py",),
+    },
+    "ctypes": dict.fromkeys(
+        ("CDLL", "addressof", "c_long", "create_string_buffer", "get_errno"), (f"{PACKAGE}/camera/sandbox/kernel.py",)
+    ),
     f"{PACKAGE}.telemetry.http": {
         "get_json": (f"{PACKAGE}/telemetry/sources/octoprint.py",),
         "StatusError": (f"{PACKAGE}/telemetry/sources/octoprint.py",),
@@ -34,9 +42,9 @@ HANDLES = {
 }
 # fmt: off
 STANDARD = {
-    "argparse", "asyncio", "binascii", "collections", "contextlib", "csv", "dataclasses", "datetime", "errno", "fcntl",
-    "functools",    "hashlib", "hmac", "io", "ipaddress", "itertools", "json", "logging", "math", "os",
-    "pathlib", "random", "re", "secrets", "shutil", "signal", "socket", "ssl",
+    "argparse", "asyncio", "binascii", "collections", "contextlib", "csv", "ctypes", "dataclasses", "datetime", "errno",
+    "fcntl", "functools", "hashlib", "hmac", "io", "ipaddress", "itertools", "json", "logging", "math", "mmap", "os",
+    "pathlib", "random", "re", "resource", "secrets", "shutil", "signal", "socket", "ssl",
     "stat", "struct", "sys", "termios", "textwrap", "time", "tomllib", "traceback", "typing", "urllib",
     "zipfile", "zlib",
 }

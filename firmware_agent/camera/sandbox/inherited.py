@@ -1,0 +1,56 @@
+"""What came through exec: checked before the lock, for a filter says nothing about what is open already."""
+
+import os
+import socket
+import stat
+from pathlib import Path
+
+from firmware_agent.camera.sandbox.report import CannotLock
+
+_NOTHING = os.makedev(1, 3)  # /dev/null
+_READ_IMPLIES_EXEC = 0x0400000
+
+
+def check(control: socket.socket, camera: int | None) -> None:
+    """CannotLock, unless this process holds its control socket, its camera, /dev/null and nothing else."""
+    try:
+        _personality()
+        _threads()
+        _descriptors(control, camera)
+        _mappings()
+    except OSError as error:
+        raise CannotLock("proc", f"/proc cannot be read ({error.strerror}); mount it") from None
+
+
+def _personality() -> None:
+    if int(Path("/proc/self/personality").read_text("ascii"), 16) & _READ_IMPLIES_EXEC:
+        raise CannotLock("personality", "whatever is read could run here (READ_IMPLIES_EXEC); start without setarch -X")
+
+
+def _threads() -> None:
+    count = len(os.listdir("/proc/self/task"))
+    if count != 1:
+        raise CannotLock("threads", f"{count} threads run already, and a lock holds for one; start no threads before")
+
+
+def _descriptors(control: socket.socket, camera: int | None) -> None:
+    if control.family != socket.AF_UNIX or control.type != socket.SOCK_STREAM or control.getsockname():
+        raise CannotLock("control", "the control socket is not one of a pair; start the camera process by the agent")
+    for number in sorted(map(int, os.listdir("/proc/self/fd"))):
+        if number in (control.fileno(), camera):
+            continue
+        try:
+            found = os.fstat(number)
+        except OSError:
+            continue  # the listing's own
+        if number > 2 or not (stat.S_ISCHR(found.st_mode) and found.st_rdev == _NOTHING):
+            raise CannotLock("descriptors", f"descriptor {number} was handed in; close it where the agent is started")
+
+
+def _mappings() -> None:
+    for line in Path("/proc/self/maps").read_text("utf-8", "replace").splitlines():
+        rights = line.split()[1]
+        if "w" in rights and "s" in rights:
+            raise CannotLock("memory", "memory is shared with another process; preload nothing into the agent")
+        if "w" in rights and "x" in rights:
+            raise CannotLock("memory", "memory can be written and run; use a Python without a run-time compiler")

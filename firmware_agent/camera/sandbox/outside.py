@@ -1,0 +1,51 @@
+"""The kernel's own word, from outside, that the camera process is locked: its report alone is not believed."""
+
+from pathlib import Path
+
+from firmware_agent.camera.sandbox.report import CannotLock
+
+_FILTERED = "2"  # a program of its own, or its parent's, answers its calls
+
+
+class Witness:
+    """`with Witness(pid)` sees that process from before its lock on: afterwards a /proc that hides some hides it, too.
+
+    CannotLock: /proc cannot be read.
+    """
+
+    def __init__(self, pid: int) -> None:
+        try:
+            self._file = Path(f"/proc/{pid}/status").open("rb")  # noqa: SIM115 - until __exit__
+        except OSError as error:
+            raise _no_proc(error) from None
+
+    def __enter__(self) -> "Witness":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+    def confirm(self) -> None:
+        """CannotLock, unless the process may gain no rights, and has a filter more than the one that asks. Once."""
+        try:
+            theirs = _fields(self._file.read())
+            ours = _fields(Path("/proc/self/status").read_bytes())
+        except OSError as error:
+            raise _no_proc(error) from None
+        if theirs.get("NoNewPrivs") != "1" or theirs.get("Seccomp") != _FILTERED or not _more(theirs, ours):
+            raise CannotLock("seccomp", "the process says that it is locked, and the kernel says that it is not")
+
+
+def _more(theirs: dict[str, str], ours: dict[str, str]) -> bool:
+    """Kernels before 5.11 do not count filters."""
+    key = "Seccomp_filters"
+    return key not in theirs or int(theirs[key]) > int(ours.get(key, "0"))
+
+
+def _fields(status: bytes) -> dict[str, str]:
+    lines = status.decode("utf-8", "replace").splitlines()
+    return {name: value.strip() for name, _, value in (line.partition(":") for line in lines)}
+
+
+def _no_proc(error: OSError) -> CannotLock:
+    return CannotLock("proc", f"/proc cannot be read ({error.strerror}); mount it")
