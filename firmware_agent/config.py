@@ -112,7 +112,7 @@ def _roles(value: Any) -> bool:
 
 
 def _key(value: Any) -> bool:
-    return isinstance(value, str) and re.fullmatch(r"[0-9a-f]{64}", value) is not None
+    return isinstance(value, str) and re.fullmatch(r"([0-9a-f]{64})?", value) is not None
 
 
 _REQUIRED = object()
@@ -127,7 +127,7 @@ _TOP: dict[str, Check] = {
         "console",
     ),
     "outbox": (_whole(16, 1_048_576), "KiB of flash for what waits of each purpose, 16 to 1048576", 4096),
-    "maker": (_key, "the Ed25519 public key, 64 digits of hex, that signs profiles; none: only a person installs", ""),
+    "maker": (_key, 'the Ed25519 public key, 64 digits of hex, that signs profiles; "": only a person installs', ""),
     "window": (_between(0, 3600), "seconds of events that a power cut may lose, 0 to 3600", 5),
 }
 _UPLINK: dict[str, Check] = {

@@ -31,6 +31,7 @@ def narrow(made: Parts, pairs: list[Pair], state: str, word: str) -> int:
         return 0
     verdicts = {pair: made.gate.decide(*pair) for pair in pairs}
     held = {pair: verdict.consent for pair, verdict in verdicts.items() if isinstance(verdict, Permit)}
+    sealed = {pair: _sealed(made, pair) for pair in pairs}  # before: a running agent may be faster than what follows
     records: list[ConsentRecord] = []
     unstored: list[tuple[Pair, StorageError]] = []
     for pair in pairs:  # all of them, before anything else can fail
@@ -46,9 +47,7 @@ def narrow(made: Parts, pairs: list[Pair], state: str, word: str) -> int:
     destroyed: dict[Pair, tuple[int, bool]] = {}  # events, whether there was a key
     for pair in pairs:
         try:
-            vault = made.vault(*pair)
-            sealed = vault.sealed()
-            destroyed[pair] = vault.shred(), sealed
+            destroyed[pair] = made.vault(*pair).shred(), sealed[pair]
         except StorageError as error:
             print(words.wrap(f"{pair[0]} -> {pair[1]}: what waits could not all be destroyed: {error}"))
             code = 1
@@ -71,12 +70,12 @@ def narrow(made: Parts, pairs: list[Pair], state: str, word: str) -> int:
     linked = {consent for pair, consent in held.items() if pair[1] in made.config.uplinks and pair not in failed}
     runs = made.device.storage.claimed()
     cuts = _cuts(made, ledger, later, linked) if runs and linked else {}
-    for pair, (count, sealed) in destroyed.items():
+    for pair, (count, had) in destroyed.items():
         consent = held.get(pair, b"")
         count += cuts.get(consent, 0)
-        if sealed or consent:
+        if had or consent:
             done = [f"{count:,} waiting event{'' if count == 1 else 's'} destroyed" if count else "no event waited"]
-            done += ["key overwritten"] if sealed else []
+            done += ["key overwritten"] if had else []
             done += ["link cut"] if consent in cuts else [] if runs else ["no agent runs"]
             print(words.wrap(f"{pair[0]} -> {pair[1]}: {', '.join(done)}."))
     if runs and made.device.storage.claimed() and not linked <= set(cuts):
@@ -86,6 +85,14 @@ def narrow(made: Parts, pairs: list[Pair], state: str, word: str) -> int:
         )
         print(words.wrap(text + "message, so no other begins to leave; see what it does, or stop it."))
     return code
+
+
+def _sealed(made: Parts, pair: Pair) -> bool:
+    """Whether there is a key now."""
+    try:
+        return made.vault(*pair).sealed()
+    except StorageError:
+        return False
 
 
 def _not_stored(pair: Pair, destroyed: bool, error: StorageError) -> str:

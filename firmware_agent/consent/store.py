@@ -119,8 +119,8 @@ class ConsentStore:
         return self._slots.blank(self._raw[:2]) and self._floor.blank(self._raw[2:])
 
     def _fresh(self) -> bool:
-        """Whether nothing was ever written into one of the two pairs of slots."""
-        return self._slots.blank(self._raw[:2]) or self._floor.blank(self._raw[2:])
+        """Whether one of the two pairs of slots still stands as it was made."""
+        return self._raw[:2] == [FRESH, FRESH] or self._raw[2:] == [FRESH, FRESH]
 
     def may_be_given(self, purpose: str, recipient: str) -> bool:
         """Whether a consent is stored, even one that no longer holds; yes if damage may hide one, lest it come back."""
