@@ -1,5 +1,7 @@
 """A real mosquitto on a free port of this machine, with persistence on, and a subscriber that notes what arrives."""
 
+import contextlib
+import random
 import shutil
 import socket
 import subprocess
@@ -16,9 +18,12 @@ PROGRAM = shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin
 
 
 def free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
+    """One that nobody listens on, below those that the system gives to outgoing connections: so it stays free."""
+    while True:
+        port = random.randrange(15_000, 30_000)
+        with socket.socket() as one, contextlib.suppress(OSError):
+            one.bind(("127.0.0.1", port))
+            return port
 
 
 def wait_for(what: Callable[[], Any], seconds: float = 20.0) -> Any:

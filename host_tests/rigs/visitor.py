@@ -84,7 +84,7 @@ class Visitor:
 
     def look(self, name: str) -> None:
         """A picture for the ignored folder; nothing may stand beyond the screen's edge."""
-        self.browser.shot(name)
+        self.browser.shot(name, whole=not self.browser.has("dialog[open]"))
         assert self.browser.sideways() == 0, f"{name} is wider than the screen"
 
     def redrawn(self) -> None:
