@@ -54,7 +54,10 @@ REASONS = {
         "a remote command tried to give consent, which only a person at the device can",
         "nothing: it was not obeyed; decide with `consent grant` at the device if you want it",
     ),
-    "minor": ("a minor uses this device, and the policy is not meant for minors", "nothing: all of it stays off"),
+    "minor": (
+        "a minor uses this device, and the policy is not meant for minors",
+        "if that is wrong, say that everybody is old enough (`age of-age`)",
+    ),
     "guardian_needed": ("a minor uses this device, so a guardian has to decide", "let the guardian's phone allow it"),
     "consent_changed": ("consent was decided anew since the release was made", "make a new one"),
 }

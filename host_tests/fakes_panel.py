@@ -522,6 +522,7 @@ class FakeDesk:
             "media": media,
             "every": every,
             "kept": kept,
+            "answers": False,
             "clauses": clauses,
             "fields": [{"name": field, "category": category, "sensitivity": how} for field, category, how in fields],
             "policy": policy_hash(name),

@@ -3,6 +3,7 @@
 import asyncio
 import re
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -475,3 +476,17 @@ def test_ok__a_policy_is_installed_by_a_person_at_the_device_and_by_nobody_else(
     code, _, errors = call(rig, "policy", "install", str(file))
     assert code == 1 and "damaged" in errors
     assert standing(rig) == ("2027-1", {"improvement_program"})
+
+
+@pytest.mark.attack(19)
+def test_ok__a_maker_signs_with_the_tool_that_the_docs_name(rig, tmp_path):
+    file, key = newer(rig, purpose__improvement_program__every="1 min"), tmp_path / "maker.key"
+    command = [str(Path(__file__).parents[1] / "tools/sign_profile"), str(file), str(key)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0 and key.stat().st_mode & 0o777 == 0o600
+    (tmp_path / "policy.sig").write_text(done.stdout)
+    rig.file.write_text(re.sub("maker = .*\n", "", rig.file.read_text()))
+    rig.file.write_text(done.stderr + rig.file.read_text())
+    code, shown, errors = call(rig, "policy", "install", str(file), "--signature", str(tmp_path / "policy.sig"))
+    assert code == 0, shown + errors
+    assert subprocess.run(command, capture_output=True, text=True, timeout=60).stdout == done.stdout  # the same key

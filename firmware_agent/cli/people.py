@@ -64,7 +64,8 @@ def may_invite(made: Parts, role: str, actor: Actor) -> None:
 
 def may_remove(made: Parts, role: str, actor: Actor) -> None:
     """Return if this actor may unpair such a role: while a minor uses the device, guardians go by guardians only."""
-    if role == "guardian" and actor.role != "guardian" and made.authority.age == "minor":
+    guarded = made.catalogue.age["guardian"] and made.authority.age == "minor"
+    if role == "guardian" and actor.role != "guardian" and guarded:
         raise Refused("guardian_needed")
 
 

@@ -64,11 +64,12 @@ def _tell(made: Parts, new: Catalogue) -> None:
 
 
 def receipt(made: Parts, options: Namespace) -> int:
-    """Write the receipt of a decision, by its sequence, or of all that are allowed."""
+    """Write the receipt of a decision, by its sequence; without one, list them."""
     if options.sequence is None:
-        for record in made.consents.records():
-            if record.state in GIVEN:
-                print(f"{record.sequence}  {record.purpose} -> {record.recipient}")
+        for record in sorted(made.consents.records(), key=lambda one: one.sequence):
+            if (record.purpose, record.recipient) != AGE:
+                said = words.decided(record.state)
+                print(f"{record.sequence:>6}  {record.purpose} -> {record.recipient}: {said}")
         print("For the receipt of one: receipt NUMBER FILE")
         return 0
     from firmware_agent.cli.proof import receipt as make  # here: no other command needs receipts

@@ -134,6 +134,11 @@ def entry(row: dict[str, Any]) -> str:
     return f"{clock(row['time'])}  {word:<13}  {what}"
 
 
+def decided(state: str) -> str:
+    """A state of a consent record in one word."""
+    return _DECIDED.get(state, printable(state))
+
+
 def field(number: int, catalogue: Catalogue) -> str:
     """The name of a field; one that the policy has no more keeps its number."""
     return next((name for name, row in catalogue.fields.items() if row["id"] == number), f"field {number}")

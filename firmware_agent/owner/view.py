@@ -215,6 +215,7 @@ class View:
             "media": row["media"],
             "every": row["every"],
             "kept": row["retention"],
+            "answers": bool(self._catalogue.recipients[pair[1]]["answers"]),
             "clauses": row["clauses"],
             "fields": [
                 {"name": name, "category": field["category"], "sensitivity": field["sensitivity"]}

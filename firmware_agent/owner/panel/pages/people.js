@@ -73,7 +73,7 @@ on("invite", async () => {
   const wrong = problem();
   openDialog("invite-dialog", t("invite"),
     h("form", { "data-act": "send_invite", id: "invite-form" },
-      h("fieldset", { id: "invite-role" }, h("legend", null, t("invite.role")), ROLES.map((name) => h("label", { class: "option" },
+      h("fieldset", { id: "invite-role" }, h("legend", null, t("invite.role")), ROLES.filter((name) => name !== "guardian" || state.home.age.guardian).map((name) => h("label", { class: "option" },
         h("input", { type: "radio", name: "role", value: name, checked: name === "viewer", "data-act": "invite_role" }), h("span", null, strong(role(name)), h("br"), h("span", { class: "hint" }, t(`role.${name}.text`)))))),
       h("div", { id: "invite-service", hidden: true },
         p(h("label", { for: "invite-case" }, t("invite.case")), h("input", { id: "invite-case", maxlength: 40, autocomplete: "off", "aria-describedby": "case-hint" }), h("span", { class: "hint", id: "case-hint" }, t("invite.case.hint"))),

@@ -28,7 +28,7 @@ function correct() {
       ? h("form", { "data-act": "correct", id: "correct-form" },
           p(h("label", { for: "correct-name" }, t("correct.name")), h("input", { id: "correct-name", maxlength: 40, value: device.name, autocomplete: "off" })),
           p(h("label", { for: "correct-region" }, t("correct.region")),
-            h("input", { id: "correct-region", class: "short", maxlength: 2, value: device.region, autocomplete: "off", pattern: "[A-Za-z]{2}", "aria-describedby": "region-name", "aria-invalid": wrongRegion ? "true" : null }),
+            h("input", { id: "correct-region", class: "short", maxlength: 40, value: device.region, autocomplete: "off", pattern: "[A-Za-z]{2}", "aria-describedby": "region-name", "aria-invalid": wrongRegion ? "true" : null }),
             h("span", { class: "hint", id: "region-name" }, about)),
           bar(h("button", { type: "submit", class: "main", id: "correct-save" }, t("save"))))
       : hint(t("owner_only")));
@@ -86,7 +86,7 @@ on("delete", async (data) => {
   const row = find(data);
   await timed("delete_upstream", async () => {
     const { asked } = await post("delete_upstream", pair(row));
-    remember(row, asked === false ? "delete.nothing" : "delete.done", "delete_upstream");
+    remember(row, asked === false ? "delete.nothing" : row.answers ? "delete.done" : "delete.handed", "delete_upstream");
   });
 });
 on("correct", async (data, form) => {
