@@ -149,6 +149,9 @@ class View:
                     "time": instant(when),
                 }
                 for reason, purpose, recipient, count, when in self._live.refused()
+                if not (
+                    reason.startswith("consent_") and self._gate.decide(purpose, recipient).allowed
+                )  # since allowed
             ],
             "waiting": [{**self._named(pair), "events": count} for pair, count in sorted(sight.waiting().items())],
             "service": [

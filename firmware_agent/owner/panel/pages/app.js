@@ -16,9 +16,10 @@ let spoken = "";
 
 function now() {
   if (wizardIsOpen()) return wizard();
-  return h("div", { class: "columns" },
+  const { on } = state.home.camera; // who is looking comes first, also on a phone
+  return h("div", null, on && camera(), service(), h("div", { class: "columns" },
     h("div", null, h("section", { "aria-labelledby": "choices-title" }, h("h2", { id: "choices-title" }, t("choices.title")), cards())),
-    h("div", null, camera(), service(), sentToday(), refusedNow()));
+    h("div", null, !on && camera(), sentToday(), refusedNow())));
 }
 
 function status() {
