@@ -30,6 +30,7 @@ class CameraSource:
     def __init__(self) -> None:
         self._process: asyncio.subprocess.Process | None = None
         self._control: socket.socket | None = None
+        self._handle: int | None = None  # of the process: names it, and no other that got its number since
 
     @property
     def pid(self) -> int | None:
@@ -76,7 +77,7 @@ class CameraSource:
         with theirs:
             self._control = ours
             self._process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-I", "-m", "firmware_agent.camera.worker", str(theirs.fileno()), *arguments),
+                *(sys.executable, "-I", "-B", "-m", "firmware_agent.camera.worker", str(theirs.fileno()), *arguments),
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=asyncio.subprocess.DEVNULL,
                 stderr=asyncio.subprocess.DEVNULL,
@@ -84,6 +85,7 @@ class CameraSource:
                 start_new_session=True,  # Ctrl-C is for the main process, which ends this one
                 env={"LANG": "C.UTF-8", "PATH": os.defpath},
             )
+        self._handle = os.pidfd_open(self._process.pid)
         with Witness(self._process.pid) as witness:
             await asyncio.get_running_loop().sock_sendall(ours, BEGIN)
             locked = decode(await _message(ours, LARGEST))
@@ -96,10 +98,13 @@ class CameraSource:
         control, self._control = self._control, None
         if control is not None:
             control.close()
+        handle, self._handle = self._handle, None
         if process is None:
             return None
-        with contextlib.suppress(ProcessLookupError):
-            process.kill()
+        if handle is not None:
+            with contextlib.suppress(ProcessLookupError):
+                signal.pidfd_send_signal(handle, signal.SIGKILL)  # process.kill() would reap it, and its code with it
+            os.close(handle)
         code = await process.wait()
         log.info("camera process ended")
         return code
