@@ -22,11 +22,9 @@ if TYPE_CHECKING:
     Step = tuple[str, int, Callable[[Any, dict[str, Any]], Any], dict[str, Any]]
 
     class Consents(Protocol):
-        def current(self, purpose: str, recipient: str) -> "tuple[ConsentRecord | None, int | None, str]":
-            """The stored record, its floor, and a reason of REASONS if neither can be trusted."""
-
-        def minor(self) -> bool:
-            """Whether it was said that a minor uses this device."""
+        def standing(self, purpose: str, recipient: str) -> "tuple[ConsentRecord | None, int | None, str, bool]":
+            """The stored record, its floor, a reason of REASONS if neither can be trusted, and whether it was said
+            that a minor uses this device."""
 
 
 MESSAGE = 2  # version of the payload's form
@@ -107,8 +105,8 @@ class Gate:
         """Whether consent holds at this moment; asks the store anew each time."""
         if (purpose, recipient) in self._shut:
             return Denial(purpose, recipient, "consent_withdrawn")
-        record, floor, trouble = self._consents.current(purpose, recipient)
-        verdict = decide(self.catalogue, purpose, recipient, record, floor, self._now(), self._consents.minor())
+        record, floor, trouble, minor = self._consents.standing(purpose, recipient)
+        verdict = decide(self.catalogue, purpose, recipient, record, floor, self._now(), minor)
         if trouble and verdict.reason not in ("unknown_purpose", "unknown_recipient"):
             return Denial(purpose, recipient, trouble)
         return verdict

@@ -8,6 +8,7 @@ import hmac
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from firmware_agent.config import ROLES
 from firmware_agent.model import Session
 from firmware_agent.refusals import Refused, Unsealed
 
@@ -21,7 +22,6 @@ class Actor:
     proved: bool = False
 
 
-ROLES = ("owner", "guardian", "viewer", "service")
 MOST = 32  # sessions at a time; one more ends the oldest
 EACH = 4  # of them of one paired key
 

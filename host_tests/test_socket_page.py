@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from firmware_agent.errors import REASONS
+from firmware_agent.owner import strict
 from firmware_agent.owner.socket import commands, connection, lines, pace, pushes, server
 from host_tests.fakes_panel import policy_hash
 from host_tests.fakes_socket import Rig
@@ -101,7 +102,7 @@ def test_ok__every_request_and_every_error_is_on_the_page():
 
 def test_ok__the_limits_on_the_page_are_the_codes():
     for said in (
-        f"at most {lines.LINE} bytes, {lines.DEPTH} levels, numbers of at most 16 digits",
+        f"at most {lines.LINE} bytes, {strict.DEPTH} levels, numbers of at most 16 digits",
         f"{pace.BURST} requests at once, then {pace.RATE:.0f} a second",
         f"within {connection.PATIENCE:.0f} seconds",
         f"at most {pushes.MOST}; then the oldest",

@@ -10,7 +10,7 @@ from typing import BinaryIO
 from firmware_agent.cli import narrow, words
 from firmware_agent.cli.build import Parts, typed
 from firmware_agent.cli.export import fresh
-from firmware_agent.cli.stores import instant, register
+from firmware_agent.cli.stores import register
 from firmware_agent.consent import installed
 from firmware_agent.consent.store import KEY, SLOTS
 from firmware_agent.egress.ledger import START, Broken, entries
@@ -19,7 +19,7 @@ from firmware_agent.model import WITHDRAWN
 from firmware_agent.owner.erase import Erased
 from firmware_agent.owner.erase import erase as destroy
 from firmware_agent.owner.presence import confirmed
-from firmware_agent.owner.stores import Row
+from firmware_agent.owner.stores import Row, instant
 
 _ELSEWHERE = (
     "what recipients have stored: erasing takes away what they need to find it, so ask first (rights delete)",

@@ -10,22 +10,17 @@ from typing import BinaryIO
 from firmware_agent import __version__
 from firmware_agent.cli import words
 from firmware_agent.cli.build import Parts
-from firmware_agent.cli.stores import instant, register
+from firmware_agent.cli.stores import register
 from firmware_agent.errors import AgentError
+from firmware_agent.owner.stores import Row, instant
 
 
 def export(made: Parts, options: Namespace) -> int:
     """Write the file; 1 if a part could not be read. Works while the agent runs."""
     from firmware_agent.owner.export import export as write_all  # here: the agent itself needs no ZIP and no CSV
 
-    about = {
-        "agent": __version__,
-        "profile": made.catalogue.profile,
-        "version": made.catalogue.version,
-        "time": instant(made.device.now()),
-    }
     with fresh(made, options.file) as out:
-        done = write_all(register(made), about, out)
+        done = write_all(register(made), about(made), out)
     print(f"Written: {options.file}. Rows of each kind:")
     for name, count in done.rows.items():
         print(f"  {name:<9} {count:,}")
@@ -33,6 +28,16 @@ def export(made: Parts, options: Namespace) -> int:
     for line in done.troubles:
         print(words.wrap(f"Could not be read in full: {line}"))
     return 1 if done.troubles else 0
+
+
+def about(made: Parts) -> Row:
+    """What the manifest says besides its files."""
+    return {
+        "agent": __version__,
+        "profile": made.catalogue.profile,
+        "version": made.catalogue.version,
+        "time": instant(made.clock.now()),
+    }
 
 
 @contextlib.contextmanager

@@ -4,14 +4,14 @@ import io
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from firmware_agent import __version__
 from firmware_agent.agent import Agent
 from firmware_agent.cli import build, words
 from firmware_agent.cli.addresses import addresses
 from firmware_agent.cli.build import Parts
+from firmware_agent.cli.export import about
 from firmware_agent.cli.narrow import given
 from firmware_agent.cli.people import may_invite, may_remove
-from firmware_agent.cli.stores import instant, register
+from firmware_agent.cli.stores import register
 from firmware_agent.consent.authority import LATER, PEOPLE
 from firmware_agent.consent.pairing import LASTS, Invitation
 from firmware_agent.errors import AgentError
@@ -150,13 +150,7 @@ class AgentHands:
         from firmware_agent.owner.export import export
 
         made, out = self._made, io.BytesIO()
-        about = {
-            "agent": __version__,
-            "profile": made.catalogue.profile,
-            "version": made.catalogue.version,
-            "time": instant(made.clock.now()),
-        }
-        export(register(made), about, out)
+        export(register(made), about(made), out)
         return out.getvalue()
 
     def describe(self, action: str, arguments: Json) -> str:

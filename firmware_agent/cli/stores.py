@@ -1,6 +1,5 @@
 """Every store of this agent, so that one place says what stands in the state directory. A new store is a row here."""
 
-import datetime
 import json
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Protocol
@@ -25,7 +24,7 @@ from firmware_agent.egress.uplink import Uplink
 from firmware_agent.egress.vault import Vault
 from firmware_agent.errors import FormatError, StorageError
 from firmware_agent.owner.details import Details
-from firmware_agent.owner.stores import Register, Row, Store, digest, moment, number, schema, text
+from firmware_agent.owner.stores import Register, Row, Store, digest, instant, moment, number, schema, text
 
 HOUR = 3600  # s between two looks for ledger entries that are too old
 
@@ -249,13 +248,6 @@ def register(made: Made, uplinks: Iterable[Uplink] = (), ledger: Ledger | None =
             ),
         )
     )
-
-
-def instant(seconds: int | None) -> str | None:
-    """RFC 3339 in UTC; None without a clock."""
-    if not seconds:
-        return None
-    return datetime.datetime.fromtimestamp(seconds, datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def sent(made: Made, purpose: str | None) -> list[Row]:

@@ -7,6 +7,7 @@ widens by itself. Nobody else may write a consent: tools/checks/handles.py lists
 import contextlib
 
 from firmware_agent.catalogue import Catalogue
+from firmware_agent.config import ROLES
 from firmware_agent.consent.store import ConsentStore
 from firmware_agent.consent.texts import Texts
 from firmware_agent.errors import StorageError
@@ -14,7 +15,7 @@ from firmware_agent.model import AGE, GIVEN, REFUSED, ConsentRecord
 from firmware_agent.refusals import Refused
 from firmware_agent.sessions import Actor
 
-PEOPLE = ("owner", "guardian", "viewer", "service")
+PEOPLE = ROLES
 DECIDERS = ("owner", "guardian")
 MAKER = "maker"  # the holder of a recipient's key: it may withdraw, and nothing else
 LATER = "ConsentRequestDeferred"
@@ -32,13 +33,12 @@ RULES: dict[str, tuple[tuple[str, ...], bool]] = {
     "show_code": (DECIDERS, False),
     "delete_upstream": (DECIDERS, False),
     "correct": (DECIDERS, False),
-    "decide": (PEOPLE, False),  # `allows` looks at each choice: to allow needs a decider and a proof
+    "decide": (PEOPLE, False),  # the desk looks at each choice: one that allows is checked as "allow"
     "allow": (DECIDERS, True),
     "declare_of_age": (DECIDERS, True),
     "invite": (DECIDERS, True),
     "remove": (DECIDERS, True),
     "erase": (DECIDERS, True),
-    "install": (DECIDERS, True),
 }
 READING: dict[str, tuple[str, ...]] = {
     "home": PEOPLE,

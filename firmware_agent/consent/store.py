@@ -63,23 +63,20 @@ class ConsentStore:
 
     def current(self, purpose: str, recipient: str) -> "tuple[ConsentRecord | None, int | None, str]":
         """(record, floor, "") or, where a part cannot be trusted, (None, None, reason)."""
-        records, floors, last = self._load()
+        records, floors, _ = self._load()
         if records is None or floors is None:
-            # the first decision may be half written by another process: nobody has decided before it is done
-            first = self.blank() or (last == 1 and self._fresh())
-            return None, None, "consent_missing" if first else "consent_unreadable"
+            return None, None, self._trouble()
         return records.get((purpose, recipient)), floors.get((purpose, recipient)), ""
 
     def minor(self) -> bool:
         """Whether it was said that a minor uses this device, or damage may hide that somebody said so."""
-        records, floors, _ = self._load()
-        record = None if records is None else records.get(AGE)
-        if record is not None and record.state not in GIVEN:
-            return True
-        if records is None or floors is None:
-            return self.current(*AGE)[2] == "consent_unreadable"
-        floor = floors.get(AGE)
-        return floor is not None and (record is None or record.sequence < floor)
+        self._load()
+        return self._minor()
+
+    def standing(self, purpose: str, recipient: str) -> "tuple[ConsentRecord | None, int | None, str, bool]":
+        """What `current` and `minor` say, of one and the same look at the flash."""
+        record, floor, trouble = self.current(purpose, recipient)
+        return record, floor, trouble, self._minor()
 
     def put(
         self,
@@ -116,6 +113,25 @@ class ConsentStore:
     def blank(self) -> bool:
         """Whether nothing was ever decided here."""
         self._load()
+        return self._blank()
+
+    def _minor(self) -> bool:
+        records, floors, _ = self._loaded
+        record = None if records is None else records.get(AGE)
+        if record is not None and record.state not in GIVEN:
+            return True
+        if records is None or floors is None:
+            return self._trouble() == "consent_unreadable"
+        floor = floors.get(AGE)
+        return floor is not None and (record is None or record.sequence < floor)
+
+    def _trouble(self) -> str:
+        """Why nothing of what was loaded counts. The first decision may be half written by another process: before it
+        is done, nobody has decided."""
+        first = self._blank() or (self._loaded[2] == 1 and self._fresh())
+        return "consent_missing" if first else "consent_unreadable"
+
+    def _blank(self) -> bool:
         return self._slots.blank(self._raw[:2]) and self._floor.blank(self._raw[2:])
 
     def _fresh(self) -> bool:

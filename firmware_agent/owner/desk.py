@@ -11,15 +11,15 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, Protocol
 
+from firmware_agent.config import ROLES
 from firmware_agent.errors import FormatError
-from firmware_agent.model import Session
+from firmware_agent.model import REFUSED, WITHDRAWN, Session
 from firmware_agent.owner.live import Live
 from firmware_agent.owner.view import Json, Pair, Sight, View
 from firmware_agent.refusals import Refused
 from firmware_agent.sessions import Actor, SessionGate
 
 _HEX = re.compile(r"([0-9a-f]{2})*")
-_ROLES = ("owner", "guardian", "viewer", "service")
 _CASE = re.compile(r"[A-Za-z0-9 ._#/-]{1,40}")
 _HOURS = 24 * 365
 _SERVICE_HOURS = 72
@@ -200,10 +200,10 @@ class Desk:
 
     async def _withdraw(self, session: Session, actor: Actor, arguments: Json) -> Json:
         pair = self._pair(arguments)
-        return self._narrowed([pair] if pair in self._hands.given() else [], "ConsentWithdrawn", actor)
+        return self._narrowed([pair] if pair in self._hands.given() else [], WITHDRAWN, actor)
 
     async def _refuse(self, session: Session, actor: Actor, arguments: Json) -> Json:
-        return self._narrowed([self._pair(arguments)], "ConsentRefused", actor)
+        return self._narrowed([self._pair(arguments)], REFUSED, actor)
 
     async def _object(self, session: Session, actor: Actor, arguments: Json) -> Json:
         """A refusal; the record says that it was an objection (L13)."""
@@ -212,13 +212,13 @@ class Desk:
     async def _later(self, session: Session, actor: Actor, arguments: Json) -> Json:
         pair = self._pair(arguments)
         if pair in self._hands.given():
-            return self._narrowed([pair], "ConsentWithdrawn", actor)
+            return self._narrowed([pair], WITHDRAWN, actor)
         self._hands.later(pair, actor)
         return {}
 
     async def _stop(self, session: Session, actor: Actor, arguments: Json) -> Json:
         _take(arguments)
-        return self._narrowed(self._hands.given(), "ConsentWithdrawn", actor)
+        return self._narrowed(self._hands.given(), WITHDRAWN, actor)
 
     async def _decide(self, session: Session, actor: Actor, arguments: Json) -> Json:
         choices, of_age = _take(arguments, choices=list, of_age=bool)
@@ -249,10 +249,10 @@ class Desk:
         records = self._hands.allow(allow, actor, of_age) if allow or of_age else []  # first: it is all or nothing
         given = self._hands.given()
         if refuse:
-            self._hands.withdraw(refuse, "ConsentRefused", actor)
+            self._hands.withdraw(refuse, REFUSED, actor)
         for pair in later:
             if pair in given:
-                self._hands.withdraw([pair], "ConsentWithdrawn", actor)
+                self._hands.withdraw([pair], WITHDRAWN, actor)
             else:
                 self._hands.later(pair, actor)
         return {"records": records}
@@ -269,8 +269,8 @@ class Desk:
 
     async def _invite(self, session: Session, actor: Actor, arguments: Json) -> Json:
         role, hours, case = _take(arguments, role=str, hours=int, case=str)
-        if role not in _ROLES:
-            raise FormatError(f"role: one of {', '.join(_ROLES)}")
+        if role not in ROLES:
+            raise FormatError(f"role: one of {', '.join(ROLES)}")
         if role == "service" and not (0 < hours <= _SERVICE_HOURS and _CASE.fullmatch(case)):
             raise FormatError(f"service: hours from 1 to {_SERVICE_HOURS}, and a case of 1 to 40 plain characters")
         if role != "service" and (hours or case):

@@ -3,6 +3,7 @@
 Export, erase and retention go over the register and over nothing else: a store that is not in it has no files.
 """
 
+import datetime
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -94,3 +95,10 @@ def moment(about: str) -> Row:
 def digest(about: str) -> Row:
     """Bytes as lower-case hex; may be empty."""
     return {"type": "string", "pattern": "^([0-9a-f]{2})*$", "description": about}
+
+
+def instant(seconds: int | None) -> str | None:
+    """RFC 3339 in UTC; None without a clock."""
+    if not seconds:
+        return None
+    return datetime.datetime.fromtimestamp(seconds, datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

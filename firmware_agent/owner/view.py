@@ -1,6 +1,5 @@
 """The owner's view: what stands, what left, what was refused, in values that JSON can say. It changes nothing."""
 
-import datetime
 import hashlib
 from collections.abc import Iterable
 from typing import Any, Protocol
@@ -11,6 +10,7 @@ from firmware_agent.gate import Gate
 from firmware_agent.model import AGE, GIVEN, ConsentRecord, Session
 from firmware_agent.owner.details import Details
 from firmware_agent.owner.live import Live
+from firmware_agent.owner.stores import instant
 from firmware_agent.refusals import REASONS, Refused
 
 Json = dict[str, Any]
@@ -271,10 +271,3 @@ class View:
     def _viewable(self, row: Json) -> bool:
         media = self._catalogue.purposes.get(row["purpose"], {"media": True})["media"]
         return bool(row["payload"]) and row["event"] in ("acknowledged", "unknown") and not media
-
-
-def instant(seconds: int | None) -> str | None:
-    """RFC 3339 in UTC; None without a clock."""
-    if not seconds:
-        return None
-    return datetime.datetime.fromtimestamp(seconds, datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

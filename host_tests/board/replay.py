@@ -25,11 +25,8 @@ class Consents:
     def __init__(self, record, floor, trouble):
         self._answer = record, floor, trouble
 
-    def current(self, purpose, recipient):
-        return self._answer
-
-    def minor(self):
-        return False
+    def standing(self, purpose, recipient):
+        return self._answer + (False,)
 
 
 def value(spec):

@@ -53,6 +53,8 @@ LIBRARIES = {"paho", "h11", "cryptography", "microdot", "segno", PACKAGE}
 PUBLISHERS = (f"{PACKAGE}/egress/wire_mqtt.py", f"{PACKAGE}/egress/link.py")
 # A request is the one release that needs no consent: only what brings the owner's requests to a recipient asks for one.
 REQUESTERS = (f"{PACKAGE}/egress/rights.py",)
+# A consent is written by whoever asked the rules of who may decide, and by nobody else.
+DECIDERS = (f"{PACKAGE}/consent/authority.py",)
 # What listens, and who says to what: the answer to a request, and the mailbox if the configuration has commands on.
 SUBSCRIBERS = (f"{PACKAGE}/egress/link.py",)
 EARS = (f"{PACKAGE}/egress/wire_mqtt.py", f"{PACKAGE}/egress/rights.py", f"{PACKAGE}/cli/build.py")
@@ -107,6 +109,8 @@ def _node(path: str, node: ast.AST) -> list[str]:
             return ["calls publish(); what leaves goes through Door.send"]
         if node.func.attr == "request" and path not in REQUESTERS:
             return ["calls request(); only deletion requests leave without consent, and egress/rights.py makes them"]
+        if node.func.attr == "put" and ast.unparse(node.func.value).endswith("consents") and path not in DECIDERS:
+            return ["calls put() of the consent store; consent/authority.py asks the rules first, and stores"]
         if node.func.attr == "subscribe" and path not in SUBSCRIBERS:
             return ["calls subscribe(); a wire listens to its `subscriptions` and to nothing else"]
     if isinstance(node, ast.Attribute) and node.attr == "subscriptions" and path not in EARS + SUBSCRIBERS:

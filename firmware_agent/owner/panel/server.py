@@ -4,9 +4,10 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable, Coroutine
+from typing import Any
 
 from firmware_agent.errors import AgentError
-from firmware_agent.owner.panel import strict
+from firmware_agent.owner import strict
 from firmware_agent.owner.panel.answers import Answer, Page
 from firmware_agent.owner.panel.asked import asked
 from firmware_agent.owner.panel.crowd import Crowd
@@ -131,7 +132,7 @@ class Panel:
             line.session, acting = request.session, request.acting
             body = await line.body()
             line.state = "acting"
-            request.document = strict.document(body) if acting else {}
+            request.document = _document(body) if acting else {}
             answer = await self._routes.answer(request)
         except Problem as problem:
             answer = told(problem)
@@ -155,3 +156,10 @@ class Panel:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+
+def _document(body: bytes) -> dict[str, Any]:
+    try:
+        return strict.document(body)
+    except ValueError:
+        raise Problem("malformed") from None

@@ -1,17 +1,14 @@
 """The lines of the socket, as docs/socket.md says: bytes in, a request or a named problem out. Pure."""
 
 import json
-import math
 from dataclasses import dataclass
-from typing import Any, NoReturn
 
 from firmware_agent.errors import AgentError
+from firmware_agent.owner import strict
 from firmware_agent.owner.socket.needs import Said
 
 VERSION = 1
 LINE = 16384  # bytes of a request, without its newline
-DEPTH = 8  # of arrays and objects in each other
-_DIGITS = 16  # of a number: what every reader of JSON can hold
 _KEYS = {"v", "id", "do", "arguments", "proof"}
 
 # What can be wrong before anybody is asked. Refusals have the names of errors.REASONS.
@@ -48,9 +45,10 @@ class Request:
 
 def parse(line: bytes) -> Request:
     """The request of one line; Problem "malformed" or "version" for anything else."""
-    found = _json(line)
-    if not isinstance(found, dict):
-        raise Problem("malformed")
+    try:
+        found = strict.document(line)
+    except ValueError:
+        raise Problem("malformed") from None
     number, do = found.get("id"), found.get("do")
     ident = number if type(number) is int and number >= 0 else None
     if found.get("v") != VERSION or type(found["v"]) is not int:
@@ -76,54 +74,3 @@ def refusal(ident: int | None, name: str, text: str) -> Said:
 def encode(said: Said) -> bytes:
     """One line of ASCII, so that any reader can take it."""
     return json.dumps(said, allow_nan=False, separators=(",", ":")).encode("ascii") + b"\n"
-
-
-def _json(line: bytes) -> Any:
-    """Strict JSON: UTF-8, no name twice, no NaN, bounded numbers and depth."""
-    try:
-        found = json.loads(
-            line.decode("utf-8"),
-            object_pairs_hook=_object,
-            parse_constant=_never,
-            parse_int=_whole,
-            parse_float=_finite,
-        )
-        _bounded(found, DEPTH)
-    except (ValueError, RecursionError):  # also a wrong encoding, and half of a surrogate pair
-        raise Problem("malformed") from None
-    return found
-
-
-def _object(pairs: list[tuple[str, Any]]) -> Said:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise ValueError
-    return found
-
-
-def _never(_: str) -> NoReturn:
-    raise ValueError
-
-
-def _whole(digits: str) -> int:
-    if len(digits) > _DIGITS:
-        raise ValueError
-    return int(digits)
-
-
-def _finite(digits: str) -> float:
-    found = float(digits)
-    if not math.isfinite(found):
-        raise ValueError
-    return found
-
-
-def _bounded(value: Any, depth: int) -> None:
-    """ValueError if anything in `value` is too deep, or is text that UTF-8 cannot write."""
-    if isinstance(value, str):
-        value.encode("utf-8")
-    elif isinstance(value, dict | list):
-        if not depth:
-            raise ValueError
-        for part in [*value, *value.values()] if isinstance(value, dict) else value:
-            _bounded(part, depth - 1)

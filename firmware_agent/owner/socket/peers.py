@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from firmware_agent.config import ROLES
 from firmware_agent.errors import ConfigError
-from firmware_agent.sessions import ROLES
 
 _CREDENTIALS = struct.Struct("iII")  # struct ucred of socket(7): pid, uid, gid
 # What the kernel says for a user that this name space does not know: it could be anybody.

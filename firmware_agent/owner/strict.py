@@ -1,17 +1,15 @@
-"""JSON from outside: one object, read in the one way that leaves no doubt about what it says."""
+"""JSON from outside, for the page and for the socket: read in the one way that leaves no doubt about what it says."""
 
 import json
 import math
 from typing import Any
-
-from firmware_agent.owner.panel.problems import Problem
 
 DEPTH = 8
 _DIGITS = 16  # more than any count or time needs
 
 
 def document(data: bytes) -> dict[str, Any]:
-    """The object that `data` is; Problem, without a word of the data, if it is anything else.
+    """The object that `data` is; ValueError, without a word of the data, if it is anything else.
 
     Refused: other encodings than UTF-8, a name that comes twice, NaN and infinities, numbers of more than 16 digits,
     half surrogates, more than 8 levels.
@@ -26,9 +24,9 @@ def document(data: bytes) -> dict[str, Any]:
         )
         _walk(found, DEPTH)
     except (ValueError, RecursionError):
-        raise Problem("malformed") from None
+        raise ValueError("not JSON as it is taken here") from None
     if not isinstance(found, dict):
-        raise Problem("malformed")
+        raise ValueError("not an object")
     return found
 
 
