@@ -182,3 +182,17 @@ def test_ok__a_first_withdrawal_on_a_full_disk(tmp_path, capsys, broken):
         assert "What waited of it is destroyed." in shown and "make room" in shown and "Withdrawn" not in shown
     else:
         assert code == 0 and "Withdrawn: improvement_program -> lightmake. Nothing of it leaves" in shown
+
+
+@pytest.mark.clause("L18", "P8")
+def test_ok__a_minor_is_declared_and_what_waits_destroyed_though_the_ledger_was_tampered_with(lived):
+    ledger = lived.device.storage.directory / "ledger.0"
+    data = bytearray(ledger.read_bytes())
+    data[60] ^= 1
+    ledger.write_bytes(data)
+    assert any(map(any, vault(lived)))  # the control: something waits
+    code, shown = call(lived, "age", "minor")
+    assert code == 1 and "could not be recorded" in shown
+    assert lived.parts.consents.minor() and not any(map(any, vault(lived)))
+    pairs = lived.parts.catalogue.pairs()
+    assert not any(lived.parts.consents.may_be_given(*pair) for pair in pairs)

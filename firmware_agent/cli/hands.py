@@ -84,8 +84,10 @@ class AgentHands:
         given = [] if of_age else self.given()
         for pair in given:
             made.gate.shut(*pair)
-        self._agent.ledger.decided(made.authority.attest(of_age, actor, made.clock.now()))
-        return self.withdraw(given, WITHDRAWN, actor) if given else 0
+        record = made.authority.attest(of_age, actor, made.clock.now())
+        count = self.withdraw(given, WITHDRAWN, actor)
+        self._agent.ledger.decided(record)  # last: what it means must not wait for it
+        return count
 
     def invite(self, role: str, hours: int, case: str, actor: Actor) -> Json:
         made = self._made

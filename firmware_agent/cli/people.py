@@ -9,7 +9,7 @@ from firmware_agent.cli.at_device import present
 from firmware_agent.cli.build import Parts
 from firmware_agent.cli.narrow import given, narrow
 from firmware_agent.consent.pairing import LASTS, Invitation
-from firmware_agent.errors import AgentError, ConfigError
+from firmware_agent.errors import AgentError, ConfigError, LedgerError, StorageError
 from firmware_agent.model import WITHDRAWN
 from firmware_agent.refusals import Refused
 from firmware_agent.sessions import Actor
@@ -112,17 +112,28 @@ def age(made: Parts, options: Namespace) -> int:
         )
         return 0
     if options.answer == "minor":
-        made.ledger().decided(made.authority.attest(False, Actor("owner", "command_line"), made.clock.now()))
-        print("A minor uses this device: nothing leaves any more, and what waited is destroyed.")
-        if made.catalogue.age["guardian"]:
-            print("A guardian's paired phone can allow things again (pair --role guardian).")
-        return narrow(made, given(made), WITHDRAWN, "Withdrawn")
+        return _minor(made)
     actor = present(made, f"You say: everybody who uses this device is at least {threshold}.", "To say so")
     if actor is None:
         return 3
     made.ledger().decided(made.authority.attest(True, actor, made.clock.now()))
     print("Noted. Nothing is allowed by that.")
     return 0
+
+
+def _minor(made: Parts) -> int:
+    """Nothing that comes after the word is stored may stop what it means: the ledger last, as in `narrow`."""
+    record = made.authority.attest(False, Actor("owner", "command_line"), made.clock.now())
+    print("A minor uses this device: nothing leaves any more.")
+    if made.catalogue.age["guardian"]:
+        print("A guardian's paired phone can allow things again (pair --role guardian).")
+    code = narrow(made, given(made), WITHDRAWN, "Withdrawn")
+    try:
+        made.ledger().decided(record)
+    except (LedgerError, StorageError) as error:
+        print(words.wrap(f"It holds, but it could not be recorded: {error}"))
+        return 1
+    return code
 
 
 def _guardians(made: Parts) -> bool:
