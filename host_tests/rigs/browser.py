@@ -176,7 +176,12 @@ class Browser:
 
     def file(self, pattern: str) -> Path:
         """The file that the browser has saved, when it is whole."""
-        return Path(self.until(lambda: next((one for one in self.saved.glob(pattern)), None), f"saved {pattern}"))
+        return Path(self.until(lambda: self._whole(pattern), f"saved {pattern}"))
+
+    def _whole(self, pattern: str) -> Path | None:
+        # While it writes, Chromium's file has a name of its own behind the one to come, which the pattern matches too.
+        found = [one for one in self.saved.glob(pattern) if one.suffix != ".crdownload"]
+        return next((one for one in found if one.stat().st_size), None)
 
     # --- What must hold ---
 
