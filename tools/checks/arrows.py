@@ -10,7 +10,7 @@ LAYERS = (
     ("__main__", "cli", "demo"),  # the entry points; these may import one another
     ("agent",),
     ("camera", "telemetry", "consent", "egress", "owner"),  # siblings: agent.py passes objects in
-    ("gate", "sessions"),
+    ("gate", "sessions", "admissions"),
     ("decide", "transforms", "clock"),
     ("catalogue",),
     ("model", "jpeg", "notice"),
