@@ -1,4 +1,4 @@
-"""What can be a host, and which may be used without encryption: only those that cannot leave this machine."""
+"""What can be a host, which may be used without encryption (only those that cannot leave this machine), who calls."""
 
 import ipaddress
 import re
@@ -72,3 +72,18 @@ def near(address: str) -> bool:
     if isinstance(found, ipaddress.IPv6Address) and found.ipv4_mapped is not None:
         found = found.ipv4_mapped
     return found.is_private or found.is_link_local  # private: this machine as well
+
+
+def plain(name: "tuple[str, int] | None") -> tuple[str, int]:
+    """Address and port of one end, without the zone, and as IPv4 where it is that."""
+    if not name:
+        return "0.0.0.0", 0  # noqa: S104  gone before it was looked at; matches no host
+    address = ipaddress.ip_address(name[0].partition("%")[0])
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    return str(mapped or address), name[1]
+
+
+def group(name: "tuple[str, int] | None") -> str:
+    """What counts as one address: one of IPv4, or a network of IPv6, of which a client can pick any."""
+    address = ipaddress.ip_address(plain(name)[0])
+    return str(address) if address.version == 4 else str(ipaddress.ip_network((address, 64), strict=False))
