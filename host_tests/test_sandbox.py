@@ -14,6 +14,7 @@ from errno import EACCES, EAGAIN, ENOSYS, EPERM
 from pathlib import Path
 
 import pytest
+from firmware_agent.camera.supervisor import CameraSource
 
 from firmware_agent.camera import pattern
 from firmware_agent.camera.sandbox import kernel, lock, report, second
@@ -21,7 +22,6 @@ from firmware_agent.camera.sandbox.outside import Witness
 from firmware_agent.camera.sandbox.program import program
 from firmware_agent.camera.sandbox.report import CannotLock, Locked
 from firmware_agent.camera.sandbox.table import ALLOW, KILL, REFUSE, V4L2, rows
-from firmware_agent.camera.supervisor import CameraSource
 from firmware_agent.errors import FormatError, SourceError
 from host_tests.rigs import attempts
 from host_tests.rigs.agent import Rig, plain

@@ -191,4 +191,3 @@ async def _exactly(control: socket.socket, count: int) -> bytes:
             raise EOFError
         data += part
     return bytes(data)
-

@@ -4,7 +4,7 @@ import ipaddress
 import re
 from pathlib import Path
 
-from firmware_agent.config import PanelConfig
+from firmware_agent.config import PanelConfig, ViewersConfig
 
 _TABLE = Path("/proc/net/fib_trie")
 _LOCAL = re.compile(r"\|-- ([0-9.]+)\n\s+/32 host LOCAL")
@@ -18,7 +18,14 @@ def addresses(panel: PanelConfig, table: Path = _TABLE) -> list[str]:
     return [f"{scheme}://{host}{port}" for host in dict.fromkeys(hosts)] or [f"{scheme}://127.0.0.1{port}"]
 
 
-def listening(panel: PanelConfig, table: Path = _TABLE) -> list[str]:
+def viewing(viewers: ViewersConfig, secret: str = "", table: Path = _TABLE) -> list[str]:
+    """URLs of the camera for programs, stream and picture; secret: part of a revocable address, "": for a password."""
+    hosts = [f"[{one}]" if ":" in one else one for one in listening(viewers, table)]
+    way = f"/v/{secret}" if secret else ""
+    return [f"http://{one}:{viewers.port}{way}/{what}" for one in hosts for what in ("stream", "snapshot")]
+
+
+def listening(panel: PanelConfig | ViewersConfig, table: Path = _TABLE) -> list[str]:
     """The IPv4 addresses that the page listens on, this machine's own loopback last."""
     if not ipaddress.ip_address(panel.host).is_unspecified if _is_address(panel.host) else True:
         return [panel.host]

@@ -10,14 +10,15 @@ from pathlib import Path
 from typing import Any
 
 from firmware_agent import __version__
-from firmware_agent.agent import Agent
 from firmware_agent.admissions import AdmissionGate
+from firmware_agent.agent import Agent
 from firmware_agent.camera.crop import WHOLE, Crop, part
 from firmware_agent.camera.hub import Hub
 from firmware_agent.camera.settings import SourceSettings
 from firmware_agent.camera.start import Adapter, Feed, Spawn, Starter
 from firmware_agent.camera.stills import ASKED, FIELD, Still
 from firmware_agent.camera.upstream import Upstream
+from firmware_agent.camera.viewers.book import Book
 from firmware_agent.catalogue import Catalogue
 from firmware_agent.cli.stores import HOUR, hourly, register
 from firmware_agent.clock import Clock
@@ -94,6 +95,12 @@ class Parts:
     def crop(self) -> Crop:
         """The part of the camera's picture that is shown."""
         return Crop(SlotPair(self.device.storage, "camera.crop", self.key))
+
+    @cached_property
+    def viewers(self) -> Book:
+        """The programs that may look through the camera, on the owner's network."""
+        storage, entropy = self.device.storage, self.device.entropy
+        return Book(SlotPair(storage, "viewers", self.key), storage.lock, entropy, self.clock.now)
 
     @cached_property
     def details(self) -> Details:

@@ -9,6 +9,7 @@ from typing import Any
 
 from firmware_agent.addresses import is_loopback
 from firmware_agent.agent import Agent
+from firmware_agent.camera.viewers.server import Viewers
 from firmware_agent.cli import words
 from firmware_agent.cli.addresses import addresses, listening
 from firmware_agent.cli.build import Parts
@@ -73,14 +74,15 @@ class Front:
         self.sessions = SessionGate(device.entropy(32), device.entropy, device.ticks, made.people.role)
         nonces = Nonces(device.entropy, device.ticks)
         commands = Commands(made.people, shown(made.alias()), nonces, device.verify_p256)
+        self._viewers = _viewers(made, agent)
         self.desk = Desk(
             self.sessions,
             made.authority,
             commands,
             self.presence,
-            AgentHands(made, agent, self.sessions, erase),
+            AgentHands(made, agent, self.sessions, erase, self._look_at_viewers),
             View(made.catalogue, made.gate, made.consents, made.authority, live, made.details),
-            AgentSight(made, agent, self.sessions, self.presence.possible),
+            AgentSight(made, agent, self.sessions, self.presence.possible, self._plain_port),
             live,
             nonces.new,
         )
@@ -91,6 +93,7 @@ class Front:
         self._panel: Panel | None = None
         self._socket: ControlSocket | None = None
         self._looking: asyncio.Task[None] | None = None
+        self._answering: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         """Listen wherever the configuration says; ConfigError if that cannot be done."""
@@ -103,6 +106,8 @@ class Front:
             group = _group(made, config.socket.group)
             self._socket = ControlSocket(config.socket.path, self.desk, self.sessions, peers, self.screens, group)
             await self._socket.start()
+        if self._viewers is not None:
+            self._answering = asyncio.get_running_loop().create_task(self._viewers.run())
         if self._button is not None:
             self._button.start()
         self._looking = asyncio.get_running_loop().create_task(self._look())
@@ -110,10 +115,11 @@ class Front:
     async def stop(self) -> None:
         """End every session and listen no more."""
         self.sessions.shut()
-        if self._looking is not None:
-            self._looking.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._looking
+        for task in (self._looking, self._answering):
+            if task is not None:
+                task.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await task
         if self._button is not None:
             self._button.stop()
         if self._socket is not None:
@@ -149,13 +155,31 @@ class Front:
             await self._live.watched()
             await asyncio.sleep(_LOOK)
             waits = tuple(uplink.waiting() for uplink in self._agent.uplinks.values())
-            seen = (self._agent.watched(), waits, tuple(self._agent.troubles), self._made.people.all())
+            camera = self._agent.camera
+            standing = None if camera is None else (camera.state(), self._plain_port())
+            seen = (self._agent.watched(), standing, waits, tuple(self._agent.troubles), self._made.people.all())
             if seen != before:
                 before = seen
                 self._live.ring()
 
+    def _look_at_viewers(self) -> None:
+        """The book of viewers was changed here."""
+        if self._answering is not None and self._viewers is not None:
+            self._viewers.look()
+
+    def _plain_port(self) -> int:
+        return 0 if self._viewers is None else self._viewers.port
+
     def _paired(self, event: str, role: str) -> None:
         self._agent.ledger.noted(event, role)
+
+
+def _viewers(made: Parts, agent: Agent) -> Viewers | None:
+    """The port for programs that look through the camera; it listens only while the owner has let one in."""
+    camera, where = agent.camera, made.config.viewers
+    if camera is None:
+        return None
+    return Viewers(made.viewers, camera.admissions, camera, where.host, where.port, made.device.ticks)
 
 
 def where(made: Parts) -> str:
