@@ -12,6 +12,7 @@ from typing import Any
 from firmware_agent import __version__
 from firmware_agent.agent import Agent
 from firmware_agent.camera.supervisor import CameraSource
+from firmware_agent.camera.viewers.book import Book
 from firmware_agent.catalogue import Catalogue
 from firmware_agent.cli.stores import HOUR, hourly, register
 from firmware_agent.clock import Clock
@@ -83,6 +84,12 @@ class Parts:
     @cached_property
     def pairing(self) -> Pairing:
         return Pairing(self.device.storage, self.key, self.device)
+
+    @cached_property
+    def book(self) -> Book:
+        device = self.device
+        slots = SlotPair(device.storage, "viewers", self.key)
+        return Book(slots, device.storage.lock, device.entropy, self.clock.now)
 
     @cached_property
     def details(self) -> Details:

@@ -12,7 +12,7 @@ from checks.openers import openers
 # The three ways out for data. Each is one file, opened only by an object that the gate made. There is no fourth.
 EXITS: dict[str, str | None] = {
     "door": f"{PACKAGE}/egress/wire_mqtt.py",  # a Release leaves to a recipient
-    "viewer": None,  # an Admission opens a camera stream
+    "viewer": f"{PACKAGE}/camera/viewers/server.py",  # an Admission opens a camera stream
     "panel": f"{PACKAGE}/owner/panel/server.py",  # a Session opens the owner's page
 }
 _EXIT = ("network", "lookup")

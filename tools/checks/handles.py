@@ -21,6 +21,9 @@ HANDLES = {
         "Open": (f"{PACKAGE}/owner/panel/server.py", f"{PACKAGE}/owner/panel/doorstep.py"),
         "Farewell": (f"{PACKAGE}/owner/panel/server.py", f"{PACKAGE}/owner/panel/room.py"),
     },
+    f"{PACKAGE}.camera.viewers.server": {  # hands it book, admissions and hub; run.py lets it follow the book
+        "Viewers": (f"{PACKAGE}/cli/front.py", f"{PACKAGE}/cli/run.py"),
+    },
     f"{PACKAGE}.owner.socket.server": {"ControlSocket": (f"{PACKAGE}/cli/front.py",)},
     f"{PACKAGE}.owner.socket.connection": {
         "Connection": (f"{PACKAGE}/owner/socket/server.py",),
@@ -65,6 +68,7 @@ WRITERS = (
     f"{PACKAGE}/consent/store.py",
     f"{PACKAGE}/consent/texts.py",
     f"{PACKAGE}/consent/people.py",
+    f"{PACKAGE}/camera/viewers/book.py",
     f"{PACKAGE}/consent/pairing.py",
     f"{PACKAGE}/consent/alias.py",
     f"{PACKAGE}/consent/installed.py",
