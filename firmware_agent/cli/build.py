@@ -86,7 +86,7 @@ class Parts:
         return Pairing(self.device.storage, self.key, self.device)
 
     @cached_property
-    def book(self) -> Book:
+    def viewers(self) -> Book:
         device = self.device
         slots = SlotPair(device.storage, "viewers", self.key)
         return Book(slots, device.storage.lock, device.entropy, self.clock.now)

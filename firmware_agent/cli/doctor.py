@@ -99,9 +99,9 @@ def _people(made: Parts) -> Iterator[Finding]:
 
 
 def _viewers(made: Parts) -> Iterator[Finding]:
-    for line in made.book.trouble():
+    for line in made.viewers.trouble():
         yield "wrong", f"viewers, {line}: look at `viewer list`, and add again who is missing"
-    count = len(made.book.all())
+    count = len(made.viewers.all())
     if count and made.config.viewers is None:
         yield "note", f"{count} viewers are in the book and cannot look: the configuration has no [viewers]"
     elif count and made.config.viewers is not None:

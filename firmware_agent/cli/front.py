@@ -102,7 +102,7 @@ class Front:
         self.viewers: Viewers | None = None
         if config.viewers is not None and camera is not None:
             where = config.viewers
-            self.viewers = Viewers(made.book, *camera, where.host, where.port, device.ticks)
+            self.viewers = Viewers(made.viewers, *camera, where.host, where.port, device.ticks)
         self._panel: Panel | None = None
         self._socket: ControlSocket | None = None
         self._looking: asyncio.Task[None] | None = None
@@ -173,7 +173,7 @@ class Front:
             await self._live.watched()
             await asyncio.sleep(_LOOK)
             waits = tuple(uplink.waiting() for uplink in self._agent.uplinks.values())
-            known = self._made.people.all(), self._made.book.all()
+            known = self._made.people.all(), self._made.viewers.all()
             seen = (self._agent.watched(), waits, tuple(self._agent.troubles), known)
             if seen != before:
                 before = seen

@@ -59,7 +59,7 @@ class Made(Protocol):
     @property
     def people(self) -> People: ...
     @property
-    def book(self) -> Book: ...
+    def viewers(self) -> Book: ...
     @property
     def details(self) -> Details: ...
     @property
@@ -478,7 +478,7 @@ def _people(made: Made) -> Iterator[Row]:
 
 
 def _viewers(made: Made) -> Iterator[Row]:
-    for one in made.book.all():
+    for one in made.viewers.all():
         yield {
             "name": one.name,
             "purpose": one.purpose,

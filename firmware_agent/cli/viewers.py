@@ -39,7 +39,7 @@ def add(made: Parts, options: Namespace) -> int:
         raise ConfigError(f"{made.config.file}: viewers: there is none; to add a viewer, add the section [viewers]")
     purpose, recipient = _chosen(made, options.purpose)
     way = WAYS[1] if options.basic else WAYS[0]
-    if any(one.name == options.name for one in made.book.all()):
+    if any(one.name == options.name for one in made.viewers.all()):
         raise Refused("viewer_exists", purpose, recipient)
     who = made.catalogue.recipients[recipient]["name"]
     text = f"{words.printable(options.name)} can look through the camera, as: {who}, for {purpose}, while you allow it."
@@ -48,7 +48,7 @@ def add(made: Parts, options: Namespace) -> int:
         print(words.wrap(ENDS))
     if present(made, text, "To let it in") is None:
         return 3
-    viewer, secret = made.book.add(options.name, purpose, recipient, way)
+    viewer, secret = made.viewers.add(options.name, purpose, recipient, way)
     made.ledger().noted("viewer_added", purpose)
     print("Let in. Enter this there now: it is shown once, and kept nowhere.")
     for line in entered(viewer, secret, plain(config, made.config.panel)):
@@ -70,7 +70,7 @@ def entered(viewer: Viewer, secret: str, places: list[str]) -> list[str]:
 
 def show(made: Parts, options: Namespace) -> int:
     """Every program that may look, and whether it can at this moment."""
-    viewers = made.book.all()
+    viewers = made.viewers.all()
     for one in viewers:
         verdict = made.gate.decide(one.purpose, one.recipient)
         stands = "can look" if isinstance(verdict, Permit) else f"cannot: {words.why(verdict.reason)}"
@@ -85,7 +85,7 @@ def show(made: Parts, options: Namespace) -> int:
 
 def remove(made: Parts, options: Namespace) -> int:
     """Take one out; a running agent cuts it at once. Needs nobody at the device: it only narrows."""
-    gone = made.book.remove(options.name)
+    gone = made.viewers.remove(options.name)
     print(f"Removed: {words.printable(gone.name)}. Its address or password is worth nothing any more.")
     made.ledger().noted("viewer_removed", gone.purpose)
     return 0
