@@ -190,12 +190,6 @@ class Agent:
         """What the camera is on for, or was within the last minute."""
         return [] if self.camera is None else sorted({(use.purpose, use.recipient) for use in self.camera.uses()})
 
-    def local(self, purpose: str, recipient: str) -> bool:
-        """Whether this purpose shows pictures to somebody on the owner's own network, over whom no link leads."""
-        catalogue = self.gate.catalogue
-        known = catalogue.allows(purpose, recipient) and bool(catalogue.purposes[purpose]["media"])
-        return known and not catalogue.recipients[recipient]["topic"]
-
     async def once(self, source: Source) -> None:
         """Read a source now, because a person asked for it, and offer what it gives; Refused, SourceError."""
         for pair in self._pairs_for(source):

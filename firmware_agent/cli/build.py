@@ -98,9 +98,9 @@ class Parts:
 
     @cached_property
     def viewers(self) -> Book:
-        """The programs that may look through the camera, on the owner's network."""
-        storage, entropy = self.device.storage, self.device.entropy
-        return Book(SlotPair(storage, "viewers", self.key), storage.lock, entropy, self.clock.now)
+        device = self.device
+        slots = SlotPair(device.storage, "viewers", self.key)
+        return Book(slots, device.storage.lock, device.entropy, self.clock.now)
 
     @cached_property
     def details(self) -> Details:
@@ -234,7 +234,7 @@ def agent(
     camera = hub(made, ledger)
     read: list[Source] = sources(made)
     if camera is not None:
-        read += [one for one in stills(made, camera) if one.pair[0] not in ASKED]
+        read += [one for one in stills(made, camera) if one.to[0] not in ASKED]
     built = Agent(made.gate, ledger, uplinks, read, made.clock, ticks, expiries, asks, camera)
     for name, wire in wires.items():
         if made.config.uplinks[name].commands:
@@ -320,7 +320,7 @@ def hub(made: Parts, ledger: Ledger) -> Hub | None:
 
 
 def starter(row: dict[str, Any]) -> Starter:
-    """Who starts the camera process: this one; a unit of systemd's, where `unit` names its socket, has its place here."""
+    """Who starts the camera process: this one. (A systemd unit, whose socket `unit` names, gets its line here.)"""
     return Spawn()
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from firmware_agent.addresses import is_loopback
 from firmware_agent.cli import words
-from firmware_agent.cli.addresses import addresses
+from firmware_agent.cli.addresses import addresses, plain
 from firmware_agent.cli.build import Parts, endpoint, sources, starter
 from firmware_agent.cli.camera import camera
 from firmware_agent.cli.ledger import cut_off
@@ -37,6 +37,7 @@ async def _all(made: Parts, connect: bool) -> list[Finding]:
     findings += _state(made)
     findings += _clock(made)
     findings += _people(made)
+    findings += _viewers(made)
     for name, row in made.config.uplinks.items():
         findings += _certificates(name, row)
         findings += _commands(made, name, row)
@@ -94,6 +95,17 @@ def _people(made: Parts) -> Iterator[Finding]:
         yield "ok", f"paired: {', '.join(f'{paired.count(role)} {role}' for role in sorted(set(paired)))}"
     if made.config.presence == "terminal":
         yield "note", 'presence = "terminal": any interactive terminal counts as being at the device'
+
+
+def _viewers(made: Parts) -> Iterator[Finding]:
+    for line in made.viewers.trouble():
+        yield "wrong", f"viewers, {line}: look at `viewer list`, and add again who is missing"
+    count = len(made.viewers.all())
+    if count and made.config.viewers is None:
+        yield "note", f"{count} viewers are in the book and cannot look: the configuration has no [viewers]"
+    elif count and made.config.viewers is not None:
+        where = plain(made.config.viewers, made.config.panel)[0]
+        yield "note", f"{count} viewers may look through the camera at {where}: plain HTTP, so the network can listen"
 
 
 def _clock(made: Parts) -> Iterator[Finding]:

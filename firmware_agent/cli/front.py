@@ -1,4 +1,4 @@
-"""The owner's front ends beside a running agent: the page, the makers' socket, and what proves presence."""
+"""The owner's front ends beside a running agent: page, makers' socket, viewers' port, and what proves presence."""
 
 import asyncio
 import contextlib
@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from firmware_agent.addresses import is_loopback
+from firmware_agent.admissions import AdmissionGate
 from firmware_agent.agent import Agent
+from firmware_agent.camera.viewers.needs import Hub
 from firmware_agent.camera.viewers.server import Viewers
 from firmware_agent.cli import words
 from firmware_agent.cli.addresses import addresses, listening
@@ -55,10 +57,18 @@ class Terminal:
 
 
 class Front:
-    """erase: see AgentHands. Nothing listens before `start`; desk and doorbell are what the front ends call."""
+    """erase: see AgentHands. camera: what the viewers' port needs of it, else the agent's own.
+
+    Nothing listens before `start`; desk and doorbell are what the front ends call.
+    """
 
     def __init__(
-        self, made: Parts, agent: Agent, live: Live, erase: Callable[[Actor], Awaitable[dict[str, Any]]]
+        self,
+        made: Parts,
+        agent: Agent,
+        live: Live,
+        erase: Callable[[Actor], Awaitable[dict[str, Any]]],
+        camera: tuple[AdmissionGate, Hub] | None = None,
     ) -> None:
         self._made = made
         self._agent = agent
@@ -74,7 +84,6 @@ class Front:
         self.sessions = SessionGate(device.entropy(32), device.entropy, device.ticks, made.people.role)
         nonces = Nonces(device.entropy, device.ticks)
         commands = Commands(made.people, shown(made.alias()), nonces, device.verify_p256)
-        self._viewers = _viewers(made, agent)
         self.desk = Desk(
             self.sessions,
             made.authority,
@@ -90,10 +99,15 @@ class Front:
         self.doorbell = Doorbell(
             made.pairing, made.people, commands, self.sessions, made.clock.now, _languages(), self._paired, private
         )
+        if camera is None and agent.camera is not None:
+            camera = (agent.camera.admissions, agent.camera)
+        self.viewers: Viewers | None = None
+        if config.viewers is not None and camera is not None:
+            where = config.viewers
+            self.viewers = Viewers(made.viewers, *camera, where.host, where.port, device.ticks)
         self._panel: Panel | None = None
         self._socket: ControlSocket | None = None
         self._looking: asyncio.Task[None] | None = None
-        self._answering: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         """Listen wherever the configuration says; ConfigError if that cannot be done."""
@@ -106,8 +120,13 @@ class Front:
             group = _group(made, config.socket.group)
             self._socket = ControlSocket(config.socket.path, self.desk, self.sessions, peers, self.screens, group)
             await self._socket.start()
-        if self._viewers is not None:
-            self._answering = asyncio.get_running_loop().create_task(self._viewers.run())
+        if self.viewers is not None:
+            self.viewers.look()
+            if self.viewers.trouble:
+                raise ConfigError(
+                    f"{made.config.file}: viewers: {self.viewers.trouble}; allowed: an address of this device and a "
+                    "free port"
+                )
         if self._button is not None:
             self._button.start()
         self._looking = asyncio.get_running_loop().create_task(self._look())
@@ -115,17 +134,18 @@ class Front:
     async def stop(self) -> None:
         """End every session and listen no more."""
         self.sessions.shut()
-        for task in (self._looking, self._answering):
-            if task is not None:
-                task.cancel()
-                with contextlib.suppress(asyncio.CancelledError):
-                    await task
+        if self._looking is not None:
+            self._looking.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._looking
         if self._button is not None:
             self._button.stop()
         if self._socket is not None:
             await self._socket.stop()
         if self._panel is not None:
             await self._panel.stop()
+        if self.viewers is not None:
+            await self.viewers.stop()
 
     async def _page(self, config: PanelConfig) -> Panel:
         made, tls = self._made, None
@@ -155,31 +175,23 @@ class Front:
             await self._live.watched()
             await asyncio.sleep(_LOOK)
             waits = tuple(uplink.waiting() for uplink in self._agent.uplinks.values())
-            camera = self._agent.camera
-            standing = None if camera is None else (camera.state(), self._plain_port())
-            seen = (self._agent.watched(), standing, waits, tuple(self._agent.troubles), self._made.people.all())
+            known = self._made.people.all(), self._made.viewers.all()
+            standing = None if self._agent.camera is None else (self._agent.camera.state(), self._plain_port())
+            seen = (self._agent.watched(), standing, waits, tuple(self._agent.troubles), known)
             if seen != before:
                 before = seen
                 self._live.ring()
 
     def _look_at_viewers(self) -> None:
         """The book of viewers was changed here."""
-        if self._answering is not None and self._viewers is not None:
-            self._viewers.look()
+        if self.viewers is not None:
+            self.viewers.look()
 
     def _plain_port(self) -> int:
-        return 0 if self._viewers is None else self._viewers.port
+        return 0 if self.viewers is None else self.viewers.port
 
     def _paired(self, event: str, role: str) -> None:
         self._agent.ledger.noted(event, role)
-
-
-def _viewers(made: Parts, agent: Agent) -> Viewers | None:
-    """The port for programs that look through the camera; it listens only while the owner has let one in."""
-    camera, where = agent.camera, made.config.viewers
-    if camera is None:
-        return None
-    return Viewers(made.viewers, camera.admissions, camera, where.host, where.port, made.device.ticks)
 
 
 def where(made: Parts) -> str:

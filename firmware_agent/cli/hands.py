@@ -10,12 +10,13 @@ from firmware_agent.camera.crop import part
 from firmware_agent.camera.hub import Hub
 from firmware_agent.camera.stills import ASKED
 from firmware_agent.cli import build, words
-from firmware_agent.cli.addresses import addresses, viewing
+from firmware_agent.cli.addresses import addresses, plain
 from firmware_agent.cli.build import Parts
 from firmware_agent.cli.export import about
 from firmware_agent.cli.narrow import given
 from firmware_agent.cli.people import may_invite, may_remove
 from firmware_agent.cli.stores import register
+from firmware_agent.cli.viewers import entered, shown
 from firmware_agent.consent.authority import LATER, PEOPLE
 from firmware_agent.consent.pairing import LASTS, Invitation
 from firmware_agent.errors import AgentError, SourceError
@@ -149,7 +150,7 @@ class AgentHands:
 
     async def watch(self, pair: Pair, viewer: str, key: bytes) -> AsyncGenerator[bytes, None]:
         """Only what the owner allowed for this page: a consent for others opens nothing here (L3)."""
-        if not self._agent.local(*pair) or pair[0] not in WATCHED:
+        if pair not in shown(self._made) or pair[0] not in WATCHED:
             raise Refused("not_for_the_page", *pair)
         camera = self._camera()
         admission = camera.admissions.admit(*pair, viewer, True)
@@ -159,22 +160,26 @@ class AgentHands:
 
     def add_viewer(self, pair: Pair, name: str, way: str, actor: Actor) -> Json:
         """Whoever has what is answered may look while consent for `pair` holds; the answer can be read here only."""
-        if not self._agent.local(*pair):
+        made, config = self._made, self._made.config.viewers
+        if pair not in shown(made):
             raise Refused("not_for_viewers", *pair)
-        self._camera()
-        viewer, secret = self._made.viewers.add(name, *pair, way)
+        if config is None:
+            raise AgentError("there is no port for viewers; the configuration has no [viewers]")
+        viewer, secret = made.viewers.add(name, *pair, way)
+        self._agent.ledger.noted("viewer_added", pair[0])
         self._looked()
-        basic = way == "basic"
+        basic, places = way == "basic", plain(config, made.config.panel)
         return {
             "name": viewer.name,
             "user": viewer.name if basic else "",
             "password": secret if basic else "",
-            "addresses": viewing(self._made.config.viewers, "" if basic else secret),
+            "addresses": [line.split()[1] for line in entered(viewer, secret, places) if "://" in line],
         }
 
     def remove_viewer(self, name: str, actor: Actor) -> None:
-        self._made.viewers.remove(name)
+        gone = self._made.viewers.remove(name)
         self._looked()
+        self._agent.ledger.noted("viewer_removed", gone.purpose)
 
     async def send_photo(self, pair: Pair) -> None:
         """At the owner's word only: it is never read by time."""
@@ -186,7 +191,7 @@ class AgentHands:
     def set_crop(self, crop: list[int]) -> None:
         camera, made = self._camera(), self._made
         with made.device.storage.lock():
-            made.crop.write(part(crop))
+            made.crop.choose(part(crop))
         camera.change(build.camera_source(made.config.sources["camera"], made.crop))
 
     def _camera(self) -> Hub:

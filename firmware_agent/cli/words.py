@@ -39,7 +39,13 @@ DELETION = {
     "deletion_done": ("deleted", "deleted {count} messages, and signed for it"),
     "deletion_expired": ("given up", "did not confirm the request in 30 days; its secret was destroyed"),
 }
-_PEOPLE = {"paired": ": a phone can see the page", "unpaired": ": a phone cannot any more", "installed": ": the policy"}
+_PEOPLE = {
+    "paired": ": a phone can see the page",
+    "unpaired": ": a phone cannot any more",
+    "viewer_added": ": a program can look through the camera",
+    "viewer_removed": ": a program cannot any more",
+    "installed": ": the policy",
+}
 _WATCHING = {"stream": "the live picture", "picture": "single pictures", "page": "the picture on the page"}
 _COMMANDS = ("command_forged", "command_foreign", "command_replayed", "command_unknown", "remote_grant")
 
