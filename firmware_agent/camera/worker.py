@@ -13,6 +13,7 @@ from contextlib import suppress
 from typing import NamedTuple
 
 from firmware_agent.camera.control import Control
+from firmware_agent.camera.feed import Feed
 from firmware_agent.camera.loop import Loop
 from firmware_agent.camera.messages import CHECK, KEY
 from firmware_agent.camera.sandbox.lock import lock
@@ -86,7 +87,8 @@ def _say(control: Control, report: bytes, facts: dict[str, str | int]) -> None:
 
 def _work(ready: Ready) -> int:
     kept = ready.settings.kind in KEPT
-    return Loop(ready.control, ready.source, ready.waiter, ready.settings.rate, kept).run()
+    feed = Feed(ready.source, ready.control, ready.waiter, ready.settings.rate, kept)
+    return Loop(ready.control, feed, ready.waiter).run()
 
 
 def _main(arguments: list[str]) -> int:

@@ -17,7 +17,7 @@ class Upstream:
     def __init__(self, descriptor: int) -> None:
         self.facts: dict[str, str | int] = {"kind": "another camera's stream"}
         self.fd = descriptor
-        self._socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM, 0, fileno=descriptor)
+        self._socket = socket.socket(fileno=descriptor)
         self._pictures = Pictures()
 
     def on(self) -> None:

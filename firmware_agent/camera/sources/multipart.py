@@ -83,9 +83,7 @@ class Parts:
 
     def _head(self) -> bool:
         """Read up to the blank line after a part's head; whether it was all there."""
-        start = 0
-        while self._held[start : start + 1] in (b"\r", b"\n") and self._held[start : start + 1]:
-            start += 1
+        start = len(self._held) - len(self._held.lstrip(b"\r\n"))
         if start > _MOST_BETWEEN:
             raise FormatError("upstream camera: more than line ends between its pictures")
         limit = start + _LARGEST_HEAD + 4
