@@ -92,7 +92,11 @@ class Feed:
             self._say(now)
 
     def _is_covered(self, now: float) -> bool:
-        covered = self._source.covered()
+        try:
+            covered = self._source.covered()
+        except OSError as error:
+            self._lose(error)
+            return True
         if covered != self._covered:
             self._covered = covered
             self._say(now)
