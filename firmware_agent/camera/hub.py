@@ -17,7 +17,7 @@ from firmware_agent.camera.line import Line
 from firmware_agent.camera.messages import KEY
 from firmware_agent.camera.sandbox.report import Locked
 from firmware_agent.camera.settings import SourceSettings
-from firmware_agent.camera.start import Feed, Starter, check
+from firmware_agent.camera.start import Opener, Starter, check
 from firmware_agent.camera.state import CameraState, facts, said
 from firmware_agent.camera.using import Live, Sealed, Viewed
 from firmware_agent.errors import FormatError, SourceError
@@ -43,7 +43,7 @@ class Hub:
         source: SourceSettings,
         history: History,
         ticks: Callable[[], float],
-        feed: Feed | None = None,
+        feed: Opener | None = None,
     ) -> None:
         self.admissions = admissions
         self.wake: Callable[[], object] | None = None

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from firmware_agent.camera.line import Line
 from firmware_agent.camera.settings import SourceSettings
-from firmware_agent.camera.start import Feed, Starter, trouble
+from firmware_agent.camera.start import Opener, Starter, trouble
 from firmware_agent.errors import SourceError
 
 log = logging.getLogger(__name__)
@@ -36,7 +36,7 @@ class Keeper:
     """
 
     def __init__(
-        self, starter: Starter, feed: Feed | None, source: SourceSettings, ticks: Callable[[], float], served: Served
+        self, starter: Starter, feed: Opener | None, source: SourceSettings, ticks: Callable[[], float], served: Served
     ) -> None:
         self.source = source
         self.line: Line | None = None

@@ -15,7 +15,7 @@ from firmware_agent.agent import Agent
 from firmware_agent.camera.crop import WHOLE, Crop, part
 from firmware_agent.camera.hub import Hub
 from firmware_agent.camera.settings import SourceSettings
-from firmware_agent.camera.start import Adapter, Feed, Spawn, Starter
+from firmware_agent.camera.start import Adapter, Opener, Spawn, Starter
 from firmware_agent.camera.stills import ASKED, FIELD, Still
 from firmware_agent.camera.upstream import Upstream
 from firmware_agent.camera.viewers.book import Book
@@ -337,7 +337,7 @@ def camera_source(row: dict[str, Any], crop: Crop) -> SourceSettings:
     )
 
 
-def _feed(row: dict[str, Any]) -> Feed | None:
+def _feed(row: dict[str, Any]) -> Opener | None:
     if row["kind"] == "mjpeg":
         return Upstream(row["url"])
     return Adapter(row["command"]) if row["kind"] == "adapter" else None
