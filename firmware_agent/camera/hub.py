@@ -262,6 +262,7 @@ class Hub:
         del self._live[ident]
         self.admissions.close(use.admission)
         self._leaving[ident] = use
+        self._account.left(ident)
         self._idle = self._ticks()
         self._say("end", ident)
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import math
 import os
 from collections.abc import Callable, Coroutine
 from typing import Any, Protocol
@@ -70,7 +71,7 @@ class Keeper:
         if self._starting is None:
             wait = self._blocked - self._ticks()
             if wait > 0:
-                raise SourceError(f"{self.trouble} (tried again in {int(wait) + 1} s)")
+                raise SourceError(f"{self.trouble} (tried again in {math.ceil(wait)} s)")
             self._starting = asyncio.get_running_loop().create_task(self._start())
             self._starting.add_done_callback(_looked_at)
         task = self._starting
