@@ -13,6 +13,10 @@ REASONS.update(
         "session_ended": ("the session is over", "open the page again; a paired phone signs in by itself"),
         "not_an_admission": ("only an admission made by the agent opens the camera", "ask for the picture again"),
         "too_many_viewers": ("too many look through the camera already", "close some of them"),
+        "recipient_local": (
+            "it is on your own network: there is nobody there whom this device could ask to delete",
+            "look what that program keeps, and delete it there",
+        ),
         "no_copy": ("there is no copy of it here: it is too old, was withdrawn, or was a picture", "see the ledger"),
         "unknown_action": ("there is no such command", "see docs/socket.md"),
         "not_your_role": ("this role may not do that", "ask the owner of the printer"),
