@@ -10,7 +10,6 @@ from firmware_agent.model import Record
 FIELD = "picture"
 PACE = 0.5  # s from one picture to the next, at least: two a second
 LARGEST = 262144  # bytes of a picture before it is sealed
-ASKED = ("support_photo",)  # taken when the owner says so, and at no other time
 
 
 class Still:

@@ -16,7 +16,7 @@ from firmware_agent.camera.crop import WHOLE, Crop, part
 from firmware_agent.camera.hub import Hub
 from firmware_agent.camera.settings import SourceSettings
 from firmware_agent.camera.start import Adapter, Opener, Spawn, Starter
-from firmware_agent.camera.stills import ASKED, FIELD, Still
+from firmware_agent.camera.stills import FIELD, Still
 from firmware_agent.camera.upstream import Upstream
 from firmware_agent.camera.viewers.book import Book
 from firmware_agent.catalogue import Catalogue
@@ -161,9 +161,12 @@ def parts(config: Config, device: LinuxDevice | None = None, lenient: bool = Fal
         ) from None
     catalogue = _policy(config, device, key, lenient)
     for name in config.uplinks:
+        known = ", ".join(sorted(one for one in catalogue.recipients if not catalogue.local(one)))
         if name not in catalogue.recipients:
-            known = ", ".join(sorted(catalogue.recipients))
             raise ConfigError(f"{config.file}: uplink.{name}: the profile has no such recipient; allowed: {known}")
+        if catalogue.local(name):
+            text = f"uplink.{name}: this recipient is on the owner's own network: no message is ever made for it"
+            raise ConfigError(f"{config.file}: {text}; allowed: {known}")
         if config.uplinks[name].commands and not catalogue.recipients[name]["answers"]:
             raise ConfigError(
                 f"{config.file}: uplink.{name}.commands: the profile knows no key of this recipient, so nothing "
@@ -234,7 +237,7 @@ def agent(
     camera = hub(made, ledger)
     read: list[Source] = sources(made)
     if camera is not None:
-        read += [one for one in stills(made, camera) if one.to[0] not in ASKED]
+        read += [one for one in stills(made, camera) if not made.catalogue.on_request(one.to[0])]
     built = Agent(made.gate, ledger, uplinks, read, made.clock, ticks, expiries, asks, camera)
     for name, wire in wires.items():
         if made.config.uplinks[name].commands:

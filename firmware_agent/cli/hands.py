@@ -8,7 +8,6 @@ from typing import Any
 from firmware_agent.agent import Agent
 from firmware_agent.camera.crop import part
 from firmware_agent.camera.hub import Hub
-from firmware_agent.camera.stills import ASKED
 from firmware_agent.cli import build, words
 from firmware_agent.cli.addresses import addresses, plain
 from firmware_agent.cli.build import Parts
@@ -136,6 +135,8 @@ class AgentHands:
         return role
 
     def delete_upstream(self, pair: Pair) -> bool:
+        if self._made.catalogue.local(pair[1]):
+            raise Refused("recipient_local", *pair)
         request = self._made.requests(pair[1]).ask(pair[0])
         if request is not None:
             self._agent.ledger.asked("deletion_asked", *pair, request.ident)
@@ -183,8 +184,8 @@ class AgentHands:
 
     async def send_photo(self, pair: Pair) -> None:
         """At the owner's word only: it is never read by time."""
-        found = [one for one in build.stills(self._made, self._camera()) if one.pair == pair and pair[0] in ASKED]
-        if not found:
+        found = [one for one in build.stills(self._made, self._camera()) if one.to == pair]
+        if not found or not self._made.catalogue.on_request(pair[0]):
             raise Refused("not_asked_for", *pair)
         await self._agent.once(found[0])
 

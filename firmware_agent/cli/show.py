@@ -70,7 +70,7 @@ def _pictures(made: Parts, purpose: str, recipient: str) -> None:
     print(f"{purpose} -> {recipient}: {'allowed' if found.allowed else 'not allowed'}")
     if isinstance(found, Denial):
         said = f"The camera is off for it: {words.why(found.reason)}."
-    elif not made.catalogue.recipients[recipient]["topic"]:
+    elif made.catalogue.local(recipient):
         said = "It stays on your network: pictures go to whom you let in, while they look."
     elif row is None or not row.media_key:
         said = "Leaves now: nothing, for the configuration has no media_key to seal pictures to."
