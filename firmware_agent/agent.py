@@ -261,12 +261,14 @@ class Agent:
             uplink.pump()
 
     def _pairs_for(self, source: Source) -> list[Pair]:
-        """What this source can serve: a link must exist, and a field that it offers must be declared."""
+        """What this source serves by the clock: a link must exist, and a field that it offers must be declared."""
         catalogue = self.gate.catalogue
         return [
             (purpose, recipient)
             for purpose, recipient in catalogue.pairs()
-            if recipient in self.uplinks and any(name in source.offers for name, _ in catalogue.fields_of(purpose))
+            if recipient in self.uplinks
+            and not catalogue.on_request(purpose)
+            and any(name in source.offers for name, _ in catalogue.fields_of(purpose))
         ]
 
     def _due(self, pair: Pair) -> bool:

@@ -15,6 +15,10 @@ REASONS.update(
         "too_many_viewers": ("too many look through the camera already", "close some of them"),
         "viewer_exists": ("there is a viewer of that name", "remove it first, or take another name"),
         "viewer_unknown": ("there is no viewer of that name", "see `viewer list`"),
+        "recipient_local": (
+            "it is on your own network: there is nobody there whom this device could ask to delete",
+            "look what that program keeps, and delete it there",
+        ),
         "no_copy": ("there is no copy of it here: it is too old, was withdrawn, or was a picture", "see the ledger"),
         "unknown_action": ("there is no such command", "see docs/socket.md"),
         "not_your_role": ("this role may not do that", "ask the owner of the printer"),

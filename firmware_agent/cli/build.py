@@ -150,9 +150,12 @@ def parts(config: Config, device: LinuxDevice | None = None, lenient: bool = Fal
         ) from None
     catalogue = _policy(config, device, key, lenient)
     for name in config.uplinks:
+        known = ", ".join(sorted(one for one in catalogue.recipients if not catalogue.local(one)))
         if name not in catalogue.recipients:
-            known = ", ".join(sorted(catalogue.recipients))
             raise ConfigError(f"{config.file}: uplink.{name}: the profile has no such recipient; allowed: {known}")
+        if catalogue.local(name):
+            text = f"uplink.{name}: this recipient is on the owner's own network: no message is ever made for it"
+            raise ConfigError(f"{config.file}: {text}; allowed: {known}")
         if config.uplinks[name].commands and not catalogue.recipients[name]["answers"]:
             raise ConfigError(
                 f"{config.file}: uplink.{name}.commands: the profile knows no key of this recipient, so nothing "

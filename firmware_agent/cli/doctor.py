@@ -189,5 +189,5 @@ async def _brokers(made: Parts, connect: bool) -> list[Finding]:
         else:
             findings.append(("wrong", f"uplink.{name}: {trouble}"))
     if not made.config.uplinks:
-        findings.append(("note", "no [uplink.RECIPIENT] is configured: nothing can leave, whatever is allowed"))
+        findings.append(("note", "no [uplink.RECIPIENT] is configured: no message can leave, whatever is allowed"))
     return findings

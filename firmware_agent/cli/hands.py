@@ -121,6 +121,8 @@ class AgentHands:
         return role
 
     def delete_upstream(self, pair: Pair) -> bool:
+        if self._made.catalogue.local(pair[1]):
+            raise Refused("recipient_local", *pair)
         request = self._made.requests(pair[1]).ask(pair[0])
         if request is not None:
             self._agent.ledger.asked("deletion_asked", *pair, request.ident)

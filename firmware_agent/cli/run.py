@@ -136,7 +136,7 @@ def print_standing(made: Parts) -> None:
     if not any(made.gate.decide(*pair).allowed for pair in made.catalogue.pairs()):
         print("Nothing is allowed: no connection is opened.")
     if not made.config.uplinks:
-        print("No [uplink.RECIPIENT] is configured: nothing can leave, whatever is allowed.")
+        print("No [uplink.RECIPIENT] is configured: no message can leave, whatever is allowed.")
     print(f"To see or change it: {typed(made, 'consent show')}")
     if made.config.panel is not None:
         print(f"{where(made)} (to pair a phone: {typed(made, 'pair')})")

@@ -41,7 +41,11 @@ def _sent(made: Parts, purpose: str) -> int:
 async def _show(made: Parts) -> int:
     troubles = 0
     for source in sources(made):
-        pairs = [pair for pair in made.catalogue.pairs() if _serves(made, source, pair[0])]
+        served = [pair for pair in made.catalogue.pairs() if _serves(made, source, pair[0])]
+        for pair in served:
+            if made.catalogue.local(pair[1]):
+                _shown(made, *pair)
+        pairs = [pair for pair in served if not made.catalogue.local(pair[1])]
         media = any(made.catalogue.purposes[purpose]["media"] for purpose, _ in pairs)
         if media and not any(made.gate.decide(*pair).allowed for pair in pairs):
             for pair in pairs:
@@ -64,6 +68,16 @@ async def _show(made: Parts) -> int:
 
 def _serves(made: Parts, source: Source, purpose: str) -> bool:
     return any(name in source.offers for name, _ in made.catalogue.fields_of(purpose))
+
+
+def _shown(made: Parts, purpose: str, recipient: str) -> None:
+    """What goes to a recipient on the owner's own network is a picture, not a message."""
+    found = made.gate.decide(purpose, recipient)
+    print(f"{purpose} -> {recipient}: {'allowed' if found.allowed else 'not allowed'}")
+    if isinstance(found, Denial):
+        print(f"  Goes there now: nothing, {words.why(found.reason)}.\n")
+    else:
+        print("  Stays on your own network: pictures go there when they are asked for.\n")
 
 
 def _one(made: Parts, records: list[Record], purpose: str, recipient: str) -> None:

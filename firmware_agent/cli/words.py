@@ -163,7 +163,8 @@ def _event(pairs: list[Any], catalogue: Catalogue) -> list[str]:
     for number, value in pairs:
         name = field(number, catalogue)
         row = catalogue.fields.get(name, {"transform": ""})
-        shown = f"a picture of {len(value)} bytes" if isinstance(value, bytes) else str(value)
+        kind = "point cloud" if row["transform"] == "point_cloud" else "picture"
+        shown = f"a {kind} of {len(value)} bytes" if isinstance(value, bytes) else str(value)
         if row["transform"] == "bucket":
             edges = row["parameters"]["edges"]
             shown += f" (below {edges[value]})" if value < len(edges) else f" ({edges[-1]} or more)"
