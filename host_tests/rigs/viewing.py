@@ -200,5 +200,5 @@ def parsed(data):
 async def until(what):
     """Wait until `what()` is true."""
     async with asyncio.timeout(PATIENCE):
-        while not what():
+        while not what():  # noqa: ASYNC110  nothing tells
             await asyncio.sleep(0.005)
