@@ -55,11 +55,11 @@ export function links(addresses) {
 
 function copied(id, label, value) {
   return h("div", { class: "copied" }, h("label", { for: id }, label),
-    h("div", { class: "row" }, h("input", { id, readonly: true, value, class: "grow" }), button("copy", t("copy"), { "data-from": id, "aria-label": t("copy.of", { what: label }) })));
+    h("div", { class: "row" }, h("textarea", { id, readonly: true, rows: 2, spellcheck: "false" }, value), button("copy", t("copy"), { "data-from": id, "aria-label": t("copy.of", { what: label }) })));
 }
 
 on("copy", async (data, element) => {
-  const input = element.closest(".copied").querySelector("input");
+  const input = element.closest(".copied").querySelector("textarea");
   input.focus();
   input.select();
   try {

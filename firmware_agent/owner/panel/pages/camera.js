@@ -1,7 +1,7 @@
 // The camera: whether it is on and who looks, and what can be done about it.
 
-import { byId, h, say, t } from "/pages/shared.js";
-import { bar, button, card, clock, closeDialog, hint, icon, marked, on, pairId, problem, complain, openDialog, same, strong, title, who, p, warn } from "/pages/view.js";
+import { byId, h, put, say, t } from "/pages/shared.js";
+import { bar, button, card, clock, closeDialog, hint, icon, marked, on, pairId, problem, openDialog, same, strong, title, who, p, warn } from "/pages/view.js";
 import { may, note, post, redraw, refresh, state, tell, timed, widen } from "/pages/store.js";
 import { full } from "/pages/choices.js";
 import { viewers } from "/pages/viewers.js";
@@ -11,6 +11,7 @@ const WHOLE = "0 0 1000 1000";
 export const isThere = () => state.home.camera.there !== false;
 export const hasView = () => state.home.camera.there === true;
 export const liveRow = () => state.home.purposes.find((row) => same(row, state.home.camera.live || { purpose: "live_view", recipient: "owner" }));
+const find = (data) => state.home.purposes.find((row) => same(row, data));
 const sees = () => state.home.you.role !== "service";
 
 // How things stand, in a word.
@@ -22,7 +23,7 @@ export const heading = () => {
 export function cameraCard() {
   const { on: active, covered, trouble, watching } = state.home.camera;
   const rows = watching.map((one) => h("li", { "data-viewer": one.viewer || null },
-    strong(one.viewer || who(one)), " · ", t("camera.watches", { what: title(one), since: clock(one.since) })));
+    strong(one.viewer || who(one)), " · ", t("camera.watches", { what: title(find(one) || one), since: clock(one.since) })));
   return h("section", { class: active ? "card open" : "card", id: "camera", "data-on": String(active), "data-covered": String(Boolean(covered)), "aria-labelledby": "camera-title" },
     h("div", { class: "card-head" }, icon("camera"), h("h2", { id: "camera-title", tabindex: -1 }, heading())),
     covered && p(t("camera.covered")),
@@ -67,8 +68,6 @@ export function offers(row) {
 
 // --- Doing; what shows pictures is loaded when it is wanted ---
 
-const find = (data) => state.home.purposes.find((row) => same(row, data));
-
 on("watch", async (data) => (await import("/pages/live.js")).openLive(find(data)));
 on("crop", async () => (await import("/pages/crop.js")).openCrop(liveRow()));
 on("crop_none", async () => {
@@ -109,8 +108,10 @@ on("send_photo", async (data, element) => {
   try {
     await post("send_photo", { purpose: row.purpose, recipient: row.recipient });
   } catch (fault) {
+    await refresh().catch(() => null);
     if (!box.isConnected) throw fault;
-    complain(box.querySelector(".problem"), fault);
+    const { covered, trouble } = state.home.camera;
+    put(box.querySelector(".problem"), covered ? t("camera.covered") : fault.name === "fault" ? trouble || fault.message : fault.words);
     return;
   }
   closeDialog();

@@ -132,7 +132,7 @@ export function openLive(row) {
   const view = liveView(row);
   const { trouble } = state.home.camera;
   const box = openDialog("live-dialog", t("live.title"), view.box, trouble && warn(null, p(trouble)), hint(t("live.text")),
-    bar(button("close", t("live.stop"), { class: "stop", id: "live-stop" })));
+    bar(button("close", t("live.stop"), { class: "main", id: "live-stop" })));
   box.classList.add("wide");
   box.addEventListener("close", () => view.end());
   view.begin();
