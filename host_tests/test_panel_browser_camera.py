@@ -145,9 +145,8 @@ def test_fail__a_picture_that_was_changed_or_comes_again(somebody, how):
 
     def again(sealed):
         seen.append(sealed)
-        return (
-            {"the same again": seen[max(0, len(seen) - 2)], "an older one": seen[0]}[how] if len(seen) > 8 else sealed
-        )
+        before = seen[0] if how == "an older one" else seen[max(0, len(seen) - 2)]
+        return before if len(seen) > 8 else sealed
 
     somebody.enter().watch()
     page.now(lambda: setattr(page.camera, "spoil", SPOILT.get(how, again)))
@@ -164,7 +163,8 @@ def test_fail__a_browser_without_x25519_is_told_so(somebody):
     page.state(LIVE, "allowed")
     somebody.enter()
     browser.script(
-        "const make = crypto.subtle.generateKey.bind(crypto.subtle); crypto.subtle.generateKey = async (name, ...more) =>"
+        "const make = crypto.subtle.generateKey.bind(crypto.subtle);"
+        "crypto.subtle.generateKey = async (name, ...more) =>"
         "{ if (name === 'X25519') throw new DOMException('no', 'NotSupportedError'); return make(name, ...more); }"
     )
     browser.click("#watch")
@@ -309,6 +309,7 @@ def test_ok__only_the_bed_by_pointer_by_keyboard_and_by_numbers(anybody):
     browser.gone("dialog")
     second = page.done("set_crop")[1]
     assert abs(second["width"] - values["width"] * 0.8) <= 1 and abs(second["left"] - 250) <= 1
+    browser.click("#toast button")
     browser.click("#crop-none")
     browser.until(lambda: words["crop.whole"] in browser.text("#bed"), "the whole picture")
 
@@ -385,10 +386,8 @@ def test_ok__a_viewer_watches_and_decides_nothing_and_service_does_not_watch(som
 
 def drag(browser, begin, end):
     """With the pointer over the picture; places are parts of its width and height."""
-    find = (
-        "const b = document.querySelector('.stage').getBoundingClientRect(); return [b.left, b.top, b.width, b.height]"
-    )
-    left, top, width, height = browser.script(find)
+    box = browser.script("return document.querySelector('.stage').getBoundingClientRect().toJSON()")
+    left, top, width, height = (box[name] for name in ("left", "top", "width", "height"))
     for kind, (x, y) in (("mousePressed", begin), ("mouseMoved", end), ("mouseReleased", end)):
         place = {"x": left + x * width, "y": top + y * height}
         browser.cdp("Input.dispatchMouseEvent", type=kind, button="left", buttons=1, clickCount=1, **place)

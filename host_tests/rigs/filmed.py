@@ -1,4 +1,4 @@
-"""The owner's page with a fake camera behind it, on a loop of its own beside the browser, and somebody who looks at it."""
+"""The owner's page with a fake camera behind it, on a loop beside the browser, and somebody who looks at it."""
 
 import asyncio
 import os

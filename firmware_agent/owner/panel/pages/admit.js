@@ -18,10 +18,10 @@ export function openForm() {
   openDialog("viewer-dialog", t("viewers.add"),
     warn(null, strong(t("viewers.plain.title")), p(t("viewers.plain.before"))),
     h("form", { "data-act": "viewer_add", id: "viewer-form" },
-      p(h("label", { for: "viewer-name" }, t("viewers.name")), h("input", { id: "viewer-name", maxlength: 40, autocomplete: "off", "aria-describedby": "viewer-name-hint" }), h("span", { class: "hint", id: "viewer-name-hint" }, t("viewers.name.hint"))),
+      p(h("label", { for: "viewer-name" }, t("viewers.name")), h("input", { id: "viewer-name", maxlength: 40, autocomplete: "off", "aria-describedby": "viewer-name-hint" }), h("span", { class: "hint", id: "viewer-name-hint" }, t("viewers.name.hint"))), problem(),
       h("fieldset", null, h("legend", null, t("viewers.for")), rows.map((row) => option("pair", pairId(row), row === chosen, named(row), FOR[row.purpose]()))),
       h("fieldset", null, h("legend", null, t("viewers.way")), WAYS.map((way) => option("way", way, way === WAYS[0], t(`viewers.way.${way}`), t(`viewers.way.${way}.text`)))),
-      problem(), bar(h("button", { type: "submit", class: "main", id: "viewer-send" }, t("viewers.do")), button("close", t("cancel")))));
+      bar(h("button", { type: "submit", class: "main", id: "viewer-send" }, t("viewers.do")), button("close", t("cancel")))));
 }
 
 on("viewer_add", async (data, form) => {
@@ -39,6 +39,7 @@ on("viewer_add", async (data, form) => {
   } catch (fault) {
     if (!form.isConnected) throw fault;
     complain(wrong, fault);
+    name.scrollIntoView({ block: "center" });
   }
 });
 

@@ -36,7 +36,10 @@ export function liveView(row, drawn = () => {}) {
       return; // this one is damaged; the next one comes
     }
     if (open && stop && !state.home.camera.covered) {
-      if (canvas.width !== picture.width || canvas.height !== picture.height) [canvas.width, canvas.height] = [picture.width, picture.height];
+      if (canvas.width !== picture.width || canvas.height !== picture.height) {
+        [canvas.width, canvas.height] = [picture.width, picture.height];
+        stage.style.setProperty("--ratio", picture.width / picture.height);
+      }
       canvas.getContext("2d").drawImage(picture, 0, 0);
       box.dataset.drawn = "yes";
       last = Date.now();
