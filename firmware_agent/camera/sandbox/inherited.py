@@ -40,9 +40,7 @@ def _descriptors(control: socket.socket, camera: int | None, upstream: int | Non
     if control.family != socket.AF_UNIX or control.type != socket.SOCK_STREAM or control.getsockname():
         raise CannotLock("control", "the control socket is not one of a pair; start the camera process by the agent")
     if upstream is not None and not stat.S_ISSOCK(os.fstat(upstream).st_mode):
-        raise CannotLock(
-            "descriptors", "pictures should come by a socket; start the camera process by the agent"
-        )
+        raise CannotLock("descriptors", "pictures should come by a socket; start the camera process by the agent")
     own = None if camera is None else _device(os.fstat(camera))
     for number in sorted(map(int, os.listdir("/proc/self/fd"))):
         if number in (control.fileno(), camera, upstream):
