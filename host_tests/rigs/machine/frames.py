@@ -7,17 +7,18 @@ its metadata. Several per picture, since a picture is torn apart where memory pa
 import io
 import random
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 NEEDLE = 32  # bytes
 _WORD, _STEP = 8, 3  # bytes; words from one look to the next
 _PIECE = 1 << 22  # bytes read at a time
+_OVERLAP = 2 * _WORD * _STEP
 METADATA = b"metadata-canary-of-the-emulated-webcam"  # in every picture, as a comment and as EXIF
-_EVERY = 1024  # bytes from one needle to the next
+_EVERY = 2048  # bytes from one needle to the next
 
 
-def make(path: Path, count: int, width: int = 640, height: int = 480, seed: int = 1, grain: int = 6) -> None:
+def make(path: Path, count: int, width: int = 640, height: int = 480, seed: int = 1, grain: int = 12) -> None:
     """Write `count` pictures of noise into the file `path`. grain: pixels of a speck; the finer, the larger they are."""
     from PIL import Image
 
@@ -84,19 +85,26 @@ def search(image: Path, wanted: Iterable[bytes]) -> dict[bytes, int]:
         for offset in range(_STEP * _WORD):
             word = int.from_bytes(needle[offset : offset + _WORD], sys.byteorder)
             table.setdefault(word, []).append((needle, offset))
-    words, found, before = frozenset(table), dict[bytes, set[int]](), b""
+    words = frozenset(table)
+    found: dict[bytes, set[int]] = {}
+    for at, data in _pieces(image):
+        view = memoryview(data).cast("Q")[::_STEP]
+        if words.isdisjoint(view):
+            continue
+        for place, word in enumerate(view):
+            for needle, offset in table.get(word, ()):
+                begin = place * _STEP * _WORD - offset
+                if begin >= 0 and data[begin : begin + len(needle)] == needle:
+                    found.setdefault(needle, set()).add(at + begin)
+    return {needle: len(places) for needle, places in found.items()}
+
+
+def _pieces(image: Path) -> Iterator[tuple[int, bytes]]:
+    """(place, bytes) of the whole file: whole words, each piece with the end of the one before it."""
     with open(image, "rb") as file:
-        at = 0  # of `data` in the image
+        at, before = 0, b""
         while piece := file.read(_PIECE):
             data = before + piece
-            data += bytes(-len(data) % _WORD)
-            view = memoryview(data).cast("Q")[::_STEP]
-            if not words.isdisjoint(view):
-                for place, word in enumerate(view):
-                    for needle, offset in table.get(word, ()):
-                        begin = place * _STEP * _WORD - offset
-                        if begin >= 0 and data[begin : begin + len(needle)] == needle:
-                            found.setdefault(needle, set()).add(at + begin)
-            before = data[len(before) + len(piece) - _STEP * _WORD * 2 : len(before) + len(piece)]
+            yield at, data + bytes(-len(data) % _WORD)
+            before = data[-_OVERLAP:]
             at += len(data) - len(before)
-    return {needle: len(places) for needle, places in found.items()}
