@@ -1,12 +1,17 @@
-"""Builds the emulated machine's kernel and first file system: `python3 build.py FOLDER`. Needs no package of Python.
+"""Builds the emulated machine's kernel and first file system: `python3 build.py FOLDER [made]`.
+
+Needs no package of Python. With `made` it only tells, by its exit code, whether that is done already.
 
 The kernel is Debian's own (its package is fetched with apt-get download and unpacked, never installed: 110 MB). Of its
-modules only those of SETS are kept. FOLDER then holds `vmlinuz`, `init.cpio` and `made`, which says of what.
+modules only those of SETS are kept. FOLDER then holds `vmlinuz`, `init.cpio`, `accelerator` (how to run it here) and
+`made`, which says of what. KVM is used where it is seen to run the kernel: inside other virtual machines /dev/kvm may
+be there and fail.
 """
 
 import gzip
 import hashlib
 import lzma
+import os
 import re
 import shutil
 import stat
@@ -22,6 +27,12 @@ SETS = {  # what the machine can be asked to load, each with all that it needs; 
     "camera": ("uvcvideo", "vhci_hcd"),
     "vivid": ("vivid",),
 }
+QEMU = "qemu-system-x86_64"
+ACCELERATE = {  # how the machine's processor is made
+    "kvm": ("-accel", "kvm", "-accel", "tcg", "-cpu", "max"),
+    "tcg": ("-accel", "tcg,thread=single", "-cpu", "max"),
+}
+_PATIENCE = 20  # s for KVM to get to the first program
 INIT = Path(__file__).with_name("init.sh")
 BUSYBOX = Path("/bin/busybox")
 _FOLDERS = ("bin", "proc", "sys", "dev", "host", "new", "modules", "sets")
@@ -31,11 +42,10 @@ _KERNEL = re.compile(r"^(linux-image-\d[0-9.]*(?:\+deb\d+|-\d+)-amd64) ", re.MUL
 
 def build(place: Path) -> None:
     """Make `place`, unless it was made of the same parts before. SystemExit: what could not be had."""
-    wanted = state()
-    if (place / "made").exists() and (place / "made").read_text() == wanted:
+    if made(place):
         return
-    if not BUSYBOX.exists():
-        sys.exit(f"{BUSYBOX} is missing; install busybox-static")
+    if not BUSYBOX.exists() or b"/ld-linux" in BUSYBOX.read_bytes():
+        sys.exit(f"{BUSYBOX} is missing or needs libraries; install busybox-static")
     place.mkdir(parents=True, exist_ok=True)
     (place / "made").unlink(missing_ok=True)
     with tempfile.TemporaryDirectory(dir=place) as name:
@@ -44,7 +54,13 @@ def build(place: Path) -> None:
         shutil.copyfile(kernel, place / "vmlinuz")
         modules = {_plain(file): file for file in root.glob("**/lib/modules/**/*.ko*")}
         (place / "init.cpio").write_bytes(gzip.compress(b"".join(_archive(modules)), 1))
-    (place / "made").write_text(wanted)
+    (place / "accelerator").write_text(_accelerator(place))
+    (place / "made").write_text(state())
+
+
+def made(place: Path) -> bool:
+    """Whether it is there, and of these parts."""
+    return (place / "made").exists() and (place / "made").read_text() == state()
 
 
 def state() -> str:
@@ -63,6 +79,25 @@ def _kernel(place: Path) -> Path:
     _said("dpkg-deb", "-x", str(package), str(place / "root"))
     package.unlink()
     return place / "root"
+
+
+def _accelerator(place: Path) -> str:
+    """kvm if a machine starts with it and comes to its end."""
+    if not os.access("/dev/kvm", os.R_OK | os.W_OK):
+        return "tcg"
+    parts = ("-m", "256", "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot")
+    kernel = ("-kernel", str(place / "vmlinuz"), "-initrd", str(place / "init.cpio"), "-append", "quiet panic=-1 PROBE=1")
+    try:
+        subprocess.run(  # noqa: S603 - a fixed command
+            [QEMU, "-accel", "kvm", "-cpu", "max", *parts, *kernel],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=_PATIENCE,
+            check=True,
+        )
+    except (subprocess.SubprocessError, OSError):
+        return "tcg"
+    return "kvm"
 
 
 def _said(*command: str, cwd: Path | None = None) -> str:
@@ -119,4 +154,6 @@ def _entry(name: str, mode: int, data: bytes = b"") -> bytes:
 
 
 if __name__ == "__main__":
+    if sys.argv[2:] == ["made"]:
+        sys.exit(not made(Path(sys.argv[1])))
     build(Path(sys.argv[1]))

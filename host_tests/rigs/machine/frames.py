@@ -4,6 +4,7 @@ A needle is a piece of a picture's entropy-coded data, so it is there as long as
 its metadata. Several per picture, since a picture is torn apart where memory pages are.
 """
 
+import hashlib
 import io
 import random
 import sys
@@ -55,6 +56,11 @@ def scan(picture: bytes) -> bytes:
             return picture[end:-2]
         at = end
     raise ValueError("not a JPEG with one scan")
+
+
+def digest(picture: bytes) -> str:
+    """Which picture it is, whatever metadata it has."""
+    return hashlib.sha256(scan(picture)).hexdigest()[:32]
 
 
 def needles(picture: bytes) -> list[bytes]:

@@ -9,18 +9,17 @@ import os
 import shlex
 import shutil
 import subprocess
+import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from host_tests.rigs.machine.build import SETS, state
+from host_tests.rigs.machine.build import ACCELERATE, QEMU, SETS, made
 
 ROOT = Path(__file__).resolve().parents[3]
 PLACE = ROOT / ".peers/machine"
-PYTHON = ROOT / ".venv/bin/python"
-_PROGRAM = "qemu-system-x86_64"
-_KVM = Path("/dev/kvm")
+PYTHON = sys.executable
 _START = """\
 export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8 PYTHONDONTWRITEBYTECODE=1
 cut -d' ' -f1 /proc/uptime > /out/booted
@@ -30,7 +29,7 @@ sync
 echo b > /proc/sysrq-trigger
 """
 # No journal of the kernel's own, nothing that waits: seconds of the boot go where devices are looked for.
-_LINE = os.environ.get("XL","") + " console=ttyS0 quiet panic=-1 mitigations=off random.trust_cpu=on tsc=reliable no_timer_check rdinit=/init"
+_LINE = "console=ttyS0 quiet panic=-1 mitigations=off random.trust_cpu=on tsc=reliable no_timer_check rdinit=/init"
 
 
 class MachineError(Exception):
@@ -50,16 +49,15 @@ def require(place: Path = PLACE) -> None:
     """MachineError if something of the machine is missing here."""
     if os.uname().machine != "x86_64":
         raise MachineError("the emulated machine runs this computer's own programs: x86-64 only")
-    if shutil.which(_PROGRAM) is None:
-        raise MachineError(f"{_PROGRAM} is missing; run tools/setup test")
-    made = place / "made"
-    if not made.exists() or made.read_text() != state():
+    if shutil.which(QEMU) is None:
+        raise MachineError(f"{QEMU} is missing; run tools/setup test")
+    if not made(place):
         raise MachineError(f"{place} is missing or of another version; run tools/setup test")
 
 
-def fast() -> bool:
-    """Whether the processor's own virtual machines can be used; without, everything takes several times longer."""
-    return os.access(_KVM, os.R_OK | os.W_OK)
+def accelerator(place: Path = PLACE) -> str:
+    """kvm, where a virtual machine of the processor's own was seen to work when this one was built; else tcg."""
+    return (place / "accelerator").read_text().strip()
 
 
 def run(
@@ -69,7 +67,7 @@ def run(
     sets: Sequence[str] = (),
     disks: Sequence[Path] = (),
     memory: int = 512,
-    seconds: float = 40,
+    seconds: float = 120,
     landlock: bool = True,
     folder: Path = ROOT,
     place: Path = PLACE,
@@ -86,7 +84,7 @@ def run(
     begun = time.monotonic()
     try:
         done = subprocess.run(
-            [_PROGRAM, *_arguments(out, sets, disks, memory, landlock, place)],
+            [QEMU, *_arguments(out, sets, disks, memory, landlock, place)],
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -114,7 +112,7 @@ def _arguments(
     ]
     share = "local,security_model=none,multidevs=remap"
     return [
-        *("-accel", os.environ.get("ACC","tcg"), "-cpu", os.environ.get("CPU","max"), "-smp", os.environ.get("SMP","1"), "-m", str(memory)),
+        *(*ACCELERATE[accelerator(place)], "-smp", "1", "-m", str(memory)),
         *("-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"),
         *("-serial", f"file:{_escaped(out / 'console')}"),
         *("-kernel", str(place / "vmlinuz"), "-initrd", str(place / "init.cpio"), "-append", line),
