@@ -19,6 +19,7 @@ from firmware_agent.camera.messages import pack
 from firmware_agent.camera.sealed import count, open_sealed, public_key
 from firmware_agent.camera.settings import SourceSettings
 from firmware_agent.camera.sources import pattern
+from firmware_agent.camera.viewing import Frame, Viewing
 from firmware_agent.errors import FormatError
 from host_tests.rigs.camera import PATTERN, Worker
 from host_tests.rigs.looking import pair
@@ -50,8 +51,12 @@ def lock(request):
 
 
 def is_pattern(picture):
-    """Whether it is one of the pattern's first pictures, clean."""
-    return any(picture == jpeg.strip(pattern.jpeg(number)) for number in range(200))
+    """Whether it is one of the pattern's pictures, whole and clean. (Which one: test_sandbox.py.)"""
+    image = Image.open(io.BytesIO(picture)).convert("RGB")
+    bars = [image.getpixel((at, 4)) for at in (4, 100, 316)]
+    white, cyan, blue = ([level > 128 for level in bar] for bar in bars)
+    right = (white, cyan, blue) == ([True] * 3, [False, True, True], [False, False, True])
+    return right and image.size == (320, 240) and picture == jpeg.strip(picture) and pattern.METADATA not in picture
 
 
 def switches(worker):
@@ -81,6 +86,22 @@ def test_ok__streams_snapshots_and_sealed_pictures_side_by_side(lock):
                 assert is_pattern(shot.answer())
             assert is_pattern(worker.picture()) and is_pattern(worker.picture())
             assert is_pattern(one.picture())
+
+
+@pytest.mark.clause("L4")
+@pytest.mark.attack(17)
+def test_ok__at_work_it_holds_no_file_and_writes_none():
+    """Its memory is locked besides: test_sandbox.py."""
+    with Worker() as worker, worker.view() as one, worker.view() as other:
+        for _ in range(100):
+            assert one.picture() and other.picture() and worker.picture()
+        folder = Path(f"/proc/{worker.process.pid}")
+        held = [os.readlink(path) for path in (folder / "fd").iterdir()]
+        held = {name.partition("[")[0] if name.startswith("socket:") else name for name in held}
+        assert held == {"socket:", "anon_inode:[eventpoll]", "/dev/null"}
+        assert "\nVmSwap:\t       0 kB" in (folder / "status").read_text()
+        written = dict(line.split(": ") for line in (folder / "io").read_text().splitlines())
+        assert written["write_bytes"] == "0" and written["cancelled_write_bytes"] == "0"
 
 
 @pytest.mark.clause("L4")
@@ -145,10 +166,10 @@ def test_ok__a_slow_viewer_skips_and_delays_nobody():
         for picture in pictures:
             upstream.send(picture)
             assert quick.picture() == picture
-        first = slow.picture()
-        upstream.send(pictures[7])
-        later = slow.picture()
-        assert first == pictures[0] and later in (pictures[39], pictures[7])
+        assert slow.picture() == pictures[0]  # it took none meanwhile
+        for _ in range(3):
+            upstream.send(pictures[7])
+        assert slow.picture() == pictures[7]
         slow.socket.close()
         assert worker.message("ended", slow.ident)[2] < 5
 
@@ -183,6 +204,28 @@ def test_ok__what_a_viewer_says_is_thrown_away_and_bounded():
         assert is_pattern(other.picture())
 
 
+def test_ok__whoever_takes_too_long_is_given_up():
+    ours, theirs = pair(send=4096, receive=4096)
+    with ours:
+        slow = Viewing(bytes(16), theirs, True, 0.0)
+        slow.show(Frame(large(100_000)), 10.0)
+        slow.stir(20.0)
+        slow.sweep(39.0)
+        assert not slow.over and not slow.wants(39.0)
+        slow.sweep(51.0)
+        assert slow.over and slow.why == "it takes nothing" and slow.frame is None
+        slow.close()
+    ours, theirs = pair()
+    with ours:
+        shot = Viewing(bytes(16), theirs, False, 0.0)
+        shot.show(Frame(large(20_000)), 1.0)
+        shot.sweep(5.0)
+        assert shot.pictures == 1 and not shot.over  # it may still be reading
+        shot.sweep(7.0)
+        assert shot.over and shot.why == ""
+        shot.close()
+
+
 # Hygiene
 
 
@@ -204,7 +247,7 @@ def test_ok__no_metadata_comes_out_by_any_way():
             assert Image.open(io.BytesIO(clean)).tobytes() == Image.open(io.BytesIO(raw)).tobytes()
             worker.send(pack("more", ident))
         with worker.view(stream=False) as shot:
-            time.sleep(0.5)
+            worker.settle()
             upstream.send(raw)
             assert shot.answer() == clean
         for heard in (stream.heard, shot.heard):
@@ -272,6 +315,27 @@ def test_ok__sealed_pictures_keep_their_distance():
             stream.picture()
         worker.send(pack("end", ident))
         assert worker.message("ended", ident)[2] == 1
+
+
+def test_ok__a_slow_main_delays_no_viewer_and_fills_no_memory():
+    with Upstream() as upstream:
+        worker = upstream.worker
+        quick = worker.view(send=1 << 20).head()
+        uses = [worker.seal()[0] for _ in range(20)]
+        worker.send(b"".join(pack("more", ident) * 3 for ident in uses))
+        worker.settle()
+        for number in range(10):
+            picture = large(2_000_000, number)
+            upstream.send(picture)
+            assert quick.picture() == picture
+        status = Path(f"/proc/{worker.process.pid}/status").read_text()
+        assert int(status.partition("\nVmRSS:\t")[2].split()[0]) < 96 << 10  # KiB
+        found = worker.message("sealed", uses[0])
+        assert found[2] == 0 and len(found[3]) > 2_000_000
+        for ident in uses[1:]:
+            upstream.send(large(1000))
+            assert worker.message("sealed", ident)[2] == 0
+            assert quick.picture()
 
 
 def test_fail__a_picture_that_is_too_large_for_its_recipient():
@@ -342,6 +406,11 @@ def test_fail__a_camera_that_cannot_be_had():
     with Worker(SourceSettings("v4l2", device="/dev/none")) as worker:
         assert worker.report["missing"] == "camera" and worker.report["text"]
         assert worker.picture() == b"" and gone(worker) == 1
+
+
+def test_ok__the_lock_is_tried_without_a_camera():
+    with Worker(SourceSettings("v4l2", device="/dev/none"), arguments=["check"]) as worker:
+        assert "missing" not in worker.report and worker.facts["kind"] == "test picture"
 
 
 TELLS = """
