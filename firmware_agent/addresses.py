@@ -46,6 +46,34 @@ def readable(url: object) -> bool:
     return parts.scheme == "https" or (parts.scheme == "http" and is_loopback(host))
 
 
+def nearby(url: object) -> bool:
+    """Whether a camera's stream may be read at `url`: http to this machine or its own network, no user name in it.
+
+    A name counts; whoever connects to it looks at the address that it turns out to be.
+    """
+    if not isinstance(url, str) or not url.isascii() or not url.isprintable() or " " in url or len(url) > 1000:
+        return False
+    try:
+        parts = urlsplit(url)
+        name, _ = parts.hostname, parts.port
+    except ValueError:
+        return False
+    if not name or not host(name) or "@" in parts.netloc or parts.fragment or parts.scheme != "http":
+        return False
+    try:
+        return near(name)
+    except ValueError:
+        return True
+
+
+def near(address: str) -> bool:
+    """Whether an address cannot be beyond the own network; ValueError if it is none."""
+    found = ipaddress.ip_address(address.partition("%")[0])
+    if isinstance(found, ipaddress.IPv6Address) and found.ipv4_mapped is not None:
+        found = found.ipv4_mapped
+    return found.is_private or found.is_link_local  # private: this machine as well
+
+
 def plain(name: "tuple[str, int] | None") -> tuple[str, int]:
     """Address and port of one end, without the zone, and as IPv4 where it is that."""
     if not name:

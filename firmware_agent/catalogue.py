@@ -169,10 +169,13 @@ def _check(rows: "dict[str, Any]") -> None:
     _shape(rows, dict([("profile", str), ("version", str)] + [(table, dict) for table in tables]))
     _shape(rows["age"], AGE_PARTS)
     _shape(rows["device"], DEVICE_PARTS)
+    words: "dict[str, str]" = {}
     for table, parts in (("recipients", RECIPIENT_PARTS), ("purposes", PURPOSE_PARTS), ("fields", FIELD_PARTS)):
-        for name, row in rows[table].items():
+        for name, row in list(rows[table].items()):
             _need(_word(name))
             _shape(row, parts)
+            # one object for each word, not as many as were read: a small heap has no room for those
+            rows[table][name] = {part: _shared(row[part], words) for part in parts}
     _need(_word(rows["profile"]) and not any([name in rows["purposes"] for name in RESERVED]))
     local = [name for name, row in rows["recipients"].items() if not row["topic"]]
     for row in rows["purposes"].values():
@@ -181,6 +184,14 @@ def _check(rows: "dict[str, Any]") -> None:
     for row in rows["fields"].values():
         _need(_names(row["purposes"], rows["purposes"]) and row["transform"] in PARAMETERS)
         _parameters(row["parameters"], PARAMETERS[row["transform"]])
+
+
+def _shared(value: "Any", words: "dict[str, str]") -> "Any":
+    if isinstance(value, str):
+        return words.setdefault(value, value)
+    if isinstance(value, list):
+        return [_shared(one, words) for one in value]
+    return value
 
 
 def _parameters(given: "dict[str, Any]", allowed: "tuple[tuple[str, ...], tuple[str, ...]]") -> None:

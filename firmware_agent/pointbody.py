@@ -70,7 +70,7 @@ def compressed(data: "Data", at: int, due: int) -> None:
             out += length
     except IndexError:
         at = end + 1
-    exactly(at, end)
+    exactly(end, at)
     exactly(out, due)
 
 

@@ -9,10 +9,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from firmware_agent.addresses import is_loopback
-from firmware_agent.camera.supervisor import CameraSource
 from firmware_agent.cli import words
 from firmware_agent.cli.addresses import addresses, plain
-from firmware_agent.cli.build import Parts, endpoint, sources
+from firmware_agent.cli.build import Parts, endpoint, sources, starter
 from firmware_agent.cli.camera import camera
 from firmware_agent.cli.ledger import cut_off
 from firmware_agent.cli.stores import register
@@ -157,11 +156,12 @@ async def _sources(made: Parts) -> list[Finding]:
     findings: list[Finding] = []
     if "octoprint" in made.config.sources:
         findings += _secret("source.octoprint.key_file", Path(made.config.sources["octoprint"]["key_file"]))
+    row = made.config.sources.get("camera")
+    if row is not None:
+        findings += await camera(starter(row))
+        findings += _keys(made)
     try:
         for source in sources(made):
-            if isinstance(source, CameraSource):
-                findings += await camera(source)
-                continue
             try:
                 records = await source.read()
                 findings.append(("ok", f"{source.name}: answers with {len(records[0].fields)} fields"))
@@ -172,6 +172,14 @@ async def _sources(made: Parts) -> list[Finding]:
     except SourceError as error:
         findings.append(("wrong", str(error)))
     return findings
+
+
+def _keys(made: Parts) -> Iterator[Finding]:
+    """Recipients of pictures that cannot get any."""
+    media = {name for purpose, name in made.catalogue.pairs() if made.catalogue.purposes[purpose]["media"]}
+    for name, row in made.config.uplinks.items():
+        if name in media and not row.media_key:
+            yield "note", f"uplink.{name}: no media_key, so pictures to this recipient stay, whatever is allowed"
 
 
 async def _brokers(made: Parts, connect: bool) -> list[Finding]:

@@ -57,7 +57,7 @@ class Terminal:
 
 
 class Front:
-    """erase: see AgentHands. camera: what the viewers' port needs of it; None: that never listens.
+    """erase: see AgentHands. camera: what the viewers' port needs of it, else the agent's own.
 
     Nothing listens before `start`; desk and doorbell are what the front ends call.
     """
@@ -89,9 +89,9 @@ class Front:
             made.authority,
             commands,
             self.presence,
-            AgentHands(made, agent, self.sessions, erase),
+            AgentHands(made, agent, self.sessions, erase, self._look_at_viewers),
             View(made.catalogue, made.gate, made.consents, made.authority, live, made.details),
-            AgentSight(made, agent, self.sessions, self.presence.possible),
+            AgentSight(made, agent, self.sessions, self.presence.possible, self._plain_port),
             live,
             nonces.new,
         )
@@ -99,6 +99,8 @@ class Front:
         self.doorbell = Doorbell(
             made.pairing, made.people, commands, self.sessions, made.clock.now, _languages(), self._paired, private
         )
+        if camera is None and agent.camera is not None:
+            camera = (agent.camera.admissions, agent.camera)
         self.viewers: Viewers | None = None
         if config.viewers is not None and camera is not None:
             where = config.viewers
@@ -174,10 +176,19 @@ class Front:
             await asyncio.sleep(_LOOK)
             waits = tuple(uplink.waiting() for uplink in self._agent.uplinks.values())
             known = self._made.people.all(), self._made.viewers.all()
-            seen = (self._agent.watched(), waits, tuple(self._agent.troubles), known)
+            standing = None if self._agent.camera is None else (self._agent.camera.state(), self._plain_port())
+            seen = (self._agent.watched(), standing, waits, tuple(self._agent.troubles), known)
             if seen != before:
                 before = seen
                 self._live.ring()
+
+    def _look_at_viewers(self) -> None:
+        """The book of viewers was changed here."""
+        if self.viewers is not None:
+            self.viewers.look()
+
+    def _plain_port(self) -> int:
+        return 0 if self.viewers is None else self.viewers.port
 
     def _paired(self, event: str, role: str) -> None:
         self._agent.ledger.noted(event, role)

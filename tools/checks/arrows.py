@@ -13,7 +13,7 @@ LAYERS = (
     ("gate", "sessions", "admissions"),
     ("decide", "transforms", "clock"),
     ("catalogue",),
-    ("model", "jpeg", "pointcloud", "notice"),
+    ("model", "jpeg", "pointcloud", "pointbody", "notice"),
     ("cbor", "config"),
     ("refusals",),
     ("errors", "addresses", "limits"),

@@ -35,9 +35,13 @@ HANDLES = {
         "Kernel": (f"{PACKAGE}/camera/sandbox/lock.py", f"{PACKAGE}/camera/sandbox/second.py"),
         "machine": (f"{PACKAGE}/camera/sandbox/lock.py",),
     },
-    "ctypes": dict.fromkeys(
-        ("CDLL", "addressof", "c_long", "create_string_buffer", "get_errno"), (f"{PACKAGE}/camera/sandbox/kernel.py",)
-    ),
+    "ctypes": {
+        **dict.fromkeys(("CDLL", "get_errno"), (f"{PACKAGE}/camera/sandbox/kernel.py", f"{PACKAGE}/camera/cutting.py")),
+        **dict.fromkeys(("addressof", "c_long", "create_string_buffer"), (f"{PACKAGE}/camera/sandbox/kernel.py",)),
+    },
+    f"{PACKAGE}.camera.cutting": {"Leash": (f"{PACKAGE}/camera/using.py",)},
+    f"{PACKAGE}.camera.upstream": {"Upstream": (f"{PACKAGE}/cli/build.py",)},
+    f"{PACKAGE}.camera.processes": {"Process": (f"{PACKAGE}/camera/start.py",)},
     f"{PACKAGE}.telemetry.http": {
         "get_json": (f"{PACKAGE}/telemetry/sources/octoprint.py",),
         "StatusError": (f"{PACKAGE}/telemetry/sources/octoprint.py",),
@@ -47,7 +51,7 @@ HANDLES = {
 STANDARD = {
     "argparse", "asyncio", "binascii", "collections", "contextlib", "csv", "ctypes", "dataclasses", "datetime", "errno",
     "fcntl", "functools", "hashlib", "hmac", "io", "ipaddress", "itertools", "json", "logging", "math", "mmap", "os",
-    "pathlib", "random", "re", "resource", "secrets", "shutil", "signal", "socket", "ssl",
+    "pathlib", "random", "re", "resource", "secrets", "select", "shutil", "signal", "socket", "ssl",
     "stat", "struct", "sys", "termios", "textwrap", "time", "tomllib", "traceback", "typing", "urllib",
     "zipfile", "zlib",
 }
@@ -73,6 +77,7 @@ WRITERS = (
     f"{PACKAGE}/consent/alias.py",
     f"{PACKAGE}/consent/installed.py",
     f"{PACKAGE}/owner/details.py",
+    f"{PACKAGE}/camera/crop.py",  # a slot
     f"{PACKAGE}/clock.py",
     f"{PACKAGE}/egress/vault.py",
     f"{PACKAGE}/egress/heads.py",
