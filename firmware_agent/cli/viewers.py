@@ -109,5 +109,7 @@ def _tell(made: Parts, viewer: Viewer) -> None:
     if not isinstance(verdict, Permit):
         grant = typed(made, f"consent grant {viewer.purpose} --recipient {viewer.recipient}")
         print(f"It sees nothing yet, {words.why(verdict.reason)}. To allow it:\n  {grant}")
+    if "camera" not in made.config.sources:
+        print("The configuration has no camera: add the section [source.camera].")
     if not made.device.storage.claimed():
         print("No agent runs: start it, or nobody answers there.")
