@@ -4,6 +4,7 @@ import contextlib
 import http.client
 import json
 import re
+import socket
 import subprocess
 import urllib.request
 
@@ -153,9 +154,7 @@ def test_ok__a_name_and_a_password_and_nothing_of_them_is_kept(rig):
         archive = unzip.stdout.read()
     for found in (spoken, archive, ledger.encode()):
         assert password.encode() not in found and b"a-wrong-password" not in found
-    assert (
-        b"Zoe's recorder" in archive and b"viewers: listens" in log.read_bytes()
-    )  # the controls: they do say something
+    assert b"Zoe's recorder" in archive and b"viewers: listens" in log.read_bytes()  # the controls
     assert b"Zoe" not in log.read_bytes() and "Zoe" not in ledger
     assert ("viewer_added", "local_service", "", "") in events(rig)
 
@@ -220,7 +219,7 @@ def test_fail__configurations_that_are_none(tmp_path, text, wrong):
 
 def test_fail__a_port_that_is_taken_stops_the_start(rig):
     rig.parts.viewers.add("page", "live_view", "owner", "address")
-    with contextlib.closing(__import__("socket").create_server(("127.0.0.1", rig.port))):
+    with socket.create_server(("127.0.0.1", rig.port)):
         done = subprocess.run([PROGRAM, "run", "--config", str(rig.file)], capture_output=True, text=True, timeout=60)
     assert done.returncode == 2 and f"viewers: 127.0.0.1 port {rig.port} cannot be used" in done.stderr
 

@@ -55,10 +55,7 @@ class Terminal:
 
 
 class Front:
-    """erase: see AgentHands. camera: what the viewers' port needs of it, else the agent's own.
-
-    Nothing listens before `start`; desk and doorbell are what the front ends call.
-    """
+    """erase: see AgentHands. Nothing listens before `start`; desk and doorbell are what the front ends call."""
 
     def __init__(
         self,
