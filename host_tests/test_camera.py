@@ -138,6 +138,8 @@ def test_ok__consent_starts_it_and_withdrawal_ends_it(tmp_path):
         rig.device.passed += 10
         (again,) = await until(agent, workers)
         assert again != worker
+        await until(agent, lambda: agent.uplinks["lightmake"].waiting())
+        await agent.settle()
         rig.device.passed += 3.5
         await until(agent, lambda: not workers())  # between two pictures there is none
         await agent.close()

@@ -8,9 +8,12 @@ PRIVATE = bytes(range(7, 39))
 CAMERA = '[source.camera]\nkind = "pattern"'
 
 
+KEYED = f'media_key = "{public_key(PRIVATE).hex()}"'
+
+
 def keyed(endpoint):
     """The lines of an uplink, with a key that pictures to it are sealed to."""
-    return f'{endpoint}\nmedia_key = "{public_key(PRIVATE).hex()}"'
+    return f"{endpoint}\n{KEYED}"
 
 
 def opened(payload, recipient="lightmake"):
