@@ -33,6 +33,8 @@ SPEAKERS: dict[str, tuple[str, ...]] = {
 PROCESSES: dict[str, tuple[str, ...]] = {
     f"{PACKAGE}/camera/supervisor.py": ("process", "pair"),  # starts the camera process, joined by a pair of sockets
     f"{PACKAGE}/camera/worker.py": ("inherited",),  # is that process: takes its end of the pair, can open nothing
+    f"{PACKAGE}/camera/loop.py": ("inherited",),  # takes viewers' connections, which main accepted and passed
+    f"{PACKAGE}/camera/sources/mjpeg.py": ("inherited",),  # takes the connection that main opened and passed
 }
 # Code that the interpreter cannot see. No package stands between: what is called is a table of six calls in that file.
 KERNEL: dict[str, tuple[str, ...]] = {

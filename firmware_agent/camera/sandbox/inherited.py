@@ -11,12 +11,12 @@ _NOTHING = os.makedev(1, 3)  # /dev/null
 _READ_IMPLIES_EXEC = 0x0400000
 
 
-def check(control: socket.socket, camera: int | None) -> None:
-    """CannotLock, unless this process holds its control socket, its camera, /dev/null and nothing else."""
+def check(control: socket.socket, camera: int | None, own: tuple[int, ...] = ()) -> None:
+    """CannotLock, unless this process holds its control socket, its camera, `own`, /dev/null and nothing else."""
     try:
         _personality()
         _threads()
-        _descriptors(control, camera)
+        _descriptors(control, (control.fileno(), camera, *own))
         _mappings()
     except OSError as error:
         raise CannotLock("proc", f"/proc cannot be read ({error.strerror}); mount it") from None
@@ -33,11 +33,11 @@ def _threads() -> None:
         raise CannotLock("threads", f"{count} threads run already, and a lock holds for one; start no threads before")
 
 
-def _descriptors(control: socket.socket, camera: int | None) -> None:
+def _descriptors(control: socket.socket, expected: tuple[int | None, ...]) -> None:
     if control.family != socket.AF_UNIX or control.type != socket.SOCK_STREAM or control.getsockname():
         raise CannotLock("control", "the control socket is not one of a pair; start the camera process by the agent")
     for number in sorted(map(int, os.listdir("/proc/self/fd"))):
-        if number in (control.fileno(), camera):
+        if number in expected:
             continue
         try:
             found = os.fstat(number)
