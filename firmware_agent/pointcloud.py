@@ -26,11 +26,53 @@ _ALIASES = {
     "float64": "double",
 }
 _ELEMENTS = ("vertex", "face", "edge", "tristrips", "range_grid")
-_NAMES = (
-    "x y z nx ny nz normal_x normal_y normal_z red green blue alpha diffuse_red diffuse_green diffuse_blue r g b a rgb "
-    "rgba intensity reflectance confidence quality value curvature radius range label ring s t u v texture_u texture_v "
-    "vertex_index vertex_indices vertex1 vertex2 texcoord texnumber flags"
-).split()
+_NAMES = [
+    "x",
+    "y",
+    "z",
+    "nx",
+    "ny",
+    "nz",
+    "normal_x",
+    "normal_y",
+    "normal_z",
+    "red",
+    "green",
+    "blue",
+    "alpha",
+    "diffuse_red",
+    "diffuse_green",
+    "diffuse_blue",
+    "r",
+    "g",
+    "b",
+    "a",
+    "rgb",
+    "rgba",
+    "intensity",
+    "reflectance",
+    "confidence",
+    "quality",
+    "value",
+    "curvature",
+    "radius",
+    "range",
+    "label",
+    "ring",
+    "s",
+    "t",
+    "u",
+    "v",
+    "texture_u",
+    "texture_v",
+    "vertex_index",
+    "vertex_indices",
+    "vertex1",
+    "vertex2",
+    "texcoord",
+    "texnumber",
+    "flags",
+]
 _KEYS = ("VERSION", "FIELDS", "SIZE", "TYPE", "COUNT", "WIDTH", "HEIGHT", "VIEWPOINT", "POINTS", "DATA")
 _TYPES = ("I1", "I2", "I4", "I8", "U1", "U2", "U4", "U8", "F4", "F8")
 _MOST = 64  # numbers that one field of a PCD has at most
@@ -74,7 +116,9 @@ def _ply(data: "Data") -> "tuple[bytes, int]":
     out = ["ply", "format %s 1.0" % form]
     for name, count, properties in elements:
         out.append("element %s %d" % (name, count))
-        out += ["property " + ("list %s " % length if length else "") + kind + " " + one for length, kind, one in properties]
+        out += [
+            "property " + ("list %s " % length if length else "") + kind + " " + one for length, kind, one in properties
+        ]
     return _joined(out, "end_header"), at
 
 
@@ -130,7 +174,13 @@ def _pcd(data: "Data") -> "tuple[bytes, int]":
         pointbody.compressed(data, at, points * size)
     else:
         raise FormatError("pcd: its data are of no known form")
-    rows.update({"VERSION": ["0.7"], "COUNT": ["%d" % count for count in counts], "VIEWPOINT": "0 0 0 1 0 0 0".split()})
+    rows.update(
+        {
+            "VERSION": ["0.7"],
+            "COUNT": ["%d" % count for count in counts],
+            "VIEWPOINT": ["0", "0", "0", "1", "0", "0", "0"],
+        }
+    )
     rows.update({"WIDTH": ["%d" % width], "HEIGHT": ["%d" % height], "POINTS": ["%d" % points]})
     return _joined([key + " " + " ".join(rows[key]) for key in _KEYS]), at
 

@@ -13,6 +13,12 @@ REASONS.update(
         "session_ended": ("the session is over", "open the page again; a paired phone signs in by itself"),
         "not_an_admission": ("only an admission made by the agent opens the camera", "ask for the picture again"),
         "too_many_viewers": ("too many look through the camera already", "close some of them"),
+        "stills_only": ("this purpose shows single pictures, no stream", "allow the live view, or ask for a picture"),
+        "not_for_the_page": ("this is not a purpose that the page can show", "allow the live view, and open that"),
+        "not_for_viewers": ("a program on the network can only be let in for what stays there", "choose another"),
+        "not_asked_for": ("such a picture is not sent at the owner's word", "see which purposes the policy has"),
+        "viewer_exists": ("there is a viewer of that name", "remove it first, or take another name"),
+        "viewer_unknown": ("there is no viewer of that name", "see `viewer list`"),
         "recipient_local": (
             "it is on your own network: there is nobody there whom this device could ask to delete",
             "look what that program keeps, and delete it there",

@@ -48,7 +48,9 @@ def facts(of=PURPOSE, to=RECIPIENT, **changes):
     return dataclasses.replace(made, **changes)
 
 
-def record(purpose=PURPOSE, state=GIVEN[0], actor="owner", method="page", time=NOW, until=None, sequence=7, to=RECIPIENT):
+def record(
+    purpose=PURPOSE, state=GIVEN[0], actor="owner", method="page", time=NOW, until=None, sequence=7, to=RECIPIENT
+):
     return ConsentRecord(purpose, to, state, catalogue().policy(purpose, to), sequence, actor, method, time, until)
 
 

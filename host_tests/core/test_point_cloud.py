@@ -11,11 +11,11 @@ from host_tests.fakes import RECIPIENT, World
 CANARY = b"canary-48.8583N-2.2945E"
 FLOATS = bytes(range(1, 17))  # four of four bytes
 PLY = b"ply\nformat binary_little_endian 1.0\nelement vertex 2\nproperty float x\nproperty float y\nend_header\n"
-MESH = b"ply\nformat %s 1.0\nelement vertex 1\nproperty float x\nelement face 2\nproperty list uchar int vertex_indices\n"
-FACES = b"\x01\x02\x03\x04" + b"\x02\x00\x00\x00\x00\x00\x00\x00\x01" + b"\x01\x00\x00\x00\x09"
-PCD = (
-    b"VERSION 0.7\nFIELDS x y\nSIZE 4 4\nTYPE F F\nCOUNT 1 1\nWIDTH 2\nHEIGHT 1\nVIEWPOINT 0 0 0 1 0 0 0\nPOINTS 2\nDATA "
+MESH = (
+    b"ply\nformat %s 1.0\nelement vertex 1\nproperty float x\nelement face 2\nproperty list uchar int vertex_indices\n"
 )
+FACES = b"\x01\x02\x03\x04" + b"\x02\x00\x00\x00\x00\x00\x00\x00\x01" + b"\x01\x00\x00\x00\x09"
+PCD = b"VERSION 0.7\nFIELDS x y\nSIZE 4 4\nTYPE F F\nCOUNT 1 1\nWIDTH 2\nHEIGHT 1\nVIEWPOINT 0 0 0 1 0 0 0\nPOINTS 2\nDATA "
 
 
 def refused(data, word=""):
@@ -60,7 +60,9 @@ def test_ok__other_ways_to_write_the_same_become_one():
     assert pointcloud.strip(other + FLOATS) == PLY + FLOATS
     short = PCD.replace(b"VERSION 0.7", b"VERSION .7").replace(b"COUNT 1 1\n", b"")
     short = short.replace(b"VIEWPOINT 0 0 0 1 0 0 0\n", b"")
-    assert pointcloud.strip(b"# .PCD v.7 - " + CANARY + b"\n" + short + b"binary\n" + FLOATS) == PCD + b"binary\n" + FLOATS
+    assert (
+        pointcloud.strip(b"# .PCD v.7 - " + CANARY + b"\n" + short + b"binary\n" + FLOATS) == PCD + b"binary\n" + FLOATS
+    )
 
 
 def test_ok__lists_and_numbers_as_text():
@@ -158,12 +160,28 @@ def test_fail__a_name_that_is_not_of_the_list():
         (b"binary", b"binary canary"),
     ):
         refused((PCD + b"binary\n").replace(was, becomes) + FLOATS)
-    for data in (b"", b"ply", b"ply\n", b"#", CANARY, b"\x89PNG\r\n", b"VERSION 0.7\nDATA ascii\n", b"ply\nend_header\n"):
+    for data in (
+        b"",
+        b"ply",
+        b"ply\n",
+        b"#",
+        CANARY,
+        b"\x89PNG\r\n",
+        b"VERSION 0.7\nDATA ascii\n",
+        b"ply\nend_header\n",
+    ):
         refused(data)
 
 
 def test_ok__the_transform_is_bounded_and_says_nothing():
-    for data, most in ((PLY + FLOATS, 10), (CANARY, 999), ("text", 999), (None, 999), (7, 999), (b"\xff\xd8\xff\xd9", 99)):
+    for data, most in (
+        (PLY + FLOATS, 10),
+        (CANARY, 999),
+        ("text", 999),
+        (None, 999),
+        (7, 999),
+        (b"\xff\xd8\xff\xd9", 99),
+    ):
         with pytest.raises(Unfit) as caught:
             TRANSFORMS["point_cloud"](data, {"max": most})
         assert CANARY.decode() not in str(caught.value)
