@@ -2,6 +2,7 @@
 
 import pytest
 
+from firmware_agent.errors import SourceError
 from host_tests.rigs.filmed import Filmed, Watcher, filmed  # noqa: F401 - a fixture
 from host_tests.rigs.phones import VIEWS, chromiums  # noqa: F401
 
@@ -158,6 +159,20 @@ def test_fail__a_picture_that_was_changed_or_comes_again(somebody, how):
     somebody.live("live")
 
 
+def test_fail__a_camera_that_does_not_begin_is_said_in_its_own_words(somebody):
+    browser, page = somebody.browser, somebody.filmed
+    page.state(LIVE, "allowed")
+    page.now(lambda: setattr(page.camera, "fault", SourceError("camera: another program has it; see `doctor`")))
+    somebody.enter()
+    browser.expected.append("/api/watch/")
+    browser.click("#watch")
+    somebody.live("ended")
+    assert "another program has it" in browser.text(".live-said")
+    page.now(lambda: setattr(page.camera, "fault", None))
+    browser.click("[data-act=watch_again]")
+    somebody.live("live")
+
+
 def test_fail__a_browser_without_x25519_is_told_so(somebody):
     browser, words, page = somebody.browser, somebody.words, somebody.filmed
     page.state(LIVE, "allowed")
@@ -218,7 +233,7 @@ def test_ok__a_viewer_is_let_in_gets_its_addresses_once_and_goes_with_one_touch(
     assert words["viewers.plain.before"] in browser.text("#viewer-dialog")  # before, not afterwards
     assert words["viewers.ends"] in browser.text("#viewer-dialog")
     browser.click("#viewer-send")
-    assert browser.text("#viewer-dialog .problem") == words["viewers.name.missing"]
+    assert browser.text("#viewer-dialog .problem") == words["viewers.name.wrong"]
     browser.write("#viewer-name", "Mainsail")
     anybody.inspect("add")
     browser.click("#viewer-send")
