@@ -45,7 +45,7 @@ ROWS = {
 }
 ACTIONS = ("add_viewer", "send_photo", "set_crop")
 PROVED = ("add_viewer", "set_crop")
-WHOLE = [0, 0, 1000, 1000]
+WHOLE = [0, 0, 0, 0]  # all of it
 
 
 class Sealer:
@@ -81,6 +81,7 @@ class FakeCamera:
         self.there, self.covered, self.trouble, self.can_crop = True, False, "", True
         self.viewers, self.crop, self.watching, self.rate = [], list(WHOLE), [], 10.0
         self.spoil = lambda sealed: sealed
+        self.fault = None  # what is raised instead of a first picture
         self.sent = 0  # pictures to pages
         self._changed = lambda: None
 
@@ -104,6 +105,8 @@ class FakeCamera:
         }
 
     async def pictures(self, session, purpose, recipient, key, allowed):
+        if self.fault is not None:
+            raise self.fault
         row = self.looks(session.name, purpose, recipient)
         sealer, number = Sealer(f"{purpose} {recipient}", key), 0
         try:

@@ -2,6 +2,8 @@
 
 import pytest
 
+from firmware_agent.errors import SourceError
+from host_tests.fakes_panel import SHOWN
 from host_tests.rigs.filmed import Filmed, Watcher, filmed  # noqa: F401 - a fixture
 from host_tests.rigs.phones import VIEWS, chromiums  # noqa: F401
 
@@ -158,6 +160,43 @@ def test_fail__a_picture_that_was_changed_or_comes_again(somebody, how):
     somebody.live("live")
 
 
+def test_ok__over_plain_http_there_is_no_live_view_and_a_viewer_takes_the_code_that_the_device_shows(somebody):
+    browser, words, page = somebody.browser, somebody.words, somebody.filmed
+    page.state(LIVE, "allowed")
+    browser.expected.append("Cross-Origin-Opener-Policy")  # which it takes over HTTPS only
+    somebody.enter(origin=page.open_origin)
+    browser.click("#watch")
+    somebody.live("unable")
+    assert browser.text(".live-said") == words["live.plain"] and not page.camera.sent
+    browser.click("#live-stop")
+    browser.gone("dialog")
+    somebody.tab("camera")
+    browser.click("#viewer-add")
+    browser.write("#viewer-name", "Fluidd")
+    browser.click("#viewer-send")
+    browser.write("#code", SHOWN)
+    browser.click("#code-form .main")
+    browser.find("#address-stream")
+    browser.click("[data-from=address-stream]")  # no script may copy here: it is marked for the person
+    browser.until(lambda: browser.text("[data-from=address-stream]") == words["copy.self"], "marked")
+    marked = "const a = document.activeElement; return [a.id, a.selectionStart, a.selectionEnd === a.value.length]"
+    assert browser.script(marked) == ["address-stream", 0, True]
+
+
+def test_fail__a_camera_that_does_not_begin_is_said_in_its_own_words(somebody):
+    browser, page = somebody.browser, somebody.filmed
+    page.state(LIVE, "allowed")
+    page.now(lambda: setattr(page.camera, "fault", SourceError("camera: another program has it; see `doctor`")))
+    somebody.enter()
+    browser.expected.append("/api/watch/")
+    browser.click("#watch")
+    somebody.live("ended")
+    assert "another program has it" in browser.text(".live-said")
+    page.now(lambda: setattr(page.camera, "fault", None))
+    browser.click("[data-act=watch_again]")
+    somebody.live("live")
+
+
 def test_fail__a_browser_without_x25519_is_told_so(somebody):
     browser, words, page = somebody.browser, somebody.words, somebody.filmed
     page.state(LIVE, "allowed")
@@ -206,6 +245,20 @@ def test_ok__the_first_run_asks_what_has_its_place_there_and_no_more(somebody):
     somebody.inspect("later")
 
 
+@pytest.mark.clause("L13")
+def test_ok__the_history_says_who_watched(somebody):
+    browser, words, page = somebody.browser, somebody.words, somebody.filmed
+    page.now(lambda: page.world.desk._entry("watching", "page", LIVE))
+    page.now(lambda: page.world.desk._entry("watched", "stream", "local_service home", 250_000))
+    somebody.enter()
+    somebody.tab("history")
+    browser.click("[data-filter=watched]")
+    browser.until(lambda: len(browser.all(".timeline li")) == 2, "two entries")
+    last, first = [one.text for one in browser.all(".timeline li")]
+    assert words["event.watching"] in first and words["watched.page"] in first and "Live view" in first
+    assert words["event.watched"] in last and words["watched.stream"] in last and "250 kilobytes" in last
+
+
 @pytest.mark.clause("L23")
 def test_ok__a_viewer_is_let_in_gets_its_addresses_once_and_goes_with_one_touch(anybody):
     browser, words, page = anybody.browser, anybody.words, anybody.filmed
@@ -218,7 +271,7 @@ def test_ok__a_viewer_is_let_in_gets_its_addresses_once_and_goes_with_one_touch(
     assert words["viewers.plain.before"] in browser.text("#viewer-dialog")  # before, not afterwards
     assert words["viewers.ends"] in browser.text("#viewer-dialog")
     browser.click("#viewer-send")
-    assert browser.text("#viewer-dialog .problem") == words["viewers.name.missing"]
+    assert browser.text("#viewer-dialog .problem") == words["viewers.name.wrong"]
     browser.write("#viewer-name", "Mainsail")
     anybody.inspect("add")
     browser.click("#viewer-send")

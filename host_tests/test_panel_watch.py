@@ -11,8 +11,8 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from firmware_agent.errors import Refused
-from firmware_agent.owner.panel import events
+from firmware_agent.errors import Refused, SourceError
+from firmware_agent.owner.panel import pictures
 from firmware_agent.owner.panel.answers import PICTURES, SECURITY
 from host_tests.fakes_camera import FakeCamera
 from host_tests.rigs.panel import House, until
@@ -265,7 +265,7 @@ def test_ok__while_the_camera_is_covered_the_line_shows_signs_of_life(tmp_path):
             pass
         assert watcher.opened(piece)
 
-    story(tmp_path, tell, beat=0.1)
+    story(tmp_path, tell, beat=0.1, opening=0.1)
 
 
 def test_fail__a_picture_of_no_bytes_or_too_many_is_left_out(tmp_path, caplog):
@@ -274,7 +274,7 @@ def test_fail__a_picture_of_no_bytes_or_too_many_is_left_out(tmp_path, caplog):
 
         async def watch():
             yield b""
-            yield bytes(events.LARGEST + 1)
+            yield bytes(pictures.LARGEST + 1)
             yield b"the next"
 
         house.desk.watch = lambda *_: watch()
@@ -283,6 +283,76 @@ def test_fail__a_picture_of_no_bytes_or_too_many_is_left_out(tmp_path, caplog):
 
     story(tmp_path, tell)
     assert caplog.text.count("empty or too large") == 2
+
+
+REFUSALS = {
+    "refused": (Refused("consent_withdrawn"), 403, "consent_withdrawn"),
+    "no camera": (SourceError("camera: it cannot be opened; look whether another program has it"), 503, "fault"),
+}
+
+
+@pytest.mark.parametrize("late", [False, True])
+@pytest.mark.parametrize("error, status, name", REFUSALS.values(), ids=REFUSALS)
+def test_fail__what_forbids_the_first_picture_is_said(tmp_path, error, status, name, late):
+    async def tell(house):
+        phone = await house.paired()
+
+        async def watch():
+            await asyncio.sleep(0.05 * late)
+            raise error
+            yield b""
+
+        house.desk.watch = lambda *_: watch()
+        said = await phone.post(PATH, {"key": text(Watcher().public)})
+        assert (said.status, said.error) == (status, name) and str(error) in said.json["text"]
+
+    story(tmp_path, tell)
+
+
+@pytest.mark.clause("L12", "L16")
+def test_fail__a_session_that_ends_while_the_camera_begins(tmp_path):
+    """It gets no picture, and the camera is left at once."""
+    ended = []
+
+    async def tell(house):
+        phone = await house.paired()
+
+        async def watch():
+            try:
+                house.world.gate.close(house.world.gate.by_ident(phone.ident))
+                await asyncio.sleep(3600)
+                yield b"never"
+            finally:
+                ended.append(1)
+
+        house.desk.watch = lambda *_: watch()
+        said = await phone.post(PATH, {"key": text(Watcher().public)})
+        assert (said.status, said.error) == (401, "session_ended")
+        await until(lambda: ended)
+
+    story(tmp_path, tell, opening=0.1)
+
+
+def test_fail__more_live_views_while_the_first_ones_begin(tmp_path):
+    begun = []
+
+    async def tell(house):
+        phone = await house.paired()
+
+        async def watch():
+            begun.append(1)
+            await asyncio.sleep(3600)
+            yield b"never"
+
+        house.desk.watch = lambda *_: watch()
+        asked = {"key": text(Watcher().public)}
+        first = [asyncio.ensure_future(phone.post(PATH, asked)) for _ in range(2)]
+        await until(lambda: len(begun) == 2)
+        assert (await phone.post(PATH, asked)).status == 429
+        for one in first:
+            one.cancel()
+
+    story(tmp_path, tell)
 
 
 @pytest.mark.parametrize("error", [Refused("consent_withdrawn"), ValueError("a secret value")])

@@ -14,7 +14,7 @@ from firmware_agent.owner.panel.server import Panel
 from firmware_agent.owner.panel.settings import Settings
 from host_tests.fakes_camera import FakeCamera
 from host_tests.fakes_panel import SECRET, World
-from host_tests.rigs.browser import Browser
+from host_tests.rigs.browser import NAMED, Browser
 from host_tests.rigs.visitor import words
 
 PAGES = Path(__file__).parents[2] / "firmware_agent/owner/panel/pages"
@@ -28,7 +28,7 @@ class Filmed:
         self.world = World(camera=self.camera)
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever)
-        settings = Settings(pages=PAGES, local=True, lines_each=40)
+        settings = Settings(pages=PAGES, names=(NAMED,), local=True, lines_each=40)
         self._panel = Panel(
             self.world.desk, self.world.doorbell, self.world.gate, settings, os.urandom(32), time.monotonic
         )
@@ -37,6 +37,7 @@ class Filmed:
         self._thread.start()
         self._wait(self._panel.start("127.0.0.1", 0))
         self.origin = f"http://127.0.0.1:{self._panel.port}"
+        self.open_origin = f"http://{NAMED}:{self._panel.port}"  # where a browser believes that others can listen
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -77,12 +78,12 @@ class Watcher:
         self.label = f"{browser.size}-{language}"
         browser.expected = ["willReadFrequently"]  # it is the test that reads the canvas
 
-    def enter(self, first: bool = False) -> "Watcher":
+    def enter(self, first: bool = False, origin: str = "") -> "Watcher":
         """Pair; first: with the questions of the first run still open."""
         if not first:
             self.filmed.state("improvement_program", "refused")
             self.filmed.now(lambda: setattr(self.filmed.world.desk, "age", "of_age"))
-        self.browser.open(f"{self.filmed.origin}/#pair={SECRET}")
+        self.browser.open(f"{origin or self.filmed.origin}/#pair={SECRET}")
         self.browser.write("#name", "Ann's phone")
         self.browser.click("#pair")
         self.browser.find("#wizard" if first else "#headline")

@@ -54,6 +54,12 @@ class Answer:
         self.headers = (*SECURITY, ("Cache-Control", keep), *headers)
         self.beat = beat
 
+    async def drop(self) -> None:
+        """It goes to nobody: what makes its pieces is ended."""
+        end = getattr(self.body, "aclose", None)
+        if end is not None:
+            await end()
+
 
 class Page(Answer):
     """Goes to `session` and to nobody else."""

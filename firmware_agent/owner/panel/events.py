@@ -1,18 +1,13 @@
-"""A live view: what changed as server-sent events, sealed pictures each after its length, and signs of life between."""
+"""A live view: its pieces with signs of life between them; what changed, as server-sent events."""
 
 import asyncio
 import contextlib
-import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Coroutine
 from typing import Any
 
 from firmware_agent.owner.panel.answers import packed
 
-log = logging.getLogger(__name__)
-
-EVENTS_BEAT = b": \n\n"
-PICTURES_BEAT = bytes(4)  # a picture of no bytes
-LARGEST = 4 * 1024 * 1024  # bytes of one sealed picture; the page takes no larger ones
+BEAT = b": \n\n"
 
 
 async def events(changes: AsyncIterator[dict[str, Any]]) -> AsyncGenerator[bytes, None]:
@@ -21,19 +16,7 @@ async def events(changes: AsyncIterator[dict[str, Any]]) -> AsyncGenerator[bytes
         async for change in changes:
             yield b"data: " + packed(change) + b"\n\n"
     finally:
-        await _close(changes)
-
-
-async def pictures(sealed: AsyncIterator[bytes]) -> AsyncGenerator[bytes, None]:
-    """Each sealed picture after its length (4 bytes, big-endian); what is empty or larger than LARGEST is left out."""
-    try:
-        async for one in sealed:
-            if 0 < len(one) <= LARGEST:
-                yield len(one).to_bytes(4, "big") + one
-            else:
-                log.warning("a picture for the page was empty or too large")
-    finally:
-        await _close(sealed)
+        await close(changes)
 
 
 async def stream(
@@ -64,14 +47,15 @@ async def stream(
                 task.cancel()
                 with contextlib.suppress(asyncio.CancelledError, Exception):
                     await task
-        await _close(pieces)
+        await close(pieces)
 
 
 async def _next(pieces: AsyncIterator[bytes]) -> bytes:
     return await pieces.__anext__()
 
 
-async def _close(iterator: object) -> None:
-    close = getattr(iterator, "aclose", None)
-    if close is not None:
-        await close()
+async def close(iterator: object) -> None:
+    """End it, if it can be ended."""
+    end = getattr(iterator, "aclose", None)
+    if end is not None:
+        await end()

@@ -42,8 +42,8 @@ class Desk(Protocol):
     def watch(self, session: Session, purpose: str, recipient: str, key: bytes) -> AsyncIterator[bytes]:
         """Pictures, sealed for the X25519 public key `key` (32 bytes); they end when they are no longer permitted.
 
-        It refuses at once, when it is called; the camera begins only with the first picture that is asked for, and
-        the next is asked for when the browser has taken the last.
+        It refuses when it is called, or instead of the first picture. The camera begins only with the first picture
+        that is asked for; the next is asked for when the browser has taken the last.
         """
         ...
 

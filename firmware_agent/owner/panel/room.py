@@ -1,14 +1,14 @@
 """What a session gets: the page itself, what the desk knows, and what it does. Every answer is a Page."""
 
-import base64
+import binascii
 import re
 from collections.abc import Callable
 
 from firmware_agent.model import Session
+from firmware_agent.owner.panel import events, pictures
 from firmware_agent.owner.panel.answers import EVENTS, PICTURES, Answer, Page, packed
 from firmware_agent.owner.panel.asked import Asked
 from firmware_agent.owner.panel.doorstep import cookie
-from firmware_agent.owner.panel.events import EVENTS_BEAT, PICTURES_BEAT, events, pictures
 from firmware_agent.owner.panel.free import Farewell
 from firmware_agent.owner.panel.needs import ACTIONS, Desk
 from firmware_agent.owner.panel.pages import Pages
@@ -49,6 +49,7 @@ class Room:
         self._token = token
         self._live = live
         self._held = held
+        self._opening: list[bytes] = []  # sessions whose live view is not answered yet
 
     async def first(self, asked: Asked) -> Answer:
         return await self.file(asked, FIRST)
@@ -100,7 +101,7 @@ class Room:
         session = _session(asked)
         if self._live(session.ident) >= self._settings.streams_each:
             raise Problem("too_many")
-        return Page(session, events(self._desk.changes(session)), EVENTS, beat=EVENTS_BEAT)
+        return Page(session, events.events(self._desk.changes(session)), EVENTS, beat=events.BEAT)
 
     async def watch(self, asked: Asked, purpose: str, recipient: str) -> Answer:
         session, settings = _session(asked), self._settings
@@ -112,10 +113,16 @@ class Room:
             (session.ident, PICTURES, settings.watching_each),
             (b"", PICTURES, settings.watching),
         ):
-            if self._live(ident, kind) >= most:
+            opening = sum(ident in (b"", one) for one in self._opening)
+            if self._live(ident, kind) + opening >= most:
                 raise Problem("too_many")
-        sealed = self._desk.watch(session, purpose, recipient, key)
-        return Page(session, pictures(sealed), PICTURES, beat=PICTURES_BEAT)
+        found = pictures.Pictures(self._desk.watch(session, purpose, recipient, key))
+        self._opening.append(session.ident)
+        try:
+            await found.begin(settings.opening)
+        finally:
+            self._opening.remove(session.ident)
+        return Page(session, found, PICTURES, beat=pictures.BEAT)
 
     async def archive(self, asked: Asked) -> Answer:
         session = _session(asked)
@@ -161,8 +168,9 @@ def _key(text: object) -> bytes:
     """The 32 bytes that `text` stands for, in the one way in which they are written."""
     if not isinstance(text, str) or not _KEY.fullmatch(text):
         raise Problem("malformed")
-    key = base64.urlsafe_b64decode(text + "=")
-    if base64.urlsafe_b64encode(key) != f"{text}=".encode():
+    plain = text.translate(str.maketrans("-_", "+/")) + "="
+    key = binascii.a2b_base64(plain)
+    if binascii.b2a_base64(key, newline=False) != plain.encode("ascii"):
         raise Problem("malformed")
     return key
 

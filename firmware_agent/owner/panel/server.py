@@ -68,6 +68,7 @@ class Panel:
         try:
             self._verify(line, answer)
         except Refused:
+            await answer.drop()
             answer = told(Problem("session_ended"))
         if type(answer) is not Page:
             line.session = None  # so that it is not cut before the browser has read this

@@ -22,6 +22,7 @@ class Settings:
     watching: int = 8  # live views with pictures, of all sessions
     asking: float = 10.0  # for a whole head, for a whole body, for the TLS handshake
     idle: float = 30.0  # between two requests of one connection
+    opening: float = 3.0  # for the first picture, before a live view is answered without one
     taking: float = 20.0  # for a client to take a piece of at most 64 KiB
     beat: float = 15.0  # between two signs of life in a live view
 

@@ -18,7 +18,7 @@ export function openForm() {
   openDialog("viewer-dialog", t("viewers.add"),
     warn(null, strong(t("viewers.plain.title")), p(t("viewers.plain.before"))),
     h("form", { "data-act": "viewer_add", id: "viewer-form" },
-      p(h("label", { for: "viewer-name" }, t("viewers.name")), h("input", { id: "viewer-name", maxlength: 40, autocomplete: "off", "aria-describedby": "viewer-name-hint" }), h("span", { class: "hint", id: "viewer-name-hint" }, t("viewers.name.hint"))), problem(),
+      p(h("label", { for: "viewer-name" }, t("viewers.name")), h("input", { id: "viewer-name", maxlength: 32, autocomplete: "off", "aria-describedby": "viewer-name-hint" }), h("span", { class: "hint", id: "viewer-name-hint" }, t("viewers.name.hint"))), problem(),
       h("fieldset", null, h("legend", null, t("viewers.for")), rows.map((row) => option("pair", pairId(row), row === chosen, named(row), FOR[row.purpose]()))),
       h("fieldset", null, h("legend", null, t("viewers.way")), WAYS.map((way) => option("way", way, way === WAYS[0], t(`viewers.way.${way}`), t(`viewers.way.${way}.text`)))),
       bar(h("button", { type: "submit", class: "main", id: "viewer-send" }, t("viewers.do")), button("close", t("cancel")))));
@@ -28,8 +28,9 @@ on("viewer_add", async (data, form) => {
   const name = form.querySelector("#viewer-name");
   const wrong = form.querySelector(".problem");
   const row = pairs().find((one) => pairId(one) === form.elements.pair.value);
-  if (!name.value.trim()) {
-    put(wrong, t("viewers.name.missing"));
+  const known = state.home.camera.viewers.some((one) => one.name === name.value.trim());
+  if (known || !/^[^:\p{C}]{1,32}$/u.test(name.value.trim())) {
+    put(wrong, t("viewers.name.wrong"));
     name.focus();
     return;
   }

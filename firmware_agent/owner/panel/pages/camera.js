@@ -1,12 +1,12 @@
 // The camera: whether it is on and who looks, and what can be done about it.
 
 import { byId, h, put, say, t } from "/pages/shared.js";
-import { bar, button, card, clock, closeDialog, hint, icon, marked, on, pairId, problem, openDialog, same, strong, title, who, p, warn } from "/pages/view.js";
+import { bar, button, card, clock, closeDialog, hint, icon, marked, on, pairId, openDialog, plainly, problem, same, strong, title, who, p, warn } from "/pages/view.js";
 import { may, note, post, redraw, refresh, state, tell, timed, widen } from "/pages/store.js";
 import { full } from "/pages/choices.js";
 import { viewers } from "/pages/viewers.js";
 
-const WHOLE = "0 0 1000 1000";
+const whole = (crop) => !crop?.[2] || !crop[3] || crop.join(" ") === "0 0 1000 1000"; // four zeros are all of it
 
 export const isThere = () => state.home.camera.there !== false;
 export const hasView = () => state.home.camera.there === true;
@@ -48,7 +48,7 @@ export const cameraView = () => h("div", { class: "columns even" }, h("div", nul
 function bed() {
   const { crop, can_crop: can } = state.home.camera;
   const row = liveRow();
-  const part = crop && crop.join(" ") !== WHOLE;
+  const part = !whole(crop);
   return card("bed", t("crop.title"), p(t("crop.text")),
     can && h("p", { id: "crop-now" }, strong(t(part ? "crop.part" : "crop.whole"))),
     !can ? hint(t("crop.cannot"))
@@ -71,7 +71,7 @@ export function offers(row) {
 on("watch", async (data) => (await import("/pages/live.js")).openLive(find(data)));
 on("crop", async () => (await import("/pages/crop.js")).openCrop(liveRow()));
 on("crop_none", async () => {
-  await timed("set_crop", () => widen("set_crop", { left: 0, top: 0, width: 1000, height: 1000 }));
+  await timed("set_crop", () => widen("set_crop", { left: 0, top: 0, width: 0, height: 0 }));
   tell(t("crop.done.whole"));
 });
 
@@ -111,7 +111,7 @@ on("send_photo", async (data, element) => {
     await refresh().catch(() => null);
     if (!box.isConnected) throw fault;
     const { covered, trouble } = state.home.camera;
-    put(box.querySelector(".problem"), covered ? t("camera.covered") : fault.name === "fault" ? trouble || fault.message : fault.words);
+    put(box.querySelector(".problem"), covered ? t("camera.covered") : plainly(fault, trouble));
     return;
   }
   closeDialog();

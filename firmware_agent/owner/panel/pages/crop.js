@@ -25,7 +25,8 @@ export function composed(crop, one) {
 }
 
 export function openCrop(row) {
-  const shown = [...state.home.camera.crop]; // the picture under the rectangle is this part
+  const { crop } = state.home.camera;
+  const shown = crop[2] && crop[3] ? [...crop] : [0, 0, 1000, 1000]; // the picture under the rectangle is this part
   const one = { left: 100, top: 100, width: 800, height: 800 };
   const rect = h("div", { class: "rect", id: "crop-rect", tabindex: 0, role: "application", "aria-roledescription": t("crop.rect"), "aria-label": t("crop.title"), "aria-describedby": "crop-keys crop-at" },
     CORNERS.map((name) => h("span", { class: `corner ${name}`, "data-corner": name })));

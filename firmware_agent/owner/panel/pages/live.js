@@ -1,7 +1,7 @@
 // The live picture on this page: drawn onto a canvas, kept nowhere, and gone when nobody looks at it.
 
 import { Fault, h, put, t } from "/pages/shared.js";
-import { button, hint, openDialog, p, same, bar, warn } from "/pages/view.js";
+import { bar, button, hint, openDialog, p, plainly, same, warn } from "/pages/view.js";
 import { refresh, state } from "/pages/store.js";
 import { makeKey, watch } from "/pages/watch.js";
 
@@ -72,7 +72,7 @@ export function liveView(row, drawn = () => {}) {
     const now = state.home.purposes.find((one) => same(one, row));
     if (!state.reached) return ["unreached", t("reason.unreachable")];
     if (!now?.allowed) return ["withdrawn", t("live.withdrawn")];
-    if (fault instanceof Fault && fault.name !== "unreachable") return ["ended", fault.words];
+    if (fault instanceof Fault && fault.name !== "unreachable") return ["ended", plainly(fault, state.home.camera.trouble)];
     return ["ended", state.home.camera.trouble || t("live.ended")];
   }
 

@@ -20,8 +20,9 @@ export async function makeKey() {
 // Calls `picture(bytes)` with each one, and waits for it, until the printer ends it; `word` at each sign of life.
 export async function watch(purpose, recipient, keys, signal, picture, word) {
   const mine = new Uint8Array(await crypto.subtle.exportKey("raw", keys.publicKey));
-  const quiet = new AbortController();
-  const body = await stream(`/api/watch/${purpose}/${recipient}`, { key: base64(mine) }, AbortSignal.any([signal, quiet.signal]));
+  const quiet = new AbortController(); // also where a browser cannot join two signals
+  signal.addEventListener("abort", () => quiet.abort());
+  const body = await stream(`/api/watch/${purpose}/${recipient}`, { key: base64(mine) }, quiet.signal);
   const pieces = new Pieces(body.getReader());
   const open = opener(keys.privateKey, mine, `${purpose} ${recipient}`);
   try {
