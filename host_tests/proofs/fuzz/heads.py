@@ -75,7 +75,7 @@ class Heads(Bytes):
             raise Broken("it gives another picture than was asked for")
         if found.bare != (line[1] == b"HEAD") or found.secret != (line[2][3:].decode() if line[2] else None):
             raise Broken("it reads another secret or method than there is")
-        given = re.findall(rb"\r\nauthorization: *basic +([A-Za-z0-9+/=]+) *\r\n", case, re.IGNORECASE)
+        given = re.findall(rb"\r\nauthorization:[ \t]*basic +([A-Za-z0-9+/=]+)[ \t]*\r\n", case, re.IGNORECASE)
         user = None if found.secret is not None or not given else base64.b64decode(given[0]).partition(b":")[0]
         if (found.user is None) != (user is None) or (found.user is None) != (found.password is None):
             raise Broken("it reads a user where there is none, or none where there is")
