@@ -46,7 +46,12 @@ def test_ok__the_colour_marker_stays_only_in_its_plain_form():
 def test_fail__a_picture_whose_colours_are_said_in_two_ways():
     """Without the marker that goes, a decoder would show it in other colours."""
     jfif = segment(0xE0, b"JFIF\x00\x01\x02\x00\x00\x01\x00\x01\x00\x00")
-    for ids, adobe, odd in ((b"\x01\x02\x03", 0, True), (b"\x01\x02\x03", 1, False), (b"RGB", 1, False), (b"RGB", None, True)):
+    for ids, adobe, odd in (
+        (b"\x01\x02\x03", 0, True),
+        (b"\x01\x02\x03", 1, False),
+        (b"RGB", 1, False),
+        (b"RGB", None, True),
+    ):
         parts = b"".join([ids[at : at + 1] + b"\x11\x00" for at in range(3)])
         frame = segment(0xC0, b"\x08\x00\x08\x00\x08\x03" + parts)
         said = b"" if adobe is None else segment(0xEE, b"Adobe\x00\x64\x00\x00\x00\x00" + bytes([adobe]))
