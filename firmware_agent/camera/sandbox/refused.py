@@ -93,7 +93,7 @@ ROWS: tuple[Row, ...] = (
             "socket",
             41,
             198,
-            "libcamera hears of devices from the kernel; nothing else is a network's or a neighbour's",
+            "libcamera hears of devices from the kernel; all else is a network's or a neighbour's",
         ),
         (Check(0, (_NETLINK,)), Check(2, (_UEVENTS,))),
         *(ALLOW, REFUSE),

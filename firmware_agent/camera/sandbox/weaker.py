@@ -8,7 +8,7 @@ import os
 import resource
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
-from glob import glob
+from pathlib import Path
 from struct import pack
 
 from firmware_agent.camera.sandbox.kernel import Kernel, machine
@@ -18,11 +18,11 @@ from firmware_agent.camera.sandbox.report import CannotLock
 from firmware_agent.camera.sandbox.table import ALLOW
 
 NAME = "adapter"
-# What may be opened for writing: to say nothing, and what cameras and their memory are asked by. No disk, no terminal.
+# What may be opened for writing below /dev: what keeps nothing, and what cameras and their memory are asked by.
 DEVICES = (
-    *("/dev/null", "/dev/zero", "/dev/full"),
-    *("/dev/video*", "/dev/media*", "/dev/v4l-subdev*"),
-    *("/dev/dma_heap/*", "/dev/udmabuf", "/dev/vchiq", "/dev/vcio", "/dev/vcsm-cma"),
+    *("null", "zero", "full"),
+    *("video*", "media*", "v4l-subdev*"),
+    *("dma_heap/*", "udmabuf", "vchiq", "vcio", "vcsm-cma"),
 )
 # linux/landlock.h: WRITE_FILE, then REMOVE and MAKE of all kinds; REFER, TRUNCATE and IOCTL_DEV came later.
 _WRITE, _REMOVE_AND_MAKE, _REFER, _TRUNCATE, _IOCTL = 0x2, 0x1FF0, 0x2000, 0x4000, 0x8000
@@ -81,7 +81,7 @@ def _attributes(version: int) -> bytes:
 def _exceptions(version: int, opened: ExitStack) -> Iterator[tuple[int, int]]:
     rights = _WRITE | (_IOCTL if version >= 5 else 0)
     for pattern in DEVICES:
-        for path in glob(pattern):
+        for path in Path("/dev").glob(pattern):
             with suppress(FileNotFoundError):  # unplugged since
                 place = os.open(path, os.O_PATH | os.O_CLOEXEC)
                 opened.callback(os.close, place)
