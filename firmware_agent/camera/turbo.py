@@ -38,7 +38,8 @@ class Turbo:
             self._from_planes, self._from_rgb = library.tjCompressFromYUVPlanes, library.tjCompress2
             self._cut, self._why = library.tjTransform, library.tjGetErrorStr2
             self._why.restype = c_char_p
-            self._compress, self._transform = _handle(library.tjInitCompress), _handle(library.tjInitTransform)
+            self._compress, self._begin_cut = _handle(library.tjInitCompress), library.tjInitTransform
+            self._end_cut = library.tjDestroy
             self._room = _Room(1 << 16)
             flat = bytes(32 * 32)
             self.planes((flat, flat, flat), (32, 32, 32), 32, 32, S420)
@@ -85,7 +86,12 @@ class Turbo:
         order = c_char_p(pack("@4i2iPP", *box, 0, _CROP | _COPY_NO_METADATA, 0, 0))
         source = (c_char_p(jpeg), c_ulong(len(jpeg)), c_int(1))
         flags = c_int(_NO_REALLOC | _STOP_ON_WARNING | _LIMIT_SCANS)
-        return self._done(self._cut, self._transform, *source, byref(place), byref(size), order, flags, size=size)
+        # A handle of its own: one that is used again would read a picture without tables by those of the one before.
+        handle = _handle(self._begin_cut)
+        try:
+            return self._done(self._cut, handle, *source, byref(place), byref(size), order, flags, size=size)
+        finally:
+            self._end_cut(handle)
 
     def _done(self, function: Any, handle: c_void_p, *arguments: object, size: c_ulong) -> bytes:
         if function(handle, *arguments):
@@ -98,7 +104,7 @@ def _handle(make: Any) -> c_void_p:
     make.restype = c_void_p
     handle = c_void_p(make())
     if not handle:
-        raise OSError("libturbojpeg gives no handle")
+        raise FormatError("jpeg: libturbojpeg has no memory")
     return handle
 
 
