@@ -13,7 +13,7 @@ from struct import pack
 
 from firmware_agent.camera.sandbox.kernel import Kernel, machine
 from firmware_agent.camera.sandbox.program import program
-from firmware_agent.camera.sandbox.refused import ROWS
+from firmware_agent.camera.sandbox.refused import NEWEST, ROWS
 from firmware_agent.camera.sandbox.report import CannotLock
 from firmware_agent.camera.sandbox.table import ALLOW
 
@@ -54,7 +54,7 @@ def confine() -> int:
         kernel.forbid_privileges()
         with ExitStack() as opened:
             kernel.landlock_restrict(_attributes(version), _exceptions(version, opened))
-        kernel.filter(program(name, ROWS, ALLOW))
+        kernel.filter(program(name, ROWS, ALLOW, NEWEST))
         _prove()
     except (OSError, ValueError) as error:
         raise CannotLock("adapter lock", f"the kernel refuses ({error}); use one with Landlock and seccomp") from None

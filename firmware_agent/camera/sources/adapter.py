@@ -64,8 +64,10 @@ class Adapter:
                 count = self._socket.recv_into(self._piece, _PIECE, socket.MSG_DONTWAIT)
             except BlockingIOError:
                 break
-            if count == 0:
+            if count == 0 and newest is None:
                 raise OSError("the adapter command has ended")
+            if count == 0:
+                break
             newest = self._newer(self._piece[:count]) or newest
         return newest
 
