@@ -7,10 +7,14 @@ import os
 import signal
 import socket
 import sys
+from typing import Any
 
-from firmware_agent.camera.messages import ASK, BEGIN, CHECK
+from firmware_agent.camera.environment import ENVIRONMENT
+from firmware_agent.camera.messages import CHECK, IDENT, KEY, LARGEST_TO_MAIN, TO_MAIN, Inbox, pack
 from firmware_agent.camera.sandbox.outside import Witness
-from firmware_agent.camera.sandbox.report import LARGEST, CannotLock, Locked, decode
+from firmware_agent.camera.sandbox.report import CannotLock, Locked, decode
+from firmware_agent.camera.sealed import open_sealed, public_key
+from firmware_agent.camera.settings import SourceSettings
 from firmware_agent.errors import FormatError, SourceError
 from firmware_agent.model import Record
 
@@ -68,8 +72,11 @@ class CameraSource:
             control, locked = await self._start()
             log.info("camera process started: %s", locked)
         loop = asyncio.get_running_loop()
-        await loop.sock_sendall(control, ASK)
-        return await _message(control, _LARGEST)
+        ident, private = os.urandom(IDENT), os.urandom(KEY)
+        await loop.sock_sendall(control, pack("seal", ident, "", public_key(private), 0, _LARGEST))
+        _, _, _, sealed = await self._message(control, "sealed")
+        await loop.sock_sendall(control, pack("end", ident))
+        return open_sealed(private, "", sealed)
 
     async def _start(self, *arguments: str) -> tuple[socket.socket, Locked]:
         ours, theirs = socket.socketpair()
@@ -83,14 +90,25 @@ class CameraSource:
                 stderr=asyncio.subprocess.DEVNULL,
                 pass_fds=[theirs.fileno()],
                 start_new_session=True,  # Ctrl-C is for the main process, which ends this one
-                env={"LANG": "C.UTF-8", "PATH": os.defpath},
+                env=ENVIRONMENT,
             )
         self._handle = os.pidfd_open(self._process.pid)
         with Witness(self._process.pid) as witness:
-            await asyncio.get_running_loop().sock_sendall(ours, BEGIN)
-            locked = decode(await _message(ours, LARGEST))
+            self._inbox = Inbox(TO_MAIN, LARGEST_TO_MAIN)
+            await asyncio.get_running_loop().sock_sendall(ours, pack("begin", SourceSettings("pattern").row()))
+            _, report, _ = await self._message(ours, "report")
+            locked = decode(report)
             witness.confirm()
         return ours, locked
+
+    async def _message(self, control: socket.socket, kind: str) -> tuple[Any, ...]:
+        """The next message of that kind; others are not for this class."""
+        loop = asyncio.get_running_loop()
+        while data := await loop.sock_recv(control, 65536):
+            for message in self._inbox.feed(data):
+                if message[0] == kind:
+                    return message
+        raise EOFError
 
     async def _end(self) -> int | None:
         """The exit code, negative for a signal; None if there was no process."""
@@ -119,21 +137,3 @@ class CameraSource:
                 "camera: the kernel ended its process: it tried what its lock forbids; it is started anew"
             )
         return SourceError(f"camera: its process gave no picture ({type(error).__name__}); it is started anew")
-
-
-async def _message(control: socket.socket, largest: int) -> bytes:
-    length = int.from_bytes(await _exactly(control, 4), "big")
-    if length > largest:
-        raise EOFError
-    return await _exactly(control, length)
-
-
-async def _exactly(control: socket.socket, count: int) -> bytes:
-    loop = asyncio.get_running_loop()
-    data = bytearray()
-    while len(data) < count:
-        part = await loop.sock_recv(control, count - len(data))
-        if not part:
-            raise EOFError
-        data += part
-    return bytes(data)

@@ -1,12 +1,14 @@
 """What a session gets: the page itself, what the desk knows, and what it does. Every answer is a Page."""
 
+import base64
 import re
 from collections.abc import Callable
 
 from firmware_agent.model import Session
-from firmware_agent.owner.panel.answers import EVENTS, Answer, Page, packed
+from firmware_agent.owner.panel.answers import EVENTS, PICTURES, Answer, Page, packed
 from firmware_agent.owner.panel.asked import Asked
 from firmware_agent.owner.panel.doorstep import cookie
+from firmware_agent.owner.panel.events import EVENTS_BEAT, PICTURES_BEAT, events, pictures
 from firmware_agent.owner.panel.free import Farewell
 from firmware_agent.owner.panel.needs import ACTIONS, Desk
 from firmware_agent.owner.panel.pages import Pages
@@ -21,14 +23,15 @@ PLAIN = {
     "cannot be paired with a key. Switch HTTPS on in the configuration.",
 }
 _NUMBER = re.compile(r"[0-9]{1,15}")
+_KEY = re.compile(r"[A-Za-z0-9_-]{43}")  # 32 bytes as base64url, without padding
 _HELD = 1024 * 1024  # bytes on their way, beyond which no other archive is made
 _MOST = 100  # entries of the timeline at a time
 _PROOFS = ({"code"}, {"body", "signature"})
 
 
 class Room:
-    """token: of a session, for its changes. live: how many live views a session has, by its ident. held: bytes of all
-    answers that are being sent.
+    """token: of a session, for its changes. live: how many live views there are, of a session by its ident, and of a
+    content type (crowd.py). held: bytes of all answers that are being sent.
     """
 
     def __init__(
@@ -37,7 +40,7 @@ class Room:
         pages: Pages,
         settings: Settings,
         token: Callable[[Session], str],
-        live: Callable[[bytes], int],
+        live: Callable[..., int],
         held: Callable[[], int],
     ) -> None:
         self._desk = desk
@@ -97,7 +100,22 @@ class Room:
         session = _session(asked)
         if self._live(session.ident) >= self._settings.streams_each:
             raise Problem("too_many")
-        return Page(session, self._desk.changes(session), EVENTS)
+        return Page(session, events(self._desk.changes(session)), EVENTS, beat=EVENTS_BEAT)
+
+    async def watch(self, asked: Asked, purpose: str, recipient: str) -> Answer:
+        session, settings = _session(asked), self._settings
+        if set(asked.document) != {"key"}:
+            raise Problem("malformed")
+        key = _key(asked.document["key"])
+        for ident, kind, most in (
+            (session.ident, "", settings.streams_each),
+            (session.ident, PICTURES, settings.watching_each),
+            (b"", PICTURES, settings.watching),
+        ):
+            if self._live(ident, kind) >= most:
+                raise Problem("too_many")
+        sealed = self._desk.watch(session, purpose, recipient, key)
+        return Page(session, pictures(sealed), PICTURES, beat=PICTURES_BEAT)
 
     async def archive(self, asked: Asked) -> Answer:
         session = _session(asked)
@@ -137,6 +155,16 @@ def _number(text: str) -> int:
     if not _NUMBER.fullmatch(text):
         raise Problem("malformed")
     return int(text)
+
+
+def _key(text: object) -> bytes:
+    """The 32 bytes that `text` stands for, in the one way in which they are written."""
+    if not isinstance(text, str) or not _KEY.fullmatch(text):
+        raise Problem("malformed")
+    key = base64.urlsafe_b64decode(text + "=")
+    if base64.urlsafe_b64encode(key) != f"{text}=".encode():
+        raise Problem("malformed")
+    return key
 
 
 def _proof(proof: object) -> bool:

@@ -136,7 +136,7 @@ class Panel:
             answer = await self._routes.answer(request)
         except Problem as problem:
             answer = told(problem)
-        line.state = "showing" if isinstance(answer.body, bytes) else "live"
+        line.state, line.kind = "showing" if isinstance(answer.body, bytes) else "live", answer.kind
         line.holds = len(answer.body) if isinstance(answer.body, bytes) else 0
         await self._show(line, answer)
         line.holds = 0
