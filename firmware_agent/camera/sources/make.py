@@ -9,7 +9,7 @@ KEPT = PASSED  # what another program sends goes on coming: unread, it would be 
 
 
 def make(settings: SourceSettings, descriptor: int | None) -> Source:
-    """Open what `settings` say, cut to the part that the owner drew. descriptor: of the kinds in PASSED, None otherwise.
+    """Open what `settings` say, and show the part that the owner drew. descriptor: of the kinds in PASSED, else None.
 
     OSError, FormatError or CannotLock with a text for the owner: there is no such source, or it cannot be used.
     """
