@@ -29,12 +29,21 @@ HANDLES = {
     },
     f"{PACKAGE}.camera.sandbox.lock": {"lock": (f"{PACKAGE}/camera/worker.py",)},  # locks whatever process calls it
     f"{PACKAGE}.camera.sandbox.kernel": {
-        "Kernel": (f"{PACKAGE}/camera/sandbox/lock.py", f"{PACKAGE}/camera/sandbox/second.py"),
-        "machine": (f"{PACKAGE}/camera/sandbox/lock.py",),
+        "Kernel": tuple(f"{PACKAGE}/camera/sandbox/{name}.py" for name in ("lock", "second", "weaker")),
+        "machine": (f"{PACKAGE}/camera/sandbox/lock.py", f"{PACKAGE}/camera/sandbox/weaker.py"),
     },
-    "ctypes": dict.fromkeys(
-        ("CDLL", "addressof", "c_long", "create_string_buffer", "get_errno"), (f"{PACKAGE}/camera/sandbox/kernel.py",)
-    ),
+    f"{PACKAGE}.camera.sandbox.weaker": {  # locks whatever process calls it
+        "confine": (f"{PACKAGE}/camera/adapted.py",),
+        "NAME": (f"{PACKAGE}/camera/sources/adapter.py",),  # says so to people
+    },
+    "ctypes": {
+        **dict.fromkeys(("c_long", "create_string_buffer", "get_errno"), (f"{PACKAGE}/camera/sandbox/kernel.py",)),
+        **dict.fromkeys(("CDLL", "addressof"), (f"{PACKAGE}/camera/sandbox/kernel.py", f"{PACKAGE}/camera/turbo.py")),
+        **dict.fromkeys(
+            ("byref", "c_char", "c_char_p", "c_int", "c_ulong", "c_void_p", "string_at"),
+            (f"{PACKAGE}/camera/turbo.py",),
+        ),
+    },
     f"{PACKAGE}.telemetry.http": {
         "get_json": (f"{PACKAGE}/telemetry/sources/octoprint.py",),
         "StatusError": (f"{PACKAGE}/telemetry/sources/octoprint.py",),

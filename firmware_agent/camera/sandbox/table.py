@@ -5,13 +5,14 @@ purpose: open, the write family (sockets have their own calls), socket, connect,
 memory, io_uring, ptrace, kill. Numbers: the kernel's asm/unistd.h; aarch64 has no number for what it never had.
 """
 
-from errno import EPERM
+from errno import ENOSYS, EPERM
 from typing import NamedTuple
 
 ALLOW = 0x7FFF0000
 KILL = 0x80000000  # the whole process, by a SIGSYS that nothing can catch
 _ERRNO = 0x00050000
 REFUSE = _ERRNO | EPERM
+UNKNOWN = _ERRNO | ENOSYS
 _NO_DESCRIPTOR = 0xFFFFFFFF  # -1, as the kernel sees an int
 
 
