@@ -9,6 +9,7 @@ import socket
 import sys
 from typing import Any
 
+from firmware_agent.camera.environment import ENVIRONMENT
 from firmware_agent.camera.messages import CHECK, IDENT, KEY, LARGEST_TO_MAIN, TO_MAIN, Inbox, pack
 from firmware_agent.camera.sandbox.outside import Witness
 from firmware_agent.camera.sandbox.report import CannotLock, Locked, decode
@@ -89,7 +90,7 @@ class CameraSource:
                 stderr=asyncio.subprocess.DEVNULL,
                 pass_fds=[theirs.fileno()],
                 start_new_session=True,  # Ctrl-C is for the main process, which ends this one
-                env={"LANG": "C.UTF-8", "PATH": os.defpath},
+                env=ENVIRONMENT,
             )
         self._handle = os.pidfd_open(self._process.pid)
         with Witness(self._process.pid) as witness:
