@@ -51,8 +51,12 @@ def lock(request):
 
 
 def is_pattern(picture):
-    """Whether it is one of the pattern's first pictures, clean."""
-    return any(picture == jpeg.strip(pattern.jpeg(number)) for number in range(200))
+    """Whether it is one of the pattern's pictures, whole and clean. (Which one: test_sandbox.py.)"""
+    image = Image.open(io.BytesIO(picture)).convert("RGB")
+    bars = [image.getpixel((at, 4)) for at in (4, 100, 316)]
+    white, cyan, blue = ([level > 128 for level in bar] for bar in bars)
+    right = (white, cyan, blue) == ([True] * 3, [False, True, True], [False, False, True])
+    return right and image.size == (320, 240) and picture == jpeg.strip(picture) and pattern.METADATA not in picture
 
 
 def switches(worker):
@@ -82,6 +86,22 @@ def test_ok__streams_snapshots_and_sealed_pictures_side_by_side(lock):
                 assert is_pattern(shot.answer())
             assert is_pattern(worker.picture()) and is_pattern(worker.picture())
             assert is_pattern(one.picture())
+
+
+@pytest.mark.clause("L4")
+@pytest.mark.attack(17)
+def test_ok__at_work_it_holds_no_file_and_writes_none():
+    """Its memory is locked besides: test_sandbox.py."""
+    with Worker() as worker, worker.view() as one, worker.view() as other:
+        for _ in range(100):
+            assert one.picture() and other.picture() and worker.picture()
+        folder = Path(f"/proc/{worker.process.pid}")
+        held = [os.readlink(path) for path in (folder / "fd").iterdir()]
+        held = {name.partition("[")[0] if name.startswith("socket:") else name for name in held}
+        assert held == {"socket:", "anon_inode:[eventpoll]", "/dev/null"}
+        assert "\nVmSwap:\t       0 kB" in (folder / "status").read_text()
+        written = dict(line.split(": ") for line in (folder / "io").read_text().splitlines())
+        assert written["write_bytes"] == "0" and written["cancelled_write_bytes"] == "0"
 
 
 @pytest.mark.clause("L4")

@@ -33,10 +33,10 @@ SPEAKERS: dict[str, tuple[str, ...]] = {
 PROCESSES: dict[str, tuple[str, ...]] = {
     f"{PACKAGE}/camera/supervisor.py": ("process", "pair"),  # starts the camera process, joined by a pair of sockets
     f"{PACKAGE}/camera/worker.py": ("inherited",),  # is that process: takes its end of the pair, can open nothing
-    f"{PACKAGE}/camera/sources/adapter.py": ("inherited",),  # takes the end of an adapter command's output
-    f"{PACKAGE}/camera/adapted.py": ("process",),  # becomes that command, under a lock that exec does not open
     f"{PACKAGE}/camera/loop.py": ("inherited",),  # takes viewers' connections, which main accepted and passed
     f"{PACKAGE}/camera/sources/mjpeg.py": ("inherited",),  # takes the connection that main opened and passed
+    f"{PACKAGE}/camera/sources/adapter.py": ("inherited",),  # takes the end of an adapter command's output
+    f"{PACKAGE}/camera/adapted.py": ("process",),  # becomes that command, under a lock that exec does not open
 }
 # Code that the interpreter cannot see. No package stands between: each file calls a few functions by name.
 KERNEL: dict[str, tuple[str, ...]] = {

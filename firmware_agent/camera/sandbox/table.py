@@ -1,8 +1,8 @@
 """What the locked process may still ask of the kernel: one row a call, with the reason. Any other call kills it.
 
-The rows serve the test picture, and the loop over a V4L2 camera and passed viewers that comes next. Not here, on
-purpose: open, the write family (sockets have their own calls), socket, connect, bind, dup, fork, exec, memfd, shared
-memory, io_uring, ptrace, kill. Numbers: the kernel's asm/unistd.h; aarch64 has no number for what it never had.
+The rows serve the loop over main, a source and passed viewers (camera/loop.py). Not here, on purpose: open, the write
+family (sockets have their own calls), socket, connect, bind, dup, fork, exec, memfd, shared memory, io_uring, ptrace,
+kill. Numbers: the kernel's asm/unistd.h; aarch64 has no number for what it never had.
 """
 
 from errno import ENOSYS, EPERM
@@ -42,15 +42,14 @@ def _request(letters: str, number: int, size: int) -> int:
     return direction << 30 | size << 16 | ord("V") << 8 | number
 
 
-# linux/videodev2.h with 64-bit words. What is decided before the lock is not here: format, rate, buffers. Nor is what
-# would make a descriptor (EXPBUF), change a control (a light, say, or where the camera looks), or what has to do with
-# outputs.
+# linux/videodev2.h with 64-bit words: what a stream of a camera that is open and mapped needs, and its privacy switch.
+# Not here: what decides something (formats, buffers, controls), and EXPBUF, which makes a descriptor.
 V4L2 = {
     "QBUF": _request("RW", 15, 88),
     "DQBUF": _request("RW", 17, 88),
     "STREAMON": _request("W", 18, 4),
     "STREAMOFF": _request("W", 19, 4),
-    "G_CTRL": _request("RW", 27, 8),  # the privacy switch
+    "G_CTRL": _request("RW", 27, 8),
 }
 _READ_WRITE = 0x3  # PROT_READ | PROT_WRITE; never PROT_EXEC
 _SEND = 0x40 | 0x4000 | 0x8000  # MSG_DONTWAIT, MSG_NOSIGNAL, MSG_MORE; never MSG_FASTOPEN, which connects
@@ -76,15 +75,15 @@ def rows(control: int, camera: int | None) -> tuple[Row, ...]:
         )
     )
     return (
-        Row("sendmsg", 46, 211, "a frame to a viewer, from where it lies", (Check(2, mask=_SEND),)),
-        Row("recvfrom", 45, 207, "what main or a viewer asks"),
+        Row("sendmsg", 46, 211, "a picture to a viewer, from where it lies", (Check(2, mask=_SEND),)),
+        Row("recvfrom", 45, 207, "pictures of another camera or a command; what a viewer says, to be thrown away"),
         Row("epoll_wait", 232, None, "until somebody asks or the camera has a frame"),
         Row("epoll_pwait", 281, 22, "the same on aarch64"),
         *capture,
         Row("clock_gettime", 228, 113, "time, where the vDSO has none"),
         Row("futex", 202, 98, "Python's own locks"),
         Row(
-            *("sendto", 44, 206, "the answer on the control socket; never with an address"),
+            *("sendto", 44, 206, "what main is told, on the control socket; never with an address"),
             (Check(3, mask=_SEND), Check(4), Check(5)),
         ),
         Row("recvmsg", 47, 212, "main passes a viewer: on the control socket only", (Check(0, (control,)),)),
