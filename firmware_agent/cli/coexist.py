@@ -64,13 +64,10 @@ def _holders(root: Path, device: str) -> Iterator[Finding]:
             yield "ok", f"camera: the agent's own process, {one.pid}, has it open: somebody looks now"
         else:
             yield "wrong", f"camera: {called(one)} has it open now; {_meaning(one)}{TAKE}"
+    if not seen.processes:
+        yield "ok", "camera: no process has it open" + " that shows it" * bool(seen.hidden)
     if seen.hidden:
-        yield (
-            "note",
-            f"camera: {seen.hidden} processes of other users do not show what they have open; only root sees it",
-        )
-    elif not seen.processes:
-        yield "ok", "camera: no process has it open"
+        yield "note", f"camera: {seen.hidden} processes do not show what they have open; root may see it"
 
 
 def _units(root: Path) -> Iterator[Finding]:

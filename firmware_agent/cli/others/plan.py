@@ -91,7 +91,7 @@ def plan(root: Path, device: str, group: str) -> Plan:
             left.append(f"{one.name} (process {one.pid}) has it open and is not stopped: {why}; end it yourself")
     left += [f"{path} may start {row.name} again: move it away" for path, row in units.scripts(root)]
     if seen.hidden:
-        left.append(f"{seen.hidden} processes of other users do not show what they have open; root sees it")
+        left.append(f"{seen.hidden} processes of other users do not show what they have open; root may see it")
     return Plan(root, found, group, dict(sorted(stop.items())), tuple(left))
 
 
