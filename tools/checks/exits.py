@@ -32,6 +32,7 @@ SPEAKERS: dict[str, tuple[str, ...]] = {
 }
 PROCESSES: dict[str, tuple[str, ...]] = {
     f"{PACKAGE}/camera/supervisor.py": ("process", "pair"),  # starts the camera process, joined by a pair of sockets
+    f"{PACKAGE}/camera/unit.py": ("local",),  # asks systemd for that process, by a socket that only the agent may use
     f"{PACKAGE}/cli/system.py": ("process",),  # systemctl and udevadm, six commands: who else gets at the camera
     f"{PACKAGE}/camera/worker.py": ("inherited",),  # is that process: takes its end of the pair, can open nothing
 }

@@ -1,5 +1,7 @@
 """The kernel's own word, from outside, that the camera process is locked: its report alone is not believed."""
 
+import os
+import re
 from pathlib import Path
 
 from firmware_agent.camera.sandbox.report import CannotLock
@@ -10,14 +12,20 @@ _FILTERED = "2"  # a program of its own, or its parent's, answers its calls
 class Witness:
     """`with Witness(pid)` sees that process from before its lock on: afterwards a /proc that hides some hides it, too.
 
-    CannotLock: /proc cannot be read.
+    status: that file, opened by the process itself, where our /proc never shows it: from then on the witness's.
+    CannotLock: /proc cannot be read, or that is another file, or of another process.
     """
 
-    def __init__(self, pid: int) -> None:
+    def __init__(self, pid: int, status: int | None = None) -> None:
+        self._pid = str(pid)
         try:
-            self._file = Path(f"/proc/{pid}/status").open("rb")  # noqa: SIM115 - until __exit__
+            self._file = open(f"/proc/{pid}/status" if status is None else status, "rb")  # noqa: SIM115
+            place = os.readlink(f"/proc/self/fd/{self._file.fileno()}")  # the kernel's word, too
         except OSError as error:
             raise _no_proc(error) from None
+        if not re.fullmatch(rf"(/proc)?/{pid}/status", place):
+            self._file.close()
+            raise CannotLock("proc", "what should tell how its process is locked is another file")
 
     def __enter__(self) -> "Witness":
         return self
@@ -32,7 +40,12 @@ class Witness:
             ours = _fields(Path("/proc/self/status").read_bytes())
         except OSError as error:
             raise _no_proc(error) from None
-        if theirs.get("NoNewPrivs") != "1" or theirs.get("Seccomp") != _FILTERED or not _more(theirs, ours):
+        if (
+            theirs.get("Pid") != self._pid
+            or theirs.get("NoNewPrivs") != "1"
+            or theirs.get("Seccomp") != _FILTERED
+            or not _more(theirs, ours)
+        ):
             raise CannotLock("seccomp", "the process says that it is locked, and the kernel says that it is not")
 
 
