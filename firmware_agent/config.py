@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from firmware_agent.addresses import host, is_loopback, readable
+from firmware_agent.addresses import host, is_loopback, nearby, readable
 from firmware_agent.errors import ConfigError
 
 PRESENCE = ("console", "terminal")
@@ -17,7 +17,8 @@ SHIPPED = Path(__file__).parent / "profiles"
 
 @dataclass(frozen=True)
 class UplinkConfig:
-    """Where one recipient of the profile listens. commands: whether it may withdraw consent from afar."""
+    """Where one recipient of the profile listens. commands: whether it may withdraw consent from afar. media_key: the
+    X25519 key, hex, that pictures to it are sealed to; "": pictures stay."""
 
     host: str
     port: int
@@ -27,6 +28,7 @@ class UplinkConfig:
     key: str | None
     timeout: float
     commands: bool
+    media_key: str = ""
 
 
 @dataclass(frozen=True)
@@ -115,6 +117,19 @@ def _key(value: Any) -> bool:
     return isinstance(value, str) and re.fullmatch(r"([0-9a-f]{64})?", value) is not None
 
 
+def _crop(value: Any) -> bool:
+    whole = isinstance(value, list) and len(value) == 4 and all(type(one) is int and 0 <= one <= 1000 for one in value)
+    return whole and (value == [0] * 4 or (value[2] > 0 < value[3] and value[0] + value[2] <= 1000 >= value[1] + value[3]))
+
+
+def _video(value: Any) -> bool:
+    return _text(value) and value.startswith("/dev/") and ".." not in value
+
+
+def _command(value: Any) -> bool:
+    return isinstance(value, list) and 0 < len(value) <= 64 and all(_text(one) for one in value) and value[0][0] == "/"
+
+
 _REQUIRED = object()
 Check = tuple[Callable[[Any], bool], str, Any]  # test, what is allowed, default
 
@@ -139,6 +154,7 @@ _UPLINK: dict[str, Check] = {
     "key": (_text, "the path of its PEM key", None),
     "timeout": (_between(0.1, 120), "seconds from 0.1 to 120", 10),
     "commands": (_flag, "true, so that this recipient can withdraw consent from afar, or false", False),
+    "media_key": (_key, 'the X25519 public key, 64 digits of hex, that pictures are sealed to; "": pictures stay', ""),
 }
 _PANEL: dict[str, Check] = {
     "host": (host, "an address of this device; 0.0.0.0 is all of them", "0.0.0.0"),  # noqa: S104 - the owner's page
@@ -162,8 +178,38 @@ _SOURCES: dict[str, dict[str, Check]] = {
         "url": (readable, '"http://127.0.0.1:5000" for an OctoPrint on this machine, https for any other', _REQUIRED),
         "key_file": (_text, "the path of a file that holds an application key and nothing else", _REQUIRED),
     },
-    "camera": {"kind": (lambda value: value == "pattern", '"pattern" (a test picture)', _REQUIRED)},
 }
+_UNIT: dict[str, Check] = {
+    "unit": (_text, "the path of the socket of the camera's own systemd unit; without it the agent starts it", ""),
+}
+_RATE: dict[str, Check] = {"rate": (_whole(1, 120), "pictures a second, 1 to 120", 30)}
+_CROP: dict[str, Check] = {
+    "crop": (_crop, "the part that is shown: [left, top, width, height] in thousandths of the picture", [0, 0, 0, 0]),
+}
+_CAMERAS: dict[str, dict[str, Check]] = {
+    "pattern": {**_RATE, **_UNIT},
+    "v4l2": {
+        "device": (_video, "a camera, like /dev/video0 or a name below /dev/v4l/by-id", _REQUIRED),
+        "width": (_whole(0, 16384), "pixels, 0 to 16384; 0: what the camera likes", 0),
+        "height": (_whole(0, 16384), "pixels, 0 to 16384; 0: what the camera likes", 0),
+        **_RATE,
+        **_CROP,
+        **_UNIT,
+    },
+    "mjpeg": {
+        "url": (nearby, '"http://HOST/..." of a camera or program on this device or its own network', _REQUIRED),
+        **_RATE,
+        **_CROP,
+        **_UNIT,
+    },
+    "adapter": {
+        "command": (_command, 'a list, the program\'s full path first: ["/usr/bin/rpicam-vid", ...]', _REQUIRED),
+        **_RATE,
+        **_CROP,
+        **_UNIT,
+    },
+}
+_KINDS = ", ".join(f'"{kind}"' for kind in _CAMERAS)
 
 
 def load(path: Path) -> Config:
@@ -192,12 +238,16 @@ class _Reader:
         panel, control, button = (raw.pop(name, None) for name in ("panel", "socket", "button"))
         sections = "[panel], [socket], [button], [uplink.RECIPIENT] and [source.KIND]"
         top = self._section("", raw, _TOP, hint=f"; sections are {sections}")
+        known = sorted([*_SOURCES, "camera"])
         for kind in sources:
-            if kind not in _SOURCES:
-                raise self._wrong(f"source.{kind}", "there is no such source", "one of " + ", ".join(sorted(_SOURCES)))
+            if kind not in known:
+                raise self._wrong(f"source.{kind}", "there is no such source", "one of " + ", ".join(known))
         if not sources:
-            raise self._wrong("source", "there is none", "at least one [source.KIND]: " + ", ".join(sorted(_SOURCES)))
+            raise self._wrong("source", "there is none", "at least one [source.KIND]: " + ", ".join(known))
+        camera = sources.pop("camera", None)
         settings = {kind: self._section(f"source.{kind}.", row, _SOURCES[kind]) for kind, row in sources.items()}
+        if camera is not None:
+            settings["camera"] = self._camera(camera)
         if "octoprint" in settings:
             settings["octoprint"]["key_file"] = str(self.base / settings["octoprint"]["key_file"])
         return Config(
@@ -247,6 +297,13 @@ class _Reader:
         if not isinstance(value, dict):
             raise self._wrong(name, "is not a section", f"[{name}]")
         return value
+
+    def _camera(self, row: dict[str, Any]) -> dict[str, Any]:
+        kind = row.get("kind")
+        if not isinstance(kind, str) or kind not in _CAMERAS:
+            raise self._wrong("source.camera.kind", "is missing" if kind is None else "is wrong", f"one of {_KINDS}")
+        checks: dict[str, Check] = {"kind": (_text, "", _REQUIRED), **_CAMERAS[kind]}
+        return self._section("source.camera.", row, checks)
 
     def _uplink(self, name: str, row: Any) -> UplinkConfig:
         where = f"uplink.{name}."

@@ -13,6 +13,8 @@ REASONS.update(
         "session_ended": ("the session is over", "open the page again; a paired phone signs in by itself"),
         "not_an_admission": ("only an admission made by the agent opens the camera", "ask for the picture again"),
         "too_many_viewers": ("too many look through the camera already", "close some of them"),
+        "viewer_exists": ("there is a viewer of that name", "remove it first, or take another name"),
+        "viewer_unknown": ("there is no viewer of that name", "see `viewer list`"),
         "no_copy": ("there is no copy of it here: it is too old, was withdrawn, or was a picture", "see the ledger"),
         "unknown_action": ("there is no such command", "see docs/socket.md"),
         "not_your_role": ("this role may not do that", "ask the owner of the printer"),

@@ -11,11 +11,11 @@ import pytest
 
 from firmware_agent.device.linux import LinuxStorage
 from firmware_agent.errors import FormatError, Refused, StorageError, Unsealed
+from firmware_agent.limits import Buckets
 from firmware_agent.model import Session
 from firmware_agent.owner.panel import certificate
 from firmware_agent.owner.panel.answers import EVENTS, SECURITY, Page
 from firmware_agent.owner.panel.guard import hosts
-from firmware_agent.owner.panel.limits import Buckets
 from firmware_agent.owner.panel.lines import group, plain
 from firmware_agent.owner.panel.pages import Pages
 from firmware_agent.owner.panel.settings import Settings

@@ -83,7 +83,7 @@ class AgentHands:
         made = self._made
         given = [] if of_age else self.given()
         for pair in given:
-            made.gate.shut(*pair)
+            self._agent.shut(*pair)
         record = made.authority.attest(of_age, actor, made.clock.now())
         count = self.withdraw(given, WITHDRAWN, actor)
         self._agent.ledger.decided(record)  # last: what it means must not wait for it

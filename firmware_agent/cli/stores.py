@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Protocol
 
 from firmware_agent import cbor
+from firmware_agent.camera.crop import Crop
 from firmware_agent.catalogue import REQUEST, Catalogue
 from firmware_agent.cli import words
 from firmware_agent.cli.logs import JOURNAL
@@ -57,6 +58,8 @@ class Made(Protocol):
 
     @property
     def people(self) -> People: ...
+    @property
+    def crop(self) -> Crop: ...
     @property
     def details(self) -> Details: ...
     @property
@@ -174,6 +177,19 @@ def register(made: Made, uplinks: Iterable[Uplink] = (), ledger: Ledger | None =
                     name=text("of this device, as you chose it; it never leaves"),
                     region=text("two letters, as you chose it"),
                     alias=digest("16 random bytes; they never leave, but for your receipts"),
+                ),
+            ),
+            Store(
+                "camera",
+                "The part of the camera's picture that you chose to show",
+                "until you erase it",
+                lambda file: file in ("camera.crop.0", "camera.crop.1"),
+                lambda: _crop(made),
+                schema(
+                    left=number("thousandths of the picture's width"),
+                    top=number("thousandths of its height"),
+                    width=number("thousandths of its width"),
+                    height=number("thousandths of its height"),
                 ),
             ),
             Store(
@@ -457,6 +473,12 @@ def _people(made: Made) -> Iterator[Row]:
             "until": instant(one.until),
             "case": one.case,
         }
+
+
+def _crop(made: Made) -> Iterator[Row]:
+    chosen = made.crop.read()
+    if chosen is not None:
+        yield dict(zip(("left", "top", "width", "height"), chosen, strict=True))
 
 
 def _details(made: Made) -> Iterator[Row]:

@@ -178,6 +178,16 @@ class Ledger:
         """Record a step of a deletion request (see requests.py), by the request's ident."""
         self._append(event, {"purpose": purpose, "recipient": recipient, "ident": ident, "count": count})
 
+    def watching(self, purpose: str, recipient: str, ident: bytes, consent: bytes, detail: str) -> None:
+        """Record that somebody is about to look through the camera: "stream", "picture" or "page"."""
+        parts = {"purpose": purpose, "recipient": recipient, "ident": ident, "consent": consent, "detail": detail}
+        self._append("watching", parts)
+
+    def watched(self, purpose: str, recipient: str, ident: bytes, consent: bytes, count: int, size: int) -> None:
+        """Record that this is over: `count` pictures, `size` bytes."""
+        parts = {"purpose": purpose, "recipient": recipient, "ident": ident, "consent": consent}
+        self._append("watched", dict(parts, count=count, size=size))
+
     def settle(self) -> None:
         """Write what was counted, destroy what is too old, and sign the head: all of it is on the disk then."""
         for key, count in self._counted.items():

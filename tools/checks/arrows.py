@@ -16,7 +16,7 @@ LAYERS = (
     ("model", "jpeg", "notice"),
     ("cbor", "config"),
     ("refusals",),
-    ("errors", "addresses"),
+    ("errors", "addresses", "limits"),
 )
 # Beside the layers: who may import the unit, and what the unit may import.
 ASIDE = {

@@ -5,7 +5,6 @@ Nothing is put on a line but by the exit (server.py).
 
 import asyncio
 import contextlib
-import ipaddress
 import socket
 import ssl
 import struct
@@ -13,6 +12,7 @@ from collections.abc import AsyncGenerator
 
 import h11
 
+from firmware_agent.addresses import group, plain
 from firmware_agent.model import Session
 from firmware_agent.owner.panel.answers import Answer
 from firmware_agent.owner.panel.events import stream
@@ -174,18 +174,3 @@ class Line:
 
     def _option(self, name: int, value: "int | bytes") -> None:
         self._socket.setsockopt(socket.SOL_SOCKET, name, value)
-
-
-def plain(name: "tuple[str, int] | None") -> tuple[str, int]:
-    """Address and port of one end, without the zone, and as IPv4 where it is that."""
-    if not name:
-        return "0.0.0.0", 0  # noqa: S104  gone before it was looked at; matches no host
-    address = ipaddress.ip_address(name[0].partition("%")[0])
-    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
-    return str(mapped or address), name[1]
-
-
-def group(name: "tuple[str, int] | None") -> str:
-    """What counts as one address: one of IPv4, or a network of IPv6, of which a client can pick any."""
-    address = ipaddress.ip_address(plain(name)[0])
-    return str(address) if address.version == 4 else str(ipaddress.ip_network((address, 64), strict=False))
