@@ -119,7 +119,9 @@ def _key(value: Any) -> bool:
 
 def _crop(value: Any) -> bool:
     whole = isinstance(value, list) and len(value) == 4 and all(type(one) is int and 0 <= one <= 1000 for one in value)
-    return whole and (value == [0] * 4 or (value[2] > 0 < value[3] and value[0] + value[2] <= 1000 >= value[1] + value[3]))
+    return whole and (
+        value == [0] * 4 or (value[2] > 0 < value[3] and value[0] + value[2] <= 1000 >= value[1] + value[3])
+    )
 
 
 def _video(value: Any) -> bool:

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from firmware_agent import jpeg
-from firmware_agent.camera import pattern
+from firmware_agent.camera.sources import pattern
 from firmware_agent.camera.supervisor import CameraSource
 from firmware_agent.errors import SourceError
 from host_tests.rigs.agent import Rig, forward, plain, until

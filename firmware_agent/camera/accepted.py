@@ -1,8 +1,8 @@
 """What a camera process that systemd started says first: who it is, so that main can watch it lock, and end it.
 
 Main knows a process that it starts itself; here the kernel vouches. It refuses a process number that is not the
-sender's own; and the file that shows how the sender is locked is opened by the sender, for main's /proc shows no process
-of another unit.
+sender's own; and the file that shows how the sender is locked is opened by the sender, for main's /proc shows no
+process of another unit.
 """
 
 import asyncio

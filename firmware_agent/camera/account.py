@@ -124,9 +124,7 @@ class Account:
         while self._over:
             one = self._over[0]
             about = one.first
-            self._history.watched(
-                about.purpose, about.recipient, about.ident, about.consent, one.pictures, one.size
-            )
+            self._history.watched(about.purpose, about.recipient, about.ident, about.consent, one.pictures, one.size)
             del self._over[0]
 
     def _close(self, session: _Session) -> None:

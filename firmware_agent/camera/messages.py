@@ -10,9 +10,7 @@ from typing import Any
 from firmware_agent import cbor
 from firmware_agent.errors import FormatError
 
-BEGIN = b"B"  # as it was: goes with the first message below
-ASK = b"S"
-CHECK = "check"  # as an argument of the camera process: lock, report, end; no camera is touched
+CHECK = "check"  # as an argument of the camera process: whatever `begin` says, no camera is touched
 IDENT = 16  # bytes that name one use of the camera: of its Admission
 KEY = 32  # bytes of an X25519 public key
 
@@ -29,7 +27,8 @@ TO_CAMERA: Shapes = {
     "end": (bytes,),
 }
 # report: the lock (sandbox/report.py), and what the source is: names and numbers, no serial. sealed: ident, count from
-# 0, ciphertext (sealed.py). ended: ident, pictures, bytes, why ("" if whoever looked went). state: see state.py.
+# 0, ciphertext (sealed.py). ended: ident, pictures, bytes, why ("" if whoever looked went, or main said `end`).
+# state: "covered" by a switch in hardware, "trouble" in words or "", counts of "odd" (dropped) and taken "pictures".
 TO_MAIN: Shapes = {
     "report": (bytes, dict),
     "sealed": (bytes, int, bytes),
@@ -53,6 +52,11 @@ class Inbox:
         self._shapes = shapes
         self._largest = largest
         self._held = bytearray()
+
+    @property
+    def waiting(self) -> bool:
+        """Whether a part of a message is here, and the rest is not."""
+        return bool(self._held)
 
     def feed(self, data: bytes) -> Iterator[tuple[Any, ...]]:
         """(kind, part, ...) of each message that is complete."""

@@ -48,10 +48,11 @@ class Unit:
         except (EOFError, OSError) as error:
             await instance.end()
             raise SourceError(
-                f"camera: its unit ended it at once ({type(error).__name__}); see journalctl -u 'firmware-agent-camera@*'"
+                f"camera: its unit ended at once ({type(error).__name__}); see journalctl -u 'firmware-agent-camera@*'"
             ) from None
         except (FormatError, CannotLock) as error:
-            raise SourceError(trouble(await instance.end(), error)) from None
+            await instance.end()
+            raise SourceError(trouble(None, error)) from None
         except BaseException:
             await instance.end()
             raise
@@ -98,23 +99,22 @@ class Instance:
             except PermissionError:
                 raise CannotLock(
                     "user",
-                    "its unit runs as another user, so nobody could end it at once; User= is the agent's in both",
+                    "its unit runs as another user, and nobody could end it at once; set User= as in the agent's",
                 ) from None
             self.locked, self.facts = await greet(self.control, witness, settings, descriptor)
 
-    async def end(self) -> None:
-        """Its exit code is systemd's to know."""
+    async def end(self) -> int | None:
+        """None: the exit code is systemd's to know."""
         with contextlib.suppress(OSError):
             self.control.shutdown(socket.SHUT_WR)
         handle, self._handle = self._handle, None
         try:
-            if handle is None:
-                return
-            if not await _gone(handle, GRACE):
+            if handle is not None and not await _gone(handle, GRACE):
                 with contextlib.suppress(ProcessLookupError):
                     signal.pidfd_send_signal(handle, signal.SIGKILL)
                 if not await _gone(handle, _GONE):
                     log.error("camera process %s does not end", self.pid)
+            return None
         finally:
             self.control.close()
             if handle is not None:

@@ -59,7 +59,9 @@ class Upstream:
     def _question(self) -> bytes:
         """HTTP/1.0, so that nobody answers in chunks."""
         target = (self._url.path or "/") + ("?" + self._url.query if self._url.query else "")
-        return f"GET {target} HTTP/1.0\r\nHost: {self._url.netloc}\r\nAccept: multipart/x-mixed-replace\r\n\r\n".encode()
+        return (
+            f"GET {target} HTTP/1.0\r\nHost: {self._url.netloc}\r\nAccept: multipart/x-mixed-replace\r\n\r\n".encode()
+        )
 
 
 async def _addresses(host: str, port: int) -> list[tuple[socket.AddressFamily, str, int]]:
@@ -67,4 +69,3 @@ async def _addresses(host: str, port: int) -> list[tuple[socket.AddressFamily, s
     loop = asyncio.get_running_loop()
     rows = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     return [(family, str(to[0]), port) for family, _, _, _, to in rows if near(str(to[0]))]
-

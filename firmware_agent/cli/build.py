@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from firmware_agent import __version__
-from firmware_agent.agent import Agent
 from firmware_agent.admissions import AdmissionGate
+from firmware_agent.agent import Agent
 from firmware_agent.camera.crop import WHOLE, Crop, part
 from firmware_agent.camera.hub import Hub
 from firmware_agent.camera.settings import SourceSettings

@@ -1,27 +1,38 @@
-"""A camera process started by hand, as the supervisor starts it, so that a test can spoil what it inherits."""
+"""A camera process started by hand, as main starts it: a test can spoil what it inherits, and be its main."""
 
 import json
 import os
 import resource
+import secrets
 import signal
 import socket
 import subprocess
 import sys
 
-from firmware_agent.camera.messages import ASK, BEGIN
+from firmware_agent.camera.messages import LARGEST_TO_MAIN, TO_MAIN, Inbox, pack
+from firmware_agent.camera.sealed import open_sealed, public_key
+from firmware_agent.camera.settings import SourceSettings
+from host_tests.rigs.looking import Looking, pair
 
 WORKER = "firmware_agent.camera.worker"
+PATTERN = SourceSettings("pattern", rate=120)
 
 
 class Worker:
     """`with Worker(...) as worker`: worker.report is its first answer, {} if it ended without one.
 
-    before: code that runs in the process before the worker does. extra: descriptors that are smuggled in. The other
-    options are Popen's.
+    settings: of its source; passed: the descriptors that go with them. before: code that runs in the process before the
+    worker does. extra: descriptors that are smuggled in. first: what to send first instead. The other options are
+    Popen's.
     """
 
-    def __init__(self, *, before="", extra=(), **options):
-        self._before, self._extra, self._options = before, extra, options
+    def __init__(self, settings=PATTERN, *, passed=(), before="", extra=(), first=None, **options):
+        self._first = pack("begin", settings.row()) if first is None else first
+        self._passed, self._before, self._extra, self._options = list(passed), before, extra, options
+        self._inbox = Inbox(TO_MAIN, LARGEST_TO_MAIN)
+        self._waiting = []  # messages that nobody asked for yet
+        self._sealed = None  # (ident, private key) behind `picture`
+        self.facts = None
 
     def __enter__(self):
         self.control, theirs = socket.socketpair()
@@ -34,9 +45,9 @@ class Worker:
         streams = {"stdin": nothing, "stdout": nothing, "stderr": nothing, **self._options}
         with theirs:
             self.process = subprocess.Popen(command, pass_fds=[theirs.fileno(), *self._extra], **streams)
-        self.control.sendall(BEGIN)
-        answer = self._answer()
-        self.report = json.loads(answer) if answer else {}
+        self.send(self._first, self._passed)
+        answer = self.message("report")
+        self.report, self.facts = ({}, None) if answer is None else (json.loads(answer[1]), answer[2])
         return self
 
     def __exit__(self, *_):
@@ -44,13 +55,53 @@ class Worker:
         self.process.kill()
         self.process.wait()
 
+    def send(self, data, passed=()):
+        """Bytes to the process, and descriptors with them."""
+        if passed:
+            socket.send_fds(self.control, [data], list(passed))
+        else:
+            self.control.sendall(data)
+
+    def message(self, kind, ident=None):
+        """The next message of that kind (and use), None if the process is gone; others wait."""
+        while True:
+            for message in self._waiting:
+                if message[0] == kind and ident in (None, message[1]):
+                    self._waiting.remove(message)
+                    return message
+            try:
+                data = self.control.recv(1 << 20)
+            except ConnectionResetError:
+                data = b""
+            if not data:
+                return None
+            self._waiting += self._inbox.feed(data)
+
+    def view(self, stream=True, **options):
+        """A viewer: its end of a TCP connection, whose other end the process has."""
+        ours, theirs = pair(**options)
+        ident = secrets.token_bytes(16)
+        with theirs:
+            self.send(pack("view", ident, stream), [theirs.fileno()])
+        return Looking(ident, ours)
+
+    def seal(self, about="snapshot maker", key=None, every=0, largest=4 << 20):
+        """(ident, private key) of a use of sealed pictures; the first one is on its way."""
+        ident, private = secrets.token_bytes(16), secrets.token_bytes(32)
+        self.send(pack("seal", ident, about, public_key(private) if key is None else key, every, largest))
+        return ident, private
+
     def picture(self):
-        """The next picture, b"" if the process is gone."""
+        """The next picture, through a seal of our own; b"" if the process is gone."""
         try:
-            self.control.sendall(ASK)
-            return self._answer()
+            if self._sealed is None:
+                self._sealed = self.seal("test")
+            else:
+                self.send(pack("more", self._sealed[0]))
         except (BrokenPipeError, ConnectionResetError):
             return b""
+        found = self.message("sealed", self._sealed[0])
+        return b"" if found is None else open_sealed(self._sealed[1], "test", found[3])
 
     def end(self, number):
         """Send the signal and wait; the status, as waitpid gives it."""
@@ -58,19 +109,6 @@ class Worker:
         _, status = os.waitpid(self.process.pid, 0)
         self.process.returncode = -(status & 0x7F)
         return status
-
-    def _answer(self):
-        length = int.from_bytes(self._exactly(4), "big")
-        return self._exactly(length)
-
-    def _exactly(self, count):
-        data = b""
-        while len(data) < count:
-            part = self.control.recv(count - len(data))
-            if not part:
-                return b""
-            data += part
-        return data
 
 
 def dumps_allowed():

@@ -17,8 +17,9 @@ import sys
 from pathlib import Path
 
 from firmware_agent.camera import worker
-from firmware_agent.camera.messages import BEGIN
+from firmware_agent.camera.messages import LARGEST_TO_MAIN, TO_MAIN, Inbox, pack
 from firmware_agent.camera.sandbox.lock import lock
+from firmware_agent.camera.settings import SourceSettings
 from host_tests.rigs import attempts
 from host_tests.rigs.preload import answer_with
 from host_tests.rigs.syscalls import NUMBERS
@@ -51,13 +52,14 @@ def run(attempt, mode, folder):
     with ours:
         said = b""
         if entry:
-            ours.send(BEGIN)
+            ours.send(pack("begin", SourceSettings("pattern").row()))
         while part := ours.recv(4096):
             said += part
     _, status = os.waitpid(child, 0)
     if entry:
         length = int.from_bytes(said[:4], "big")
-        report, said = json.loads(said[4 : 4 + length]), said[4 + length :]
+        ((_, data, _),) = Inbox(TO_MAIN, LARGEST_TO_MAIN).feed(said[: 4 + length])
+        report, said = json.loads(data), said[4 + length :]
         if "missing" in report:
             return f"refused: {report['missing']}"
     if len(said) >= _ANSWERS.size:
@@ -91,7 +93,7 @@ def _child(attempt, mode, control):
             lock(control, camera)
             act(control)
         else:
-            worker.begin(control, act)
+            worker.begin(control, lambda _: act(control))
     finally:
         os._exit(77)
 

@@ -1,4 +1,4 @@
-"""A real systemd, as process 1 of namespaces of its own: its units, devices, users and cgroups are real, and nobody else's.
+"""A real systemd, as process 1 of namespaces of its own: its units, devices, users and cgroups are real, and apart.
 
 Needs root and util-linux. Inside, /opt/agent has this package in an environment of its own (the real place may be one
 that units cannot see), and the user firmware-agent exists.
@@ -42,7 +42,7 @@ exec env -i container=other PATH="$PATH" /lib/systemd/systemd --system --unit=te
 
 
 class Systemd:
-    """`with Systemd({name: text of a unit}) as machine`. machine.run(command) runs it inside and gives what it wrote."""
+    """`with Systemd({name: text of a unit}) as machine`. machine.run(command) runs it inside; what it wrote."""
 
     def __init__(self, units):
         self._units = {"test.target": "[Unit]\nDefaultDependencies=no\n", **units}

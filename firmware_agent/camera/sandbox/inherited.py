@@ -12,12 +12,12 @@ _NOTHING = os.makedev(1, 3)  # /dev/null
 _READ_IMPLIES_EXEC = 0x0400000
 
 
-def check(control: socket.socket, camera: int | None) -> None:
-    """CannotLock, unless this process holds its control socket, its camera, /dev/null and nothing else."""
+def check(control: socket.socket, camera: int | None, own: tuple[int, ...] = ()) -> None:
+    """CannotLock, unless this process holds its control socket, its camera, `own`, /dev/null and nothing else."""
     try:
         _personality()
         _threads()
-        _descriptors(control, camera)
+        _descriptors(control, (control.fileno(), camera, *own))
         _mappings()
     except OSError as error:
         raise CannotLock("proc", f"/proc cannot be read ({error.strerror}); mount it") from None
@@ -43,15 +43,13 @@ def _control(control: socket.socket) -> None:
     listens = control.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
     ours = not control.getsockname() or control.fileno() == ACCEPTED
     if not kind or listens or not ours or control.getpeername():
-        raise CannotLock(
-            "control", "the control socket is not main's; start the camera process by the agent or its unit"
-        )
+        raise CannotLock("control", "the control socket is not main's; let the agent or its unit start this process")
 
 
-def _descriptors(control: socket.socket, camera: int | None) -> None:
+def _descriptors(control: socket.socket, expected: tuple[int | None, ...]) -> None:
     _control(control)
     for number in sorted(map(int, os.listdir("/proc/self/fd"))):
-        if number in (control.fileno(), camera):
+        if number in expected:
             continue
         try:
             found = os.fstat(number)

@@ -26,8 +26,10 @@ _LIMITS = {
 }
 
 
-def lock(control: socket.socket, camera: int | None = None) -> Locked:
+def lock(control: socket.socket, camera: int | None = None, own: tuple[int, ...] = ()) -> Locked:
     """From here on this process has its control socket, its camera (a descriptor) and no way to get more.
+
+    own: descriptors that it opened itself, or was passed for its work: to wait on, and to read pictures from.
 
     CannotLock: something is missing; the process must end without having looked at a picture.
     """
@@ -36,7 +38,7 @@ def lock(control: socket.socket, camera: int | None = None) -> Locked:
         raise CannotLock("architecture", "there is a table for x86-64 and aarch64 only, with a 64-bit Python")
     kernel = Kernel(name)
     table = rows(control.fileno(), camera)
-    inherited.check(control, camera)
+    inherited.check(control, camera, own)
     for what, limit in _LIMITS.items():
         _must("limits", partial(_lower, what, limit))
     memory = _lock_memory(kernel)

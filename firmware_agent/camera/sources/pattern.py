@@ -6,6 +6,8 @@ are coded. It carries an EXIF and a comment segment on purpose, so that cutting 
 
 import math
 
+from firmware_agent.camera.settings import SourceSettings
+
 WIDTH, HEIGHT = 320, 240
 METADATA = b"pattern-metadata-that-must-not-leave"
 _BARS = ((235, 235, 235), (235, 235, 16), (16, 235, 235), (16, 235, 16), (235, 16, 235), (235, 16, 16), (16, 16, 235))
@@ -13,6 +15,43 @@ _STEP = 8  # quantiser of the DC coefficient, which is eight times the average: 
 # Huffman code for DC sizes 0 to 11: all lengths 4, in order. For AC: one symbol, end of block, one bit.
 _DC_SIZES = bytes(range(12))
 _AC_END = b"\x00"
+
+
+class Pattern:
+    """Implements Source: picture after picture, `rate` a second, while somebody looks."""
+
+    fd = -1
+    camera: int | None = None
+
+    def __init__(self, settings: SourceSettings) -> None:
+        self.facts: dict[str, str | int] = {"kind": "test picture", "width": WIDTH, "height": HEIGHT}
+        self._pause = 1 / settings.rate
+        self._next: float | None = None
+        self._number = 0
+
+    def on(self) -> None:
+        """The next picture is due at once."""
+        self._next = 0.0
+
+    def off(self) -> None:
+        """None is due."""
+        self._next = None
+
+    def due(self, now: float) -> float | None:
+        """Seconds until the next picture."""
+        return None if self._next is None else max(0.0, self._next - now)
+
+    def take(self, now: float) -> bytes | None:
+        """The next picture if it is due."""
+        if self._next is None or now < self._next:
+            return None
+        self._next = max(self._next + self._pause, now)  # late once: that is not caught up
+        self._number += 1
+        return jpeg(self._number - 1)
+
+    def covered(self) -> bool:
+        """Never."""
+        return False
 
 
 def jpeg(number: int) -> bytes:
