@@ -16,6 +16,7 @@ from firmware_agent.cli.system import ask
 from firmware_agent.errors import AgentError
 from host_tests.rigs.agent import Rig, plain
 from host_tests.rigs.house import House, holding, let_in, opens
+from host_tests.rigs.systemd import OUT, PYTHON, Systemd
 
 ALICE, BOB = 64001, 64002  # users that own nothing here
 VIDEO = 64044  # a group
@@ -255,3 +256,47 @@ def test_ok__without_a_yes_it_only_says_what_it_would_do(house, tmp_path, capsys
     assert "USB 1d6b:0102" in steps[0]
     assert (house.node.stat().st_mode & 0o777) == 0o660
     assert nodes.who(house.node) == ["group root (nobody)"]
+
+
+TAKING = """
+import sys
+from pathlib import Path
+from firmware_agent.cli import takeover
+from firmware_agent.cli.others import nodes, plan
+root = Path("/")
+if sys.argv[1] == "take":
+    camera = nodes.Camera((Path("/opt/agent/camera"),), None, None, "camera.0")
+    stop = {one.name: False for one in plan.units.installed(root) if one.program.stops}
+    stop |= {one.unit: True for one in plan.processes.running(root / "proc") if one.unit in stop}
+    print(sorted(stop.items()), takeover.seize(plan.Plan(root, camera, "firmware-agent", stop, ())))
+else:
+    print(takeover.release(root))
+"""
+
+
+@pytest.mark.attack(18)
+def test_ok__under_a_real_systemd_a_camera_program_ends_and_stays_off_until_given_back():
+    sleeping = "[Unit]\nDefaultDependencies=no\n[Service]\nExecStart=/bin/sleep 1000\n"
+    with Systemd(
+        {"crowsnest.service": sleeping, "ustreamer.service": sleeping, "octoprint.service": sleeping}
+    ) as machine:
+
+        def active(name):
+            return machine.run(f"systemctl is-active {name}", check=False).strip()
+
+        def take(what):
+            return machine.run(f"{PYTHON} -I -B {OUT}/taking.py {what}")
+
+        machine.run(f"cat > {OUT}/taking.py <<'END'\n{TAKING}\nEND")
+        machine.run("systemctl start crowsnest octoprint")
+        assert take("take") == "[('crowsnest.service', True), ('ustreamer.service', False)] []\n"
+        assert (active("crowsnest"), active("ustreamer"), active("octoprint")) == ("inactive", "inactive", "active")
+        for name in ("crowsnest", "ustreamer"):
+            assert "assertion" in machine.run(f"systemctl start {name} 2>&1", check=False).lower()
+            assert active(name) != "active"
+        assert machine.run("stat -c '%U %G %a' /opt/agent/camera") == "root firmware-agent 660\n"
+        assert take("give-back") == "[]\n"
+        assert (active("crowsnest"), active("ustreamer"), active("octoprint")) == ("active", "inactive", "active")
+        machine.run("systemctl start ustreamer")
+        assert machine.run("stat -c '%U %G %a' /opt/agent/camera") == "root video 660\n"
+        assert machine.run("ls /etc/udev/rules.d /etc/systemd/system | grep -c firmware", check=False) == "0\n"

@@ -16,9 +16,12 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 PYTHON = "/opt/agent/bin/python"
+OUT = "/opt/agent/out"  # anybody may write there
 USER = 64100
+CAMERA = "1 11"  # /opt/agent/camera stands for one: a device (the kernel's log) that no unit has without a rule
 _CGROUPS = Path("/sys/fs/cgroup")
 _START = """set -e
+exec > {here}/log 2>&1 < /dev/null
 mount -t proc proc /proc
 mount -t tmpfs -o mode=755 run /run
 {mounts}
@@ -34,10 +37,15 @@ mount --bind {libraries} /opt/agent/libraries
 echo 'home = /opt/agent/python/bin' > /opt/agent/pyvenv.cfg
 ln -s /opt/agent/python/bin/python3 {binary}
 printf '/opt/agent/source\\n/opt/agent/libraries\\n' > {site}/here.pth
-chmod 755 /opt /opt/agent /opt/agent/*
+mkdir -m 777 /opt/agent/out
+mknod /opt/agent/camera c {camera}
+chgrp video /opt/agent/camera
+chmod 660 /opt/agent/camera
+chmod 755 /opt /opt/agent /opt/agent/bin /opt/agent/lib
 echo $$ > {here}/ready
+for place in /var/lib /var/tmp /tmp; do mount -t tmpfs -o mode=1777 here $place; done
 exec env -i container=other PATH="$PATH" /lib/systemd/systemd --system --unit=test.target --log-target=console \\
-  --show-status=no > {here}/log 2>&1 < /dev/null
+  --show-status=no
 """
 
 
@@ -68,6 +76,7 @@ class Systemd:
             source=ROOT,
             libraries=sysconfig.get_path("purelib"),
             binary=PYTHON,
+            camera=CAMERA,
         )
         (self.here / "start.sh").write_text(script)
         enter = [f"mkdir -p {group} && echo $$ > {group}/cgroup.procs" for group in map(str, self._groups)]
