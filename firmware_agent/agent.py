@@ -191,12 +191,13 @@ class Agent:
         return [] if self.camera is None else sorted({(use.purpose, use.recipient) for use in self.camera.uses()})
 
     async def once(self, source: Source) -> None:
-        """Read a source now, because a person asked for it, and offer what it gives; Refused, SourceError."""
-        for pair in self._pairs_for(source):
-            for record in await source.read():
-                self.gate.look()
-                self.uplinks[pair[1]].offer(record, pair[0])
-                self.uplinks[pair[1]].pump()
+        """Read a source of one purpose and recipient now, because a person asked for it, and offer what it gives;
+        Refused, SourceError."""
+        purpose, recipient = source.pair or ("", "")
+        for record in await source.read():
+            self.gate.look()
+            self.uplinks[recipient].offer(record, purpose)
+            self.uplinks[recipient].pump()
 
     def _begin(self, lapsed: set[Pair]) -> None:
         """Take up what an earlier run left; destroy what lapsed since; close what nobody will send again."""
@@ -282,14 +283,15 @@ class Agent:
             uplink.pump()
 
     def _pairs_for(self, source: Source) -> list[Pair]:
-        """What this source can serve: a link must exist, and a field that it offers must be declared. What serves one
-        pair only serves no other (L3)."""
+        """What this source serves by the clock: a link must exist, and a field that it offers must be declared. What
+        serves one pair only serves no other (L3)."""
         catalogue = self.gate.catalogue
         return [
             (purpose, recipient)
             for purpose, recipient in catalogue.pairs()
             if recipient in self.uplinks
             and source.pair in (None, (purpose, recipient))
+            and not catalogue.on_request(purpose)
             and any(name in source.offers for name, _ in catalogue.fields_of(purpose))
         ]
 

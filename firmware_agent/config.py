@@ -1,5 +1,6 @@
 """The agent's configuration: one table of checks, one line for whatever is wrong, nothing starts until it is right."""
 
+import ipaddress
 import re
 import tomllib
 from collections.abc import Callable
@@ -47,6 +48,14 @@ class PanelConfig:
 
 
 @dataclass(frozen=True)
+class ViewersConfig:
+    """The port of programs that may look through the camera, plain HTTP. It listens only while there is one."""
+
+    host: str
+    port: int
+
+
+@dataclass(frozen=True)
 class SocketConfig:
     """The makers' socket. users: user -> role. screens: users that show codes to whoever is at the device. group: that
     may connect, "" for the agent's own.
@@ -80,6 +89,7 @@ class Config:
     maker: str = ""
     panel: PanelConfig | None = None
     socket: SocketConfig | None = None
+    viewers: ViewersConfig | None = None
     button: ButtonConfig | None = None
     uplinks: dict[str, UplinkConfig] = field(default_factory=dict)
     sources: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -105,6 +115,14 @@ def _names(value: Any) -> bool:
     return isinstance(value, list) and len(value) <= 16 and all(isinstance(one, str) and host(one) for one in value)
 
 
+def _address(value: Any) -> bool:
+    try:
+        ipaddress.ip_address(value if isinstance(value, str) else "")
+    except ValueError:
+        return False
+    return True
+
+
 def _users(value: Any) -> bool:
     return isinstance(value, list) and len(value) <= 16 and all(_text(one) for one in value)
 
@@ -118,10 +136,10 @@ def _key(value: Any) -> bool:
 
 
 def _crop(value: Any) -> bool:
-    whole = isinstance(value, list) and len(value) == 4 and all(type(one) is int and 0 <= one <= 1000 for one in value)
-    return whole and (
-        value == [0] * 4 or (value[2] > 0 < value[3] and value[0] + value[2] <= 1000 >= value[1] + value[3])
-    )
+    if not isinstance(value, list) or len(value) != 4 or not all(type(one) is int and one >= 0 for one in value):
+        return False
+    left, top, width, height = value
+    return value == [0] * 4 or (min(width, height) > 0 and left + width <= 1000 and top + height <= 1000)
 
 
 def _video(value: Any) -> bool:
@@ -163,6 +181,10 @@ _PANEL: dict[str, Check] = {
     "port": (_whole(1, 65535), "a whole number, a port from 1 to 65535", 8443),
     "tls": (_flag, "true, or false for plain HTTP: then anybody on the network can listen", True),
     "names": (_names, 'a list of host names that browsers may call it by, like ["printer.local"]', []),
+}
+_VIEWERS: dict[str, Check] = {
+    "host": (_address, "an address of this device, no name; 0.0.0.0 is all of them", "0.0.0.0"),  # noqa: S104 - asks who
+    "port": (_whole(1, 65535), "a whole number, a port from 1 to 65535", 8089),
 }
 _SOCKET: dict[str, Check] = {
     "path": (_text, "where the socket lies; inside the state directory if it is not a full path", "control.sock"),
@@ -237,8 +259,8 @@ class _Reader:
     def config(self, raw: dict[str, Any]) -> Config:
         uplinks = self._table(raw.pop("uplink", {}), "uplink")
         sources = self._table(raw.pop("source", {}), "source")
-        panel, control, button = (raw.pop(name, None) for name in ("panel", "socket", "button"))
-        sections = "[panel], [socket], [button], [uplink.RECIPIENT] and [source.KIND]"
+        panel, control, viewers, button = (raw.pop(name, None) for name in ("panel", "socket", "viewers", "button"))
+        sections = "[panel], [socket], [viewers], [button], [uplink.RECIPIENT] and [source.KIND]"
         top = self._section("", raw, _TOP, hint=f"; sections are {sections}")
         known = sorted([*_SOURCES, "camera"])
         for kind in sources:
@@ -262,6 +284,7 @@ class _Reader:
             maker=top["maker"],
             panel=self._panel(panel),
             socket=self._socket(control, self.base / top["state"]),
+            viewers=self._viewers(viewers),
             button=self._button(button),
             uplinks={name: self._uplink(name, row) for name, row in uplinks.items()},
             sources=settings,
@@ -288,6 +311,11 @@ class _Reader:
             return None
         values = self._section("socket.", self._one(row, "socket"), _SOCKET)
         return SocketConfig(state / values["path"], values["users"], tuple(values["screens"]), values["group"])
+
+    def _viewers(self, row: Any) -> ViewersConfig | None:
+        if row is None:
+            return None
+        return ViewersConfig(**self._section("viewers.", self._one(row, "viewers"), _VIEWERS))
 
     def _button(self, row: Any) -> ButtonConfig | None:
         if row is None:

@@ -7,11 +7,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from firmware_agent.camera.supervisor import CameraSource
 from PIL import Image
 
 from firmware_agent import jpeg
 from firmware_agent.camera.sources import pattern
-from firmware_agent.camera.supervisor import CameraSource
 from firmware_agent.errors import SourceError
 from host_tests.rigs.agent import Rig, forward, plain, until
 from host_tests.rigs.broker import Broker, Subscriber, free_port

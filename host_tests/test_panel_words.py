@@ -23,18 +23,8 @@ PROFILES = [tomllib.loads(path.read_text("utf-8")) for path in sorted((ROOT / "p
 PLURALS = ("zero", "one", "two", "few", "many", "other")
 RELEASES = ("attempted", "acknowledged", "unknown", "dropped", "purged", "lost", "cut")
 WATCHING = ("watching", "watched")
-EVENTS = (
-    *RELEASES,
-    "found",
-    "refused",
-    "recovered",
-    "erased",
-    "checkpoint",
-    "paired",
-    "unpaired",
-    "installed",
-    *WATCHING,
-)
+OTHERS = ("found", "refused", "recovered", "erased", "checkpoint", "paired", "unpaired", "installed")
+EVENTS = (*RELEASES, *OTHERS, *WATCHING, "viewer_added", "viewer_removed")
 DELETIONS = ("asked", "acknowledged", "handed_over", "done", "expired")
 DOTTED = re.compile(r"[a-z_]+(?:\.[a-z_]+)+")
 HOLE = re.compile(r"\{(\w+)\}")

@@ -82,6 +82,12 @@ class Account:
             session.pictures += pictures
             session.size += size
 
+    def left(self, ident: bytes) -> None:
+        """Nobody looks there any more; what it was may still be counted."""
+        session = self._of.get(ident)
+        if session is not None and session.first.stream:
+            session.shown = False
+
     def end(self, ident: bytes) -> None:
         """This use is over; nothing is added to it any more."""
         session = self._of.pop(ident, None)

@@ -36,7 +36,7 @@ class Crop:
         except FormatError:
             return SPOT
 
-    def write(self, chosen: Part) -> None:
+    def choose(self, chosen: Part) -> None:
         """In both slots: damage to one must not bring back what was shown before."""
         for _ in range(2):
             sequence, _ = self._slots.newest(self._slots.raw())

@@ -5,19 +5,18 @@ Killing the camera process stops nothing while a duplicate is open, and closing 
 what was queued is thrown away. Python's own `connect` cannot say that address, so libc's is called.
 """
 
-import ctypes
 import errno
 import logging
 import socket
 import struct
+from ctypes import CDLL, get_errno
 
 log = logging.getLogger(__name__)
 
 _QUEUE = 1 << 17  # bytes that may wait in the kernel for one viewer: what is cut must be little
 _NOBODY = bytes(16)  # a sockaddr of the family AF_UNSPEC, which is 0
 _OVER = (errno.ENOTCONN, errno.ECONNRESET)  # it is gone already
-_connect = ctypes.CDLL(None, use_errno=True).connect
-_connect.argtypes = (ctypes.c_int, ctypes.c_char_p, ctypes.c_uint)
+_connect = CDLL(None, use_errno=True).connect
 
 
 class Leash:
@@ -39,8 +38,8 @@ class Leash:
         number = self._socket.fileno()
         if number < 0:
             return
-        if _connect(number, _NOBODY, len(_NOBODY)) != 0 and ctypes.get_errno() not in _OVER:
-            log.warning("camera: a viewer could not be cut, only shut (error %d)", ctypes.get_errno())
+        if _connect(number, _NOBODY, len(_NOBODY)) != 0 and get_errno() not in _OVER:
+            log.warning("camera: a viewer could not be cut, only shut (error %d)", get_errno())
             self._shut()
         self._socket.close()
 

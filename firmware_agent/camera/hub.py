@@ -17,12 +17,13 @@ from firmware_agent.camera.line import Line
 from firmware_agent.camera.messages import KEY
 from firmware_agent.camera.sandbox.report import Locked
 from firmware_agent.camera.settings import SourceSettings
-from firmware_agent.camera.start import Feed, Starter, check
+from firmware_agent.camera.start import Opener, Starter, check
 from firmware_agent.camera.state import CameraState, facts, said
 from firmware_agent.camera.using import Live, Sealed, Viewed
 from firmware_agent.errors import FormatError, SourceError
 from firmware_agent.refusals import Refused, Unsealed
 
+STILLS = ("snapshot", "support_photo")  # purposes under which nobody sees more than single pictures
 IDLE = 3.0  # s for which the camera process outlives the last use
 PAGE_EVERY = 66  # ms from picture to picture on the owner's page
 PAGE_LARGEST = 1 << 21  # bytes of one such picture
@@ -42,7 +43,7 @@ class Hub:
         source: SourceSettings,
         history: History,
         ticks: Callable[[], float],
-        feed: Feed | None = None,
+        feed: Opener | None = None,
     ) -> None:
         self.admissions = admissions
         self.wake: Callable[[], object] | None = None
@@ -59,14 +60,16 @@ class Hub:
     # --- for viewers, the page and uplinks
 
     async def pass_on(self, admission: Admission, sock: socket.socket) -> None:
-        """Let the camera process answer on `sock`, whose request was read and judged; its holder closes it then.
+        """Let the camera process answer on `sock`, whose request was read and judged; from then on it is ours.
 
-        Refused or Unsealed: it may not. SourceError: there is no camera just now. Nothing was sent then.
+        Refused or Unsealed: it may not. SourceError: there is no camera just now. Then nothing was sent, and the socket
+        is still the caller's.
         """
         line = await self._enter(admission, None)
         use = Viewed(admission, sock)  # from here on nothing waits
         self._take(use, "stream" if admission.stream else "picture")
         line.say("view", admission.ident, admission.stream, descriptor=use.descriptor())
+        sock.close()  # a duplicate stays, to cut it
 
     async def watch(self, admission: Admission, key: bytes) -> AsyncGenerator[bytes, None]:
         """Sealed pictures for the owner's page, to the X25519 key of this view, until it is cut. One is under way at a
@@ -106,10 +109,6 @@ class Hub:
         """
         self._cut(lambda one: (one.purpose, one.recipient) == (purpose, recipient))
         self._account.hide((purpose, recipient))
-
-    def cut_viewer(self, viewer: str) -> None:
-        """At once: nothing more for this viewer."""
-        self._cut(lambda one: one.viewer == viewer)
 
     def cut_all(self) -> None:
         self._cut(lambda one: True)
@@ -210,6 +209,9 @@ class Hub:
         used = ident in self._live or ident in self._coming
         if used or (stream is not None and admission.stream is not stream):
             raise Unsealed("not_an_admission")
+        if admission.stream and admission.purpose in STILLS:
+            self.admissions.close(admission)
+            raise Refused("stills_only", admission.purpose, admission.recipient)
         self._coming[ident] = admission
         try:
             if self.wake is not None:
@@ -230,6 +232,7 @@ class Hub:
         self, admission: Admission, stream: bool, detail: str, key: bytes, every: int, largest: int
     ) -> Sealed:
         if len(key) != KEY:
+            self.admissions.close(admission)
             raise FormatError(f"a key for pictures has {KEY} bytes")
         line = await self._enter(admission, stream)
         use = Sealed(admission)
@@ -259,6 +262,7 @@ class Hub:
         del self._live[ident]
         self.admissions.close(use.admission)
         self._leaving[ident] = use
+        self._account.left(ident)
         self._idle = self._ticks()
         self._say("end", ident)
 

@@ -2,13 +2,14 @@
 
 import asyncio
 import logging
+import math
 import os
 from collections.abc import Callable, Coroutine
 from typing import Any, Protocol
 
 from firmware_agent.camera.line import Line
 from firmware_agent.camera.settings import SourceSettings
-from firmware_agent.camera.start import Feed, Starter, trouble
+from firmware_agent.camera.start import Opener, Starter, trouble
 from firmware_agent.errors import SourceError
 
 log = logging.getLogger(__name__)
@@ -36,7 +37,7 @@ class Keeper:
     """
 
     def __init__(
-        self, starter: Starter, feed: Feed | None, source: SourceSettings, ticks: Callable[[], float], served: Served
+        self, starter: Starter, feed: Opener | None, source: SourceSettings, ticks: Callable[[], float], served: Served
     ) -> None:
         self.source = source
         self.line: Line | None = None
@@ -70,7 +71,7 @@ class Keeper:
         if self._starting is None:
             wait = self._blocked - self._ticks()
             if wait > 0:
-                raise SourceError(f"{self.trouble} (tried again in {int(wait) + 1} s)")
+                raise SourceError(f"{self.trouble} (tried again in {math.ceil(wait)} s)")
             self._starting = asyncio.get_running_loop().create_task(self._start())
             self._starting.add_done_callback(_looked_at)
         task = self._starting

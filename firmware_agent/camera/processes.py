@@ -41,9 +41,13 @@ class Process:
                 await gone.wait()
             finally:
                 loop.remove_reader(self._handle)
-            self._code = os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
-            os.close(self._handle)
+            self._code = self._reap()
         return self._code
+
+    def _reap(self) -> int:
+        _, status = os.waitpid(self.pid, 0)
+        os.close(self._handle)
+        return os.waitstatus_to_exitcode(status)
 
     async def end(self, grace: float, everybody: bool = False) -> int:
         """Kill it after `grace` seconds, `everybody`: and whom it started; the exit code."""

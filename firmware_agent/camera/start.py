@@ -53,7 +53,7 @@ class Starter(Protocol):
         ...
 
 
-class Feed(Protocol):
+class Opener(Protocol):
     """A source that main opens and the camera process reads."""
 
     async def open(self) -> int:
@@ -135,7 +135,7 @@ class Spawn:
 
 
 class Adapter:
-    """Implements Feed: a command whose output is JPEG after JPEG, under a weaker lock of its own (adapted.py)."""
+    """Implements Opener: a command whose output is JPEG after JPEG, under a weaker lock of its own (adapted.py)."""
 
     def __init__(self, command: list[str]) -> None:
         self._command = command

@@ -10,7 +10,6 @@ from firmware_agent.model import Record
 FIELD = "picture"
 PACE = 0.5  # s from one picture to the next, at least: two a second
 LARGEST = 262144  # bytes of a picture before it is sealed
-ASKED = ("support_photo",)  # taken when the owner says so, and at no other time
 
 
 class Still:
@@ -21,17 +20,17 @@ class Still:
 
     def __init__(self, hub: Hub, purpose: str, recipient: str, key: bytes, most: int = LARGEST) -> None:
         self.name = f"camera, {purpose} to {recipient}"
-        self.pair: tuple[str, str] | None = (purpose, recipient)
+        self.to = (purpose, recipient)
+        self.pair: tuple[str, str] | None = self.to
         self._hub = hub
-        self._to = (purpose, recipient)
         self._key = key
         self._most = most
 
     async def read(self) -> list[Record]:
         """One sealed picture, taken now; Refused if consent does not hold, SourceError if there is no camera."""
-        admission = self._hub.admissions.admit(*self._to, "", False)
+        admission = self._hub.admissions.admit(*self.to, "", False)
         return [Record({FIELD: await self._hub.still(admission, self._key, self._most)})]
 
     async def rest(self) -> None:
         """Nothing is permitted any more. Whoever decided that has cut the camera already; this makes sure."""
-        self._hub.cut(*self._to)
+        self._hub.cut(*self.to)

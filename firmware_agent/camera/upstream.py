@@ -59,9 +59,8 @@ class Upstream:
     def _question(self) -> bytes:
         """HTTP/1.0, so that nobody answers in chunks."""
         target = (self._url.path or "/") + ("?" + self._url.query if self._url.query else "")
-        return (
-            f"GET {target} HTTP/1.0\r\nHost: {self._url.netloc}\r\nAccept: multipart/x-mixed-replace\r\n\r\n".encode()
-        )
+        head = (f"GET {target} HTTP/1.0", f"Host: {self._url.netloc}", "Accept: multipart/x-mixed-replace", "", "")
+        return "\r\n".join(head).encode("ascii")
 
 
 async def _addresses(host: str, port: int) -> list[tuple[socket.AddressFamily, str, int]]:

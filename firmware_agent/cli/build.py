@@ -15,9 +15,10 @@ from firmware_agent.agent import Agent
 from firmware_agent.camera.crop import WHOLE, Crop, part
 from firmware_agent.camera.hub import Hub
 from firmware_agent.camera.settings import SourceSettings
-from firmware_agent.camera.start import Adapter, Feed, Spawn, Starter
-from firmware_agent.camera.stills import ASKED, FIELD, Still
+from firmware_agent.camera.start import Adapter, Opener, Spawn, Starter
+from firmware_agent.camera.stills import FIELD, Still
 from firmware_agent.camera.upstream import Upstream
+from firmware_agent.camera.viewers.book import Book
 from firmware_agent.catalogue import Catalogue
 from firmware_agent.cli.stores import HOUR, hourly, register
 from firmware_agent.clock import Clock
@@ -96,6 +97,12 @@ class Parts:
         return Crop(SlotPair(self.device.storage, "camera.crop", self.key))
 
     @cached_property
+    def viewers(self) -> Book:
+        device = self.device
+        slots = SlotPair(device.storage, "viewers", self.key)
+        return Book(slots, device.storage.lock, device.entropy, self.clock.now)
+
+    @cached_property
     def details(self) -> Details:
         return Details(SlotPair(self.device.storage, "details", self.key))
 
@@ -154,9 +161,12 @@ def parts(config: Config, device: LinuxDevice | None = None, lenient: bool = Fal
         ) from None
     catalogue = _policy(config, device, key, lenient)
     for name in config.uplinks:
+        known = ", ".join(sorted(one for one in catalogue.recipients if not catalogue.local(one)))
         if name not in catalogue.recipients:
-            known = ", ".join(sorted(catalogue.recipients))
             raise ConfigError(f"{config.file}: uplink.{name}: the profile has no such recipient; allowed: {known}")
+        if catalogue.local(name):
+            text = f"uplink.{name}: this recipient is on the owner's own network: no message is ever made for it"
+            raise ConfigError(f"{config.file}: {text}; allowed: {known}")
         if config.uplinks[name].commands and not catalogue.recipients[name]["answers"]:
             raise ConfigError(
                 f"{config.file}: uplink.{name}.commands: the profile knows no key of this recipient, so nothing "
@@ -227,7 +237,7 @@ def agent(
     camera = hub(made, ledger)
     read: list[Source] = sources(made)
     if camera is not None:
-        read += [one for one in stills(made, camera) if one.pair[0] not in ASKED]
+        read += [one for one in stills(made, camera) if not made.catalogue.on_request(one.to[0])]
     built = Agent(made.gate, ledger, uplinks, read, made.clock, ticks, expiries, asks, camera)
     for name, wire in wires.items():
         if made.config.uplinks[name].commands:
@@ -313,7 +323,7 @@ def hub(made: Parts, ledger: Ledger) -> Hub | None:
 
 
 def starter(row: dict[str, Any]) -> Starter:
-    """Who starts the camera process: this one; a unit of systemd's, where `unit` names its socket, has its place here."""
+    """Who starts the camera process: this one. (A systemd unit, whose socket `unit` names, gets its line here.)"""
     return Spawn()
 
 
@@ -330,7 +340,7 @@ def camera_source(row: dict[str, Any], crop: Crop) -> SourceSettings:
     )
 
 
-def _feed(row: dict[str, Any]) -> Feed | None:
+def _feed(row: dict[str, Any]) -> Opener | None:
     if row["kind"] == "mjpeg":
         return Upstream(row["url"])
     return Adapter(row["command"]) if row["kind"] == "adapter" else None

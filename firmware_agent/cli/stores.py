@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 from firmware_agent import cbor
 from firmware_agent.camera.crop import Crop
+from firmware_agent.camera.viewers.book import SLOTS, Book
 from firmware_agent.catalogue import REQUEST, Catalogue
 from firmware_agent.cli import words
 from firmware_agent.cli.logs import JOURNAL
@@ -60,6 +61,8 @@ class Made(Protocol):
     def people(self) -> People: ...
     @property
     def crop(self) -> Crop: ...
+    @property
+    def viewers(self) -> Book: ...
     @property
     def details(self) -> Details: ...
     @property
@@ -165,6 +168,21 @@ def register(made: Made, uplinks: Iterable[Uplink] = (), ledger: Ledger | None =
                     since=moment("when it was paired"),
                     until=moment("when its access ends by itself; null: never"),
                     case=text("of a service"),
+                ),
+            ),
+            Store(
+                "viewers",
+                "The programs on your network that you let look through the camera",
+                "until you remove or erase them",
+                lambda file: file in SLOTS,
+                lambda: _viewers(made),
+                schema(
+                    name=text("what you called it"),
+                    purpose=text("why it may look"),
+                    recipient=text("who that is, in the policy"),
+                    way=text("how it says who it is: an address of its own, or a name and a password"),
+                    since=moment("when you let it in"),
+                    secret=text("the address or password is never exported; not even the agent can read it", const=""),
                 ),
             ),
             Store(
@@ -479,6 +497,18 @@ def _crop(made: Made) -> Iterator[Row]:
     chosen = made.crop.read()
     if chosen is not None:
         yield dict(zip(("left", "top", "width", "height"), chosen, strict=True))
+
+
+def _viewers(made: Made) -> Iterator[Row]:
+    for one in made.viewers.all():
+        yield {
+            "name": one.name,
+            "purpose": one.purpose,
+            "recipient": one.recipient,
+            "way": one.way,
+            "since": instant(one.since),
+            "secret": "",
+        }
 
 
 def _details(made: Made) -> Iterator[Row]:

@@ -9,7 +9,7 @@ from firmware_agent import cbor
 from firmware_agent.catalogue import REQUEST, Catalogue
 from firmware_agent.model import AGE, GIVEN, ConsentRecord, Denial, Permit
 from firmware_agent.refusals import REASONS
-from firmware_agent.transforms import SEALED
+from firmware_agent.transforms import SEALED_MAGIC
 
 _DECIDED = {
     "ConsentGiven": "allowed",
@@ -39,7 +39,13 @@ DELETION = {
     "deletion_done": ("deleted", "deleted {count} messages, and signed for it"),
     "deletion_expired": ("given up", "did not confirm the request in 30 days; its secret was destroyed"),
 }
-_PEOPLE = {"paired": ": a phone can see the page", "unpaired": ": a phone cannot any more", "installed": ": the policy"}
+_PEOPLE = {
+    "paired": ": a phone can see the page",
+    "unpaired": ": a phone cannot any more",
+    "viewer_added": ": a program can look through the camera",
+    "viewer_removed": ": a program cannot any more",
+    "installed": ": the policy",
+}
 _WATCHING = {"stream": "the live picture", "picture": "single pictures", "page": "the picture on the page"}
 _COMMANDS = ("command_forged", "command_foreign", "command_replayed", "command_unknown", "remote_grant")
 
@@ -163,7 +169,7 @@ def _event(pairs: list[Any], catalogue: Catalogue) -> list[str]:
     for number, value in pairs:
         name = field(number, catalogue)
         row = catalogue.fields.get(name, {"transform": ""})
-        shown = _picture(value) if isinstance(value, bytes) else str(value)
+        shown = _media(value, row["transform"]) if isinstance(value, bytes) else str(value)
         if row["transform"] == "bucket":
             edges = row["parameters"]["edges"]
             shown += f" (below {edges[value]})" if value < len(edges) else f" ({edges[-1]} or more)"
@@ -171,8 +177,10 @@ def _event(pairs: list[Any], catalogue: Catalogue) -> list[str]:
     return lines
 
 
-def _picture(data: bytes) -> str:
-    return f"a picture, sealed: {len(data)} bytes" if data[:4] == SEALED else f"a picture of {len(data)} bytes"
+def _media(data: bytes, transform: str) -> str:
+    if data[:4] == SEALED_MAGIC:
+        return f"a picture, sealed: {len(data)} bytes"
+    return f"a {'point cloud' if transform == 'point_cloud' else 'picture'} of {len(data)} bytes"
 
 
 def notation(value: Any) -> str:

@@ -166,7 +166,7 @@ class Ledger:
         self._append("erased", {})
 
     def noted(self, event: str, detail: str) -> None:
-        """Record that somebody was paired or unpaired, by role, or a profile installed, by name and version."""
+        """Record that a phone came or went, by role, a viewer, by purpose, or a profile, by name and version."""
         self._append(event, {"detail": detail})
 
     def decided(self, record: ConsentRecord, event: str = "decided") -> None:

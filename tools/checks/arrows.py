@@ -13,7 +13,7 @@ LAYERS = (
     ("gate", "sessions", "admissions"),
     ("decide", "transforms", "clock"),
     ("catalogue",),
-    ("model", "jpeg", "notice"),
+    ("model", "jpeg", "pointcloud", "pointbody", "notice"),
     ("cbor", "config"),
     ("refusals",),
     ("errors", "addresses", "limits"),

@@ -108,12 +108,12 @@ class Parts:
         if self._length is not None:
             return (self._length, self._length) if len(self._held) >= self._length else (-1, -1)
         at = self._held.find(b"\n" + self._line, self._seen)
-        if (at if at >= 0 else len(self._held)) > LARGEST:
+        end = at - 1 if at > 0 and self._held[at - 1] == 0x0D else at
+        if end > LARGEST or (at < 0 and len(self._held) > LARGEST + len(self._line) + 2):
             raise FormatError("upstream camera: a picture is too large")
         if at < 0:
             self._seen = max(0, len(self._held) - len(self._line))
-            return -1, -1
-        return (at - 1 if self._held[at - 1 : at] == b"\r" else at), at + 1
+        return end, at + 1
 
 
 def _length(fields: list[bytes]) -> int | None:

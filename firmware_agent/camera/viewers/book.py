@@ -4,7 +4,7 @@ The book is a pair of slots. A removal is written to both, so that damage to one
 secret only the SHA-256 is kept: 128 random bits need no slower one.
 """
 
-import base64
+import binascii
 import hashlib
 import hmac
 from collections.abc import Callable
@@ -71,10 +71,10 @@ class Book:
         that name, AgentError if it is no name or there are too many.
         """
         if not is_name(name):
-            raise AgentError(f"a viewer's name is one line of 1 to {LONGEST} characters, without : and / and % in it")
+            raise AgentError(f"a viewer's name is one line of 1 to {LONGEST} characters, without a colon")
         if way not in WAYS:
             raise AgentError(f"a viewer comes in by {' or '.join(WAYS)}")
-        secret = base64.urlsafe_b64encode(self._entropy(_SECRET)).decode("ascii").rstrip("=")
+        secret = _secret(self._entropy(_SECRET))
         with self._lock():
             sequence, viewers = self._read()
             if any(one.name == name for one in viewers):
@@ -133,13 +133,16 @@ class Book:
 
 
 def is_name(name: object) -> bool:
-    """Whether a viewer can be called so: it travels as the user name of HTTP Basic, and stands on pages and terminals.
-
-    As ASCII or as UTF-8 it is the same everywhere: no program has to guess how a space at its end was meant.
-    """
+    """Whether a viewer can be called so: it is the user name of HTTP Basic, and stands on pages and terminals."""
     if not isinstance(name, str) or not 1 <= len(name) <= LONGEST:
         return False
-    return name.isprintable() and name == name.strip() and not set(name) & set(":/%")
+    return name.isprintable() and name == name.strip() and ":" not in name
+
+
+def _secret(random: bytes) -> str:
+    """As text that an address can hold: 22 letters."""
+    text = binascii.b2a_base64(random, newline=False).decode("ascii")
+    return text.rstrip("=").replace("+", "-").replace("/", "_")
 
 
 def _digest(secret: str) -> bytes:

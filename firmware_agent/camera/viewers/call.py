@@ -18,8 +18,8 @@ _GOODBYE = 1.0  # s for it to read that and to close
 RESET = struct.pack("ii", 1, 0)  # SO_LINGER: closing throws away what was not sent yet
 # Bytes that may wait in the kernel for a viewer. A withdrawal throws them away, so what counts there is what is under
 # way already; but until then a slow viewer's pictures are as old as what waits here. 1080p at 30 pictures/s is up to
-# 11 MB/s: 192 KiB keep that going over a way of 17 ms there and back, more than a Wi-Fi needs, and are at most one
-# such picture. Below net.core.wmem_max of every kernel (208 KiB), so that it is the same on all of them.
+# 11 MB/s: 192 KiB keep that going over a way of 17 ms there and back, more than a Wi-Fi needs, and are half of
+# such a picture. Below net.core.wmem_max of every kernel (208 KiB), so that it is the same on all of them.
 SEND = 192 * 1024
 _RECEIVE = 8 * 1024  # a viewer has nothing to say
 # A viewer that is gone without a word (a phone that left the Wi-Fi) must not keep the camera on: after 15 s of silence
@@ -93,9 +93,9 @@ class Call:
 
     async def _readable(self) -> None:
         loop = asyncio.get_running_loop()
-        ready = loop.create_future()
-        loop.add_reader(self.socket, lambda: ready.done() or ready.set_result(None))
+        ready = asyncio.Event()
+        loop.add_reader(self.socket, ready.set)
         try:
-            await ready
+            await ready.wait()
         finally:
             loop.remove_reader(self.socket)

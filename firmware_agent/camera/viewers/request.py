@@ -11,7 +11,6 @@ What they add to keep caches away is passed over: OctoPrint `&1792000000000`, wi
 streams and `bypassCache=` to snapshots; Fluidd `cacheBust=`.
 """
 
-import base64
 import binascii
 import re
 from dataclasses import dataclass, field
@@ -136,8 +135,8 @@ def _basic(header: bytes) -> tuple[str | None, str | None]:
     if scheme.lower() != b"basic":
         return None, None
     try:
-        both = base64.b64decode(rest.strip(b" "), validate=True)
-    except (binascii.Error, ValueError):
+        both = binascii.a2b_base64(rest.strip(b" "), strict_mode=True)
+    except ValueError:
         both = b""
     user, colon, password = both.partition(b":")
     if not colon:

@@ -165,7 +165,12 @@ class Viewers:
             self._tasks[gone].cancel()
         task = asyncio.get_running_loop().create_task(self._serve(call))
         self._tasks[call] = task
-        task.add_done_callback(lambda _: self._tasks.pop(call, None))
+        task.add_done_callback(lambda done: self._ended(call, done))
+
+    def _ended(self, call: Call, task: asyncio.Task[None]) -> None:
+        del self._tasks[call]
+        if task.cancelled():  # maybe before it began
+            call.close()
 
     async def _serve(self, call: Call) -> None:
         """One connection: passed on, answered, or hung up on."""
@@ -195,7 +200,8 @@ class Viewers:
             if asked.bare:
                 self._admissions.close(self._admissions.admit(viewer.purpose, viewer.recipient, viewer.name, False))
                 return answers.promised(asked.stream)
-            self._prune()
+            if len(self._passed) >= MOST:
+                self._prune()
             await self._pass(call, viewer, asked.stream)
             return b""
         except Problem as problem:
@@ -228,8 +234,6 @@ class Viewers:
 
     def _prune(self) -> None:
         """Forget whose use is over. Whatever is not permitted any more is the hub's to cut, at its own tick."""
-        if len(self._passed) < MOST:
-            return
         for admission in list(self._passed):
             try:
                 self._admissions.verify(admission)
