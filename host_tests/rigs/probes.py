@@ -32,7 +32,7 @@ def reach(camera):
             pass
 
     def run():
-        copy = Path(shutil.copy("/bin/true", "/tmp/own"))
+        copy = Path(shutil.copy("/bin/true", "/tmp/own"))  # noqa: S108 - the unit's own, or a tmpfs
         copy.chmod(0o755)
         subprocess.run([copy], check=True)
 
