@@ -31,7 +31,7 @@ def test_ok__the_right_key_opens_it():
         assert number < 8 or picture[:8] not in sealed
 
 
-@pytest.mark.clause("L4")
+@pytest.mark.clause("L2", "L4")
 def test_fail__another_key_or_purpose():
     sealed = seal().seal(PICTURE)
     assert open_sealed(MINE, ABOUT, sealed) == PICTURE

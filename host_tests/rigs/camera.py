@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 
+from firmware_agent.camera.environment import ENVIRONMENT
 from firmware_agent.camera.messages import LARGEST_TO_MAIN, TO_MAIN, Inbox, pack
 from firmware_agent.camera.sealed import open_sealed, public_key
 from firmware_agent.camera.settings import SourceSettings
@@ -22,13 +23,14 @@ class Worker:
     """`with Worker(...) as worker`: worker.report is its first answer, {} if it ended without one.
 
     settings: of its source; passed: the descriptors that go with them. before: code that runs in the process before the
-    worker does. extra: descriptors that are smuggled in. first: what to send first instead. The other options are
-    Popen's.
+    worker does. extra: descriptors that are smuggled in. first: what to send first instead. arguments: of the process.
+    The other options are Popen's.
     """
 
-    def __init__(self, settings=PATTERN, *, passed=(), before="", extra=(), first=None, **options):
+    def __init__(self, settings=PATTERN, *, passed=(), before="", extra=(), first=None, arguments=(), **options):
         self._first = pack("begin", settings.row()) if first is None else first
         self._passed, self._before, self._extra, self._options = list(passed), before, extra, options
+        self._arguments = arguments
         self._inbox = Inbox(TO_MAIN, LARGEST_TO_MAIN)
         self._waiting = []  # messages that nobody asked for yet
         self._sealed = None  # (ident, private key) behind `picture`
@@ -37,14 +39,14 @@ class Worker:
     def __enter__(self):
         self.control, theirs = socket.socketpair()
         self.control.settimeout(20)
-        command = [sys.executable, "-I", "-m", WORKER, str(theirs.fileno())]
+        command = [sys.executable, "-I", "-m", WORKER, str(theirs.fileno()), *self._arguments]
         if self._before:
             start = f"import runpy, sys\n{self._before}\nsys.argv[1:] = ['{theirs.fileno()}']\n"
             command[2:] = ["-c", f"{start}runpy.run_module('{WORKER}', run_name='__main__', alter_sys=True)"]
         nothing = subprocess.DEVNULL
-        streams = {"stdin": nothing, "stdout": nothing, "stderr": nothing, **self._options}
+        options = {"stdin": nothing, "stdout": nothing, "stderr": nothing, "env": ENVIRONMENT, **self._options}
         with theirs:
-            self.process = subprocess.Popen(command, pass_fds=[theirs.fileno(), *self._extra], **streams)
+            self.process = subprocess.Popen(command, pass_fds=[theirs.fileno(), *self._extra], **options)
         self.send(self._first, self._passed)
         answer = self.message("report")
         self.report, self.facts = ({}, None) if answer is None else (json.loads(answer[1]), answer[2])
@@ -90,6 +92,11 @@ class Worker:
         ident, private = secrets.token_bytes(16), secrets.token_bytes(32)
         self.send(pack("seal", ident, about, public_key(private) if key is None else key, every, largest))
         return ident, private
+
+    def settle(self):
+        """Wait until it has taken note of all that was sent."""
+        ident, _ = self.seal(key=b"none")
+        return self.message("ended", ident)
 
     def picture(self):
         """The next picture, through a seal of our own; b"" if the process is gone."""

@@ -5,6 +5,7 @@ Also pictures of any content for it, with what must never leave in every place t
 
 import io
 import random
+import time
 
 from PIL import Image
 
@@ -43,7 +44,8 @@ class Upstream:
         self.socket.close()
 
     def send(self, picture):
-        """One more picture."""
+        """One more picture, not sooner after the one before than the rate allows."""
+        time.sleep(0.01)
         self.socket.sendall(
             b"--upstream\r\nContent-Type: image/jpeg\r\nContent-Length: %d\r\n\r\n%b\r\n" % (len(picture), picture)
         )

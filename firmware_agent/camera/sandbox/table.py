@@ -1,8 +1,8 @@
 """What the locked process may still ask of the kernel: one row a call, with the reason. Any other call kills it.
 
-The rows serve the test picture, and the loop over a V4L2 camera and passed viewers that comes next. Not here, on
-purpose: open, the write family (sockets have their own calls), socket, connect, bind, dup, fork, exec, memfd, shared
-memory, io_uring, ptrace, kill. Numbers: the kernel's asm/unistd.h; aarch64 has no number for what it never had.
+The rows serve the loop over main, a source and passed viewers (camera/loop.py). Not here, on purpose: open, the write
+family (sockets have their own calls), socket, connect, bind, dup, fork, exec, memfd, shared memory, io_uring, ptrace,
+kill. Numbers: the kernel's asm/unistd.h; aarch64 has no number for what it never had.
 """
 
 from errno import EPERM
@@ -84,15 +84,15 @@ def rows(control: int, camera: int | None) -> tuple[Row, ...]:
         )
     )
     return (
-        Row("sendmsg", 46, 211, "a frame to a viewer, from where it lies", (Check(2, mask=_SEND),)),
-        Row("recvfrom", 45, 207, "what main or a viewer asks"),
+        Row("sendmsg", 46, 211, "a picture to a viewer, from where it lies", (Check(2, mask=_SEND),)),
+        Row("recvfrom", 45, 207, "pictures of another camera or a command; what a viewer says, to be thrown away"),
         Row("epoll_wait", 232, None, "until somebody asks or the camera has a frame"),
         Row("epoll_pwait", 281, 22, "the same on aarch64"),
         *capture,
         Row("clock_gettime", 228, 113, "time, where the vDSO has none"),
         Row("futex", 202, 98, "Python's own locks"),
         Row(
-            *("sendto", 44, 206, "the answer on the control socket; never with an address"),
+            *("sendto", 44, 206, "what main is told, on the control socket; never with an address"),
             (Check(3, mask=_SEND), Check(4), Check(5)),
         ),
         Row("recvmsg", 47, 212, "main passes a viewer: on the control socket only", (Check(0, (control,)),)),

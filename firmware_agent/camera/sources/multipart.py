@@ -21,20 +21,29 @@ class Pictures:
     def __init__(self) -> None:
         self._http = h11.Connection(h11.CLIENT, max_incomplete_event_size=16384)
         # main has sent the real one: h11 must know that an answer to a GET is due
-        request = h11.Request(method="GET", target="/", headers=[("Host", "upstream")])
-        self._http.send(request)
+        self._http.send(h11.Request(method="GET", target="/", headers=[("Host", "upstream")]))
         self._http.send(h11.EndOfMessage())
         self._parts: Parts | None = None
+        self._bare = False  # what follows the head is the body as it is: h11 would only copy it
 
     def feed(self, data: bytes) -> Iterator[bytes]:
         """The pictures that are complete. data: b"" if the other side has closed."""
         if not data:
             raise FormatError("upstream camera: its stream has ended")
+        if self._bare and self._parts is not None:
+            return self._parts.feed(data)
+        return self._framed(data)
+
+    def _framed(self, data: bytes) -> Iterator[bytes]:
         try:
             self._http.receive_data(data)
             while (event := self._http.next_event()) is not h11.NEED_DATA:
                 if type(event) is h11.Response:
                     self._parts = Parts(_boundary(event))
+                    self._bare = not {b"content-length", b"transfer-encoding"} & dict(event.headers).keys()
+                    if self._bare:
+                        yield from self._parts.feed(self._http.trailing_data[0])
+                        return
                 elif type(event) is h11.Data and self._parts is not None:
                     yield from self._parts.feed(bytes(event.data))
                 elif type(event) is not h11.InformationalResponse:
