@@ -24,6 +24,7 @@ class FakeSource:
     name = "fake"
     offers = ("progress",)
     pace = 1.0
+    pair = None
 
     def __init__(self, fault=None):
         self.fault = fault

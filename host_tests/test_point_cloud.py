@@ -34,7 +34,7 @@ def test_ok__numbers_as_text_are_counted_across_pieces(size):
     body = b"\n".join(words) + b"\n"
     cloud = head % (len(words) // 2) + body
     assert pointcloud.strip(cloud) == cloud
-    for wrong in (body + b"7\n", body[: -len(words[-1]) - 1], body + CANARY, body.replace(words[5], CANARY, 1)):
+    for wrong in (body + b"7\n", body[: -len(words[-1]) - 1], body + CANARY, body.replace(words[-1], CANARY, 1)):
         with pytest.raises(FormatError):
             pointcloud.strip(head % (len(words) // 2) + wrong)
 

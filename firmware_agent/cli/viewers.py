@@ -28,7 +28,7 @@ def shown(made: Parts) -> list[tuple[str, str]]:
     return [
         (purpose, recipient)
         for purpose, recipient in catalogue.pairs()
-        if catalogue.purposes[purpose]["media"] and not catalogue.recipients[recipient]["topic"]
+        if catalogue.purposes[purpose]["media"] and catalogue.local(recipient)
     ]
 
 

@@ -193,8 +193,9 @@ class Viewers:
         """What main answers; nothing if the connection was passed on."""
         bare = False
         try:
-            asked = wanted(await call.head())
-            bare = asked.bare
+            head = await call.head()
+            bare = head.startswith(b"HEAD ")
+            asked = wanted(head)
             viewer = await self._viewer(call, asked)
             self._waiting.leave(call)
             if asked.bare:
