@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from firmware_agent.camera.environment import ENVIRONMENT
 from host_tests.rigs.systemd import OUT, PYTHON, Systemd
 
 UNITS = Path(__file__).resolve().parent.parent / "tools/systemd"
@@ -94,6 +95,8 @@ def test_ok__the_cameras_unit_has_a_camera_and_next_to_nothing_else(tmp_path):
     lines = CAMERA.read_text().splitlines()
     assert [line for line in CAMERA_MUST if line not in lines] == []
     assert exposure(CAMERA) <= MOST
+    kept = [f"{name}={value}" for name, value in ENVIRONMENT.items() if name.startswith("MALLOC")]
+    assert f"Environment={' '.join(sorted(kept, reverse=True))}" in lines
     loose = tmp_path / CAMERA.name
     loose.write_text("\n".join(line for line in lines if not line.startswith(("PrivateNetwork", "CapabilityB"))))
     assert exposure(loose) > MOST  # it would tell

@@ -44,7 +44,11 @@ Relay = Callable[[Path, int, int], AbstractContextManager[int]]  # (folder, sour
 def running(*command: str, ready: bool = False) -> Iterator["subprocess.Popen[str]"]:
     """A process until the end of the block; with `ready` it says so first."""
     with subprocess.Popen(  # noqa: S603 - our own scripts, and nginx
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
     ) as process:
         try:
             assert process.stdout is not None
