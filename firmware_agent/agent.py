@@ -62,6 +62,7 @@ class Agent:
         self._ends: int | None = None  # when the first of them ends, seconds since 1970
         self._begun = False
         self._alert = 0.0  # until then (ticks) whoever decided may still be writing down what was done
+        self._reread = 0.0  # then (ticks) the ledger is read again: a slow command writes later than that
         self._last: dict[Pair, float] = {}
         self._noted: dict[tuple[Pair, str], float] = {}
 
@@ -115,7 +116,8 @@ class Agent:
             self._forget(before, lapsed)
         if self._permits != before:
             self._alert = self._ticks() + _ALERT
-        elif self._ticks() < self._alert:
+        elif self._ticks() < self._alert or self._ticks() >= self._reread:
+            self._reread = self._ticks() + REST
             self.ledger.refresh()
         if self.camera is not None:
             self.camera.tick()

@@ -120,7 +120,7 @@ def _address(value: Any) -> bool:
         ipaddress.ip_address(value if isinstance(value, str) else "")
     except ValueError:
         return False
-    return True
+    return "%" not in value
 
 
 def _users(value: Any) -> bool:

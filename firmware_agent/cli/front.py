@@ -8,9 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from firmware_agent.addresses import is_loopback
-from firmware_agent.admissions import AdmissionGate
 from firmware_agent.agent import Agent
-from firmware_agent.camera.viewers.needs import Hub
 from firmware_agent.camera.viewers.server import Viewers
 from firmware_agent.cli import words
 from firmware_agent.cli.addresses import addresses, listening
@@ -57,10 +55,7 @@ class Terminal:
 
 
 class Front:
-    """erase: see AgentHands. camera: what the viewers' port needs of it, else the agent's own.
-
-    Nothing listens before `start`; desk and doorbell are what the front ends call.
-    """
+    """erase: see AgentHands. Nothing listens before `start`; desk and doorbell are what the front ends call."""
 
     def __init__(
         self,
@@ -68,7 +63,6 @@ class Front:
         agent: Agent,
         live: Live,
         erase: Callable[[Actor], Awaitable[dict[str, Any]]],
-        camera: tuple[AdmissionGate, Hub] | None = None,
     ) -> None:
         self._made = made
         self._agent = agent
@@ -99,12 +93,10 @@ class Front:
         self.doorbell = Doorbell(
             made.pairing, made.people, commands, self.sessions, made.clock.now, _languages(), self._paired, private
         )
-        if camera is None and agent.camera is not None:
-            camera = (agent.camera.admissions, agent.camera)
         self.viewers: Viewers | None = None
-        if config.viewers is not None and camera is not None:
-            where = config.viewers
-            self.viewers = Viewers(made.viewers, *camera, where.host, where.port, device.ticks)
+        camera, where = agent.camera, config.viewers
+        if camera is not None and where is not None:
+            self.viewers = Viewers(made.viewers, camera.admissions, camera, where.host, where.port, device.ticks)
         self._panel: Panel | None = None
         self._socket: ControlSocket | None = None
         self._looking: asyncio.Task[None] | None = None

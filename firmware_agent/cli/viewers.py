@@ -2,6 +2,7 @@
 
 from argparse import Namespace
 
+from firmware_agent.camera.hub import STILLS
 from firmware_agent.camera.viewers.book import WAYS, Viewer
 from firmware_agent.cli import words
 from firmware_agent.cli.addresses import plain
@@ -62,7 +63,9 @@ def entered(viewer: Viewer, secret: str, places: list[str]) -> list[str]:
     own = f"/v/{secret}" if viewer.way == "address" else ""
     lines = []
     for place in places:
-        lines += [f"stream    {place}{own}/?action=stream", f"snapshot  {place}{own}/?action=snapshot"]
+        if viewer.purpose not in STILLS:
+            lines.append(f"stream    {place}{own}/?action=stream")
+        lines.append(f"snapshot  {place}{own}/?action=snapshot")
     if viewer.way == "basic":
         lines = [f"user      {viewer.name}", f"password  {secret}", *lines]
     return lines
@@ -109,5 +112,7 @@ def _tell(made: Parts, viewer: Viewer) -> None:
     if not isinstance(verdict, Permit):
         grant = typed(made, f"consent grant {viewer.purpose} --recipient {viewer.recipient}")
         print(f"It sees nothing yet, {words.why(verdict.reason)}. To allow it:\n  {grant}")
+    if "camera" not in made.config.sources:
+        print("The configuration has no camera: add the section [source.camera].")
     if not made.device.storage.claimed():
         print("No agent runs: start it, or nobody answers there.")

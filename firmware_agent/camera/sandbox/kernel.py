@@ -1,11 +1,12 @@
 """The calls to Linux that Python has no name for, by number, straight through the C library's `syscall`.
 
 No package does this for us: the few that there are on PyPI bring a C library along, or tables that are not ours. Only
-lock.py and second.py use this. Every method raises OSError with the kernel's errno.
+lock.py, second.py and weaker.py use this. Every method raises OSError with the kernel's errno.
 """
 
 import os
 import sys
+from collections.abc import Iterable
 from ctypes import CDLL, addressof, c_long, create_string_buffer, get_errno
 from struct import pack
 
@@ -17,6 +18,7 @@ _NUMBERS = {
         "prctl": 157,
         "seccomp": 317,
         "landlock_create_ruleset": 444,
+        "landlock_add_rule": 445,
         "landlock_restrict_self": 446,
     },
     "aarch64": {
@@ -25,6 +27,7 @@ _NUMBERS = {
         "prctl": 167,
         "seccomp": 277,
         "landlock_create_ruleset": 444,
+        "landlock_add_rule": 445,
         "landlock_restrict_self": 446,
     },
 }
@@ -33,6 +36,7 @@ _PR_GET_DUMPABLE, _PR_SET_DUMPABLE, _PR_GET_SECCOMP = 3, 4, 21
 _PR_SET_NO_NEW_PRIVS, _PR_GET_NO_NEW_PRIVS = 38, 39
 _SECCOMP_SET_MODE_FILTER, _SECCOMP_GET_ACTION_AVAIL = 1, 2
 _LANDLOCK_ASK_VERSION = 1
+_LANDLOCK_PATH_BENEATH = 1
 
 
 def machine() -> str | None:
@@ -88,11 +92,17 @@ class Kernel:
         """The ABI of Landlock."""
         return self._call("landlock_create_ruleset", 0, 0, _LANDLOCK_ASK_VERSION)
 
-    def landlock_restrict(self, attributes: bytes) -> None:
-        """From here on everything in `attributes` (struct landlock_ruleset_attr) is forbidden: there are no rules."""
+    def landlock_restrict(self, attributes: bytes, except_for: Iterable[tuple[int, int]] = ()) -> None:
+        """From here on everything in `attributes` (struct landlock_ruleset_attr) is forbidden.
+
+        except_for: (descriptor of a file or folder, what stays allowed there and below).
+        """
         buffer = create_string_buffer(attributes, len(attributes))
         rules = self._call("landlock_create_ruleset", addressof(buffer), len(attributes), 0)
         try:
+            for place, rights in except_for:
+                rule = create_string_buffer(pack("=Qi", rights, place))
+                self._call("landlock_add_rule", rules, _LANDLOCK_PATH_BENEATH, addressof(rule), 0)
             self._call("landlock_restrict_self", rules, 0)
         finally:
             os.close(rules)

@@ -13,8 +13,8 @@ _WORD = 0xFFFFFFFF
 Instruction = tuple[int, int, int, int]  # code, steps over if true, steps over if false, constant
 
 
-def program(machine: str, table: tuple[Row, ...]) -> bytes:
-    """The filter, 8 bytes an instruction. Another architecture, the x32 bit and what has no row: KILL."""
+def program(machine: str, table: tuple[Row, ...], other: int = KILL) -> bytes:
+    """The filter, 8 bytes an instruction. Another architecture and the x32 bit: KILL. other: what has no row."""
     code: list[Instruction] = [
         (_LOAD, 0, 0, _ARCHITECTURE_AT),
         (_EQUAL, 1, 0, _ARCHITECTURE[machine]),
@@ -29,7 +29,7 @@ def program(machine: str, table: tuple[Row, ...]) -> bytes:
             body = [step for check in row.checks for step in _check(check, row.otherwise)]
             body.append((_RETURN, 0, 0, row.verdict))
             code += [(_EQUAL, 0, len(body), number), *body]
-    code.append((_RETURN, 0, 0, KILL))
+    code.append((_RETURN, 0, 0, other))
     return b"".join(pack("@HBBI", *step) for step in code)
 
 

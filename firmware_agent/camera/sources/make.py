@@ -17,6 +17,10 @@ def make(settings: SourceSettings, descriptor: int | None) -> Source:
         from firmware_agent.camera.sources.pattern import Pattern
 
         return Pattern(settings)
+    if settings.kind == "v4l2":
+        from firmware_agent.camera.sources.v4l2 import open_camera
+
+        return open_camera(settings)
     if settings.kind == "mjpeg" and descriptor is not None:
         from firmware_agent.camera.sources.mjpeg import Upstream
 

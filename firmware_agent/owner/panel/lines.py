@@ -27,8 +27,8 @@ _GOODBYE = 1.0  # s for a client to read the last answer, and to close
 
 class Line:
     """address: where it comes from; local: where it came in, address and port. session: whom its last request is
-    from. state: "waiting" for a request, "acting" while its answer is made, "showing" it, or "live". holds: bytes of
-    the answer that is being sent.
+    from. state: "waiting" for a request, "acting" while its answer is made, "showing" it, or "live". kind: the content
+    type of the last answer. holds: bytes of the answer that is being sent.
     """
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, settings: Settings) -> None:
@@ -46,6 +46,7 @@ class Line:
         self.local = plain(writer.get_extra_info("sockname"))
         self.session: Session | None = None
         self.state = "waiting"
+        self.kind = ""
         self.holds = 0
         if settings.tls is not None:
             writer.transport.pause_reading()  # type: ignore[attr-defined]  # the greeting is for TLS, not for us
@@ -99,9 +100,11 @@ class Line:
             headers.append(("Connection", "close"))  # what was not read cannot be told from a next request
         yield self._send(h11.Response(status_code=answer.status, headers=headers))
         if not isinstance(body, bytes):
-            async with contextlib.aclosing(stream(body, self._settings.beat, self._silence())) as live:
+            beat, over = self._settings.beat, self._silence()
+            async with contextlib.aclosing(stream(body, answer.beat, beat, over)) as live:
                 async for piece in live:
-                    yield self._send(h11.Data(piece))
+                    for at in range(0, len(piece), _PIECE):
+                        yield self._send(h11.Data(piece[at : at + _PIECE]))
         elif not self._bare and answer.status != 304:
             for at in range(0, len(body), _PIECE):
                 yield self._send(h11.Data(body[at : at + _PIECE]))

@@ -68,6 +68,7 @@ class Panel:
         try:
             self._verify(line, answer)
         except Refused:
+            await answer.drop()
             answer = told(Problem("session_ended"))
         if type(answer) is not Page:
             line.session = None  # so that it is not cut before the browser has read this
@@ -136,7 +137,7 @@ class Panel:
             answer = await self._routes.answer(request)
         except Problem as problem:
             answer = told(problem)
-        line.state = "showing" if isinstance(answer.body, bytes) else "live"
+        line.state, line.kind = "showing" if isinstance(answer.body, bytes) else "live", answer.kind
         line.holds = len(answer.body) if isinstance(answer.body, bytes) else 0
         await self._show(line, answer)
         line.holds = 0

@@ -1,0 +1,1 @@
+"""What runs in the emulated machine. Started there with `python -m host_tests.rigs.machine.inside.NAME`."""
