@@ -6,6 +6,8 @@ import os
 import signal
 import sys
 
+from firmware_agent.camera.environment import ENVIRONMENT
+
 _PYTHON = (sys.executable, "-I", "-B", "-m")  # nothing of the user's environment or folder is loaded
 
 
@@ -23,7 +25,7 @@ class Process:
         self.pid = os.posix_spawn(
             sys.executable,
             [*_PYTHON, module, *arguments],
-            {"LANG": "C.UTF-8", "PATH": os.defpath},
+            ENVIRONMENT,
             file_actions=actions,
             setsid=True,  # Ctrl-C is for the main process, which ends this one
             setsigdef=[signal.SIGPIPE, signal.SIGXFSZ],  # Python ignores them, and that would be inherited

@@ -21,7 +21,7 @@ from firmware_agent.errors import FormatError, SourceError
 log = logging.getLogger(__name__)
 
 GRACE = 0.05  # s from the end of its control socket to the kill
-_PATIENCE = 10.0  # s for the start: Python, the camera, the lock
+PATIENCE = 10.0  # s for the start: Python, the camera, the lock
 _WORKER = "firmware_agent.camera.worker"
 _ADAPTED = "firmware_agent.camera.adapted"
 _CONTROL = 3  # the descriptor of the control socket in that process
@@ -66,21 +66,20 @@ class Opener(Protocol):
 
 
 async def greet(
-    control: socket.socket, pid: int, settings: SourceSettings, descriptor: int | None
+    control: socket.socket, witness: Witness, settings: SourceSettings, descriptor: int | None
 ) -> tuple[Locked, dict[str, Any]]:
     """The first words with a camera process: (its lock, what its source is).
 
     CannotLock: it is not locked, by its own word or by the kernel's; or there is no camera. EOFError, OSError,
     FormatError: it does not speak as it should.
     """
-    with Witness(pid) as witness:
-        first = pack("begin", settings.row())
-        socket.send_fds(control, [first], [] if descriptor is None else [descriptor])
-        kind, *said = await _first(control)
-        if kind != "report":
-            raise FormatError("camera: its process did not begin with its report")
-        locked = decode(said[0])
-        witness.confirm()
+    first = pack("begin", settings.row())
+    socket.send_fds(control, [first], [] if descriptor is None else [descriptor])
+    kind, *said = await _first(control)
+    if kind != "report":
+        raise FormatError("camera: its process did not begin with its report")
+    locked = decode(said[0])
+    witness.confirm()
     return locked, said[1]
 
 
@@ -106,7 +105,8 @@ class Child:
         self.pid: int | None = self._process.pid
 
     async def greet(self, settings: SourceSettings, descriptor: int | None) -> None:
-        self.locked, self.facts = await greet(self.control, self._process.pid, settings, descriptor)
+        with Witness(self._process.pid) as witness:
+            self.locked, self.facts = await greet(self.control, witness, settings, descriptor)
 
     async def end(self) -> int | None:
         with contextlib.suppress(OSError):
@@ -123,7 +123,7 @@ class Spawn:
     async def start(self, settings: SourceSettings, descriptor: int | None) -> Started:
         child = Child()
         try:
-            async with asyncio.timeout(_PATIENCE):
+            async with asyncio.timeout(PATIENCE):
                 await child.greet(settings, descriptor)
         except (OSError, EOFError, FormatError, CannotLock) as error:
             raise SourceError(trouble(await child.end(), error)) from None

@@ -12,10 +12,12 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import NamedTuple
 
+from firmware_agent.camera.accepted import introduce
 from firmware_agent.camera.control import Control
 from firmware_agent.camera.feed import Feed
 from firmware_agent.camera.loop import Loop
 from firmware_agent.camera.messages import CHECK, KEY
+from firmware_agent.camera.sandbox.inherited import ACCEPTED
 from firmware_agent.camera.sandbox.lock import lock
 from firmware_agent.camera.sandbox.report import CannotLock, encode
 from firmware_agent.camera.sealed import Seal, public_key
@@ -93,6 +95,8 @@ def _work(ready: Ready) -> int:
 
 def _main(arguments: list[str]) -> int:
     inherited = socket.socket(fileno=int(arguments[0]))
+    if inherited.fileno() == ACCEPTED:
+        introduce(inherited)
     return begin(inherited, _work, CHECK in arguments)
 
 

@@ -17,6 +17,7 @@ from firmware_agent.camera.hub import Hub
 from firmware_agent.camera.settings import SourceSettings
 from firmware_agent.camera.start import Adapter, Opener, Spawn, Starter
 from firmware_agent.camera.stills import FIELD, Still
+from firmware_agent.camera.unit import SOCKET, Unit, there
 from firmware_agent.camera.upstream import Upstream
 from firmware_agent.camera.viewers.book import Book
 from firmware_agent.catalogue import Catalogue
@@ -323,8 +324,9 @@ def hub(made: Parts, ledger: Ledger) -> Hub | None:
 
 
 def starter(row: dict[str, Any]) -> Starter:
-    """Who starts the camera process: this one. (A systemd unit, whose socket `unit` names, gets its line here.)"""
-    return Spawn()
+    """Who starts the camera process: the unit whose socket `unit` names, or the usual one if it is there; else this."""
+    path = Path(row["unit"]) if row.get("unit") else SOCKET
+    return Unit(path) if row.get("unit") or there(path) else Spawn()
 
 
 def camera_source(row: dict[str, Any], crop: Crop) -> SourceSettings:

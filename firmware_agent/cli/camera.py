@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from firmware_agent.camera.sandbox.report import Locked
 from firmware_agent.camera.start import Starter, check
+from firmware_agent.camera.unit import Unit
 from firmware_agent.errors import SourceError
 
 Finding = tuple[str, str]
@@ -15,7 +16,22 @@ async def camera(starter: Starter) -> list[Finding]:
         locked = await check(starter)
     except SourceError as error:
         return [("wrong", str(error))]
-    return [("ok", f"camera: off while nothing asks for it; its process locks itself: {locked}"), *_weaker(locked)]
+    found = ("ok", f"camera: off while nothing asks for it; its process locks itself: {locked}")
+    return [found, _level(starter), *_weaker(locked)]
+
+
+def _level(starter: Starter) -> Finding:
+    if isinstance(starter, Unit):
+        return (
+            "ok",
+            "camera: its process is a systemd unit of its own, with the camera and no network; the agent's unit has "
+            "the network and no camera (DevicePolicy=closed)",
+        )
+    return (
+        "note",
+        "camera: the agent starts its process itself, with the same rights: the agent could open the camera, too, and "
+        "the kernel's lock holds for that process only. The two units of tools/systemd part them (docs/operate.md)",
+    )
 
 
 def _weaker(locked: Locked) -> Iterator[Finding]:

@@ -8,8 +8,23 @@ from collections.abc import Callable
 from pathlib import Path
 
 from firmware_agent import __version__, config
-from firmware_agent.cli import consent, doctor, erase, export, ledger, logs, people, policy, rights, run, show, viewers
+from firmware_agent.cli import (
+    consent,
+    doctor,
+    erase,
+    export,
+    ledger,
+    logs,
+    people,
+    policy,
+    rights,
+    run,
+    show,
+    takeover,
+    viewers,
+)
 from firmware_agent.cli.build import PLACES, Parts, parts
+from firmware_agent.cli.coexist import GROUP
 from firmware_agent.consent.authority import PEOPLE
 from firmware_agent.errors import AgentError, ConfigError, Refused
 
@@ -65,6 +80,8 @@ _NARROWING = (
     consent.show,
     export.export,
     policy.install,
+    takeover.take,
+    takeover.give_back,
     viewers.show,
     viewers.remove,
 )
@@ -209,6 +226,15 @@ def _parser() -> argparse.ArgumentParser:
     one = add(commands, "details", policy.details, "your name for this device, and its region")
     one.add_argument("--name", help="it never leaves")
     one.add_argument("--region", help="two capital letters, or empty")
+    cameras = commands.add_parser("camera", help="who else gets at the camera").add_subparsers(
+        required=True, metavar="take|give-back"
+    )
+    one = add(cameras, "take", takeover.take, "stop other camera programs, and give the device to the agent's group")
+    one.add_argument("--device", metavar="/dev/videoN", help="default: the configuration's")
+    one.add_argument("--group", default=GROUP, help="of the agent (%(default)s)")
+    for either in (one, add(cameras, "give-back", takeover.give_back, "undo that")):
+        either.add_argument("--dry-run", action="store_true", help="only say what would be done")
+        either.add_argument("--yes", action="store_true", help="do not ask")
     add(commands, "doctor", doctor.doctor, "what is wrong and what to do").add_argument(
         "--connect", action="store_true", help="try the broker even if nothing is allowed (it sees this address)"
     )

@@ -1,6 +1,6 @@
 """Finds, in one syntax tree, everything that opens a socket or a process, whatever it is called there.
 
-Kinds: network (sockets, listeners, clients), local (a listener in the file system, which no network reaches), lookup
+Kinds: network (sockets, listeners, clients), local (a socket in the file system, which no network reaches), lookup
 (a name server is asked: the name itself leaves), pair (two sockets joined to each other), inherited (a socket made of a
 descriptor that was handed in), process, native (code that the interpreter cannot see), dynamic (what is reached cannot
 be read from the source).
@@ -75,12 +75,14 @@ def openers(tree: ast.Module) -> list[tuple[int, str, str]]:
     for node in ast.walk(tree):
         if isinstance(node, (ast.Import, ast.ImportFrom)):
             found.update(_import(node, names))
-    inherited = {id(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call) and _takes_descriptor(node)}
+    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    inherited = {id(node.func) for node in calls if _takes_descriptor(node)}
+    local = {id(node.func) for node in calls if _in_files(node)}
     parents = {id(child): node for node in ast.walk(tree) for child in ast.iter_child_nodes(node)}
     for node in running(tree):
         kind, what = _expression(node, names, parents.get(id(node)))
-        if kind == "network" and id(node) in inherited and what.endswith("socket.socket"):
-            kind = "inherited"
+        if kind == "network" and what.endswith("socket.socket"):
+            kind = "inherited" if id(node) in inherited else "local" if id(node) in local else kind
         if kind:
             found.add((getattr(node, "lineno", 1), kind, what))
     return sorted(found)
@@ -199,6 +201,11 @@ def _constant_getattr(node: ast.Call) -> bool:
 def _takes_descriptor(node: ast.Call) -> bool:
     """`socket(fileno=…)` and nothing else: it wraps a socket that already exists."""
     return not node.args and [keyword.arg for keyword in node.keywords] == ["fileno"]
+
+
+def _in_files(node: ast.Call) -> bool:
+    """`socket(socket.AF_UNIX)` and nothing else: it reaches names in the file system only."""
+    return [ast.unparse(one) for one in node.args] == ["socket.AF_UNIX"] and not node.keywords
 
 
 def _resolve(node: ast.AST, names: dict[str, str]) -> str | None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from firmware_agent.camera.sandbox.report import CannotLock
 
+ACCEPTED = 0  # the descriptor of a connection that systemd accepted: StandardInput=socket
 _NOTHING = os.makedev(1, 3)  # /dev/null
 _READ_IMPLIES_EXEC = 0x0400000
 
@@ -16,7 +17,8 @@ def check(control: socket.socket, camera: int | None, own: tuple[int, ...] = ())
     try:
         _personality()
         _threads()
-        _descriptors(control, (control.fileno(), camera, *own), camera)
+        _control(control)
+        _descriptors((control.fileno(), camera, *own), camera)
         _mappings()
     except OSError as error:
         raise CannotLock("proc", f"/proc cannot be read ({error.strerror}); mount it") from None
@@ -33,9 +35,19 @@ def _threads() -> None:
         raise CannotLock("threads", f"{count} threads run already, and a lock holds for one; start no threads before")
 
 
-def _descriptors(control: socket.socket, expected: tuple[int | None, ...], camera: int | None) -> None:
-    if control.family != socket.AF_UNIX or control.type != socket.SOCK_STREAM or control.getsockname():
-        raise CannotLock("control", "the control socket is not one of a pair; start the camera process by the agent")
+def _control(control: socket.socket) -> None:
+    """One of a pair, or a connection that systemd accepted for us and made our standard input.
+
+    Whoever is at the other end has no name. So this is never our connection to a server, by which data could leave.
+    """
+    kind = control.family == socket.AF_UNIX and control.type == socket.SOCK_STREAM
+    listens = control.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
+    ours = not control.getsockname() or control.fileno() == ACCEPTED
+    if not kind or listens or not ours or control.getpeername():
+        raise CannotLock("control", "the control socket is not main's; let the agent or its unit start this process")
+
+
+def _descriptors(expected: tuple[int | None, ...], camera: int | None) -> None:
     device = None if camera is None else _device(os.fstat(camera))
     for number in sorted(map(int, os.listdir("/proc/self/fd"))):
         if number in expected:

@@ -1,23 +1,32 @@
 """The kernel's own word, from outside, that the camera process is locked: its report alone is not believed."""
 
-from pathlib import Path
+import os
+import re
 
 from firmware_agent.camera.sandbox.report import CannotLock
 
-_FILTERED = "2"  # a program of its own, or its parent's, answers its calls
+_FILTERED = "2"  # a program of its own, its parent's or its unit's answers its calls
+_WHOLE = 1 << 16  # bytes, more than that file ever has
 
 
 class Witness:
     """`with Witness(pid)` sees that process from before its lock on: afterwards a /proc that hides some hides it, too.
 
-    CannotLock: /proc cannot be read.
+    status: that file, opened by the process itself, where our /proc never shows it: from then on the witness's.
+    CannotLock: /proc cannot be read, or that is another file, or of another process.
     """
 
-    def __init__(self, pid: int) -> None:
+    def __init__(self, pid: int, status: int | None = None) -> None:
+        self._pid = str(pid)
         try:
-            self._file = Path(f"/proc/{pid}/status").open("rb")  # noqa: SIM115 - until __exit__
+            self._file = open(f"/proc/{pid}/status" if status is None else status, "rb")  # noqa: SIM115
+            place = os.readlink(f"/proc/self/fd/{self._file.fileno()}")  # the kernel's word, too
+            self._before = self._now()
         except OSError as error:
             raise _no_proc(error) from None
+        if not re.fullmatch(rf"(/proc)?/{pid}/status", place) or self._before.get("Pid") != self._pid:
+            self._file.close()
+            raise CannotLock("proc", "what should tell how its process is locked is another file")
 
     def __enter__(self) -> "Witness":
         return self
@@ -26,20 +35,22 @@ class Witness:
         self._file.close()
 
     def confirm(self) -> None:
-        """CannotLock, unless the process may gain no rights, and has a filter more than the one that asks. Once."""
+        """CannotLock, unless the process may gain no rights, and has a filter more than when this began to look."""
         try:
-            theirs = _fields(self._file.read())
-            ours = _fields(Path("/proc/self/status").read_bytes())
+            now = self._now()
         except OSError as error:
             raise _no_proc(error) from None
-        if theirs.get("NoNewPrivs") != "1" or theirs.get("Seccomp") != _FILTERED or not _more(theirs, ours):
+        if now.get("NoNewPrivs") != "1" or now.get("Seccomp") != _FILTERED or not _more(now, self._before):
             raise CannotLock("seccomp", "the process says that it is locked, and the kernel says that it is not")
 
+    def _now(self) -> dict[str, str]:
+        return _fields(os.pread(self._file.fileno(), _WHOLE, 0))
 
-def _more(theirs: dict[str, str], ours: dict[str, str]) -> bool:
+
+def _more(now: dict[str, str], before: dict[str, str]) -> bool:
     """Kernels before 5.11 do not count filters."""
     key = "Seccomp_filters"
-    return key not in theirs or int(theirs[key]) > int(ours.get(key, "0"))
+    return key not in now or int(now[key]) > int(before.get(key, "0"))
 
 
 def _fields(status: bytes) -> dict[str, str]:
