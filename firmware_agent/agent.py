@@ -9,6 +9,7 @@ import contextlib
 import logging
 from collections.abc import Callable, Iterable
 
+from firmware_agent.camera.hub import Hub
 from firmware_agent.clock import Clock
 from firmware_agent.egress.ledger import Ledger
 from firmware_agent.egress.rights import Rights
@@ -45,8 +46,10 @@ class Agent:
         ticks: Callable[[], float],
         expiries: Iterable[Callable[[int], object]],
         rights: Iterable[Rights] = (),
+        camera: Hub | None = None,
     ) -> None:
         self.gate = gate
+        self.camera = camera
         self.ledger = ledger
         self.uplinks = {uplink.recipient: uplink for uplink in uplinks}
         self.troubles: dict[str, SourceError] = {}
@@ -59,6 +62,7 @@ class Agent:
         self._ends: int | None = None  # when the first of them ends, seconds since 1970
         self._begun = False
         self._alert = 0.0  # until then (ticks) whoever decided may still be writing down what was done
+        self._reread = 0.0  # then (ticks) the ledger is read again: a slow command writes later than that
         self._last: dict[Pair, float] = {}
         self._noted: dict[tuple[Pair, str], float] = {}
 
@@ -72,6 +76,8 @@ class Agent:
                     self.tick()
                     await asyncio.sleep(TICK)
                     continue
+                if self.camera is not None:
+                    self.camera.wake = changed.set
                 if changed.is_set():
                     self._alert = self._ticks() + _ALERT
                 changed.clear()  # first: what is written from here on ends the pause
@@ -86,7 +92,7 @@ class Agent:
         """Seconds until a tick would have something to do, as far as this process knows."""
         if any(uplink.waiting() for uplink in self.uplinks.values()) or any(one.busy for one in self._rights):
             return TICK
-        if self._ticks() < self._alert:
+        if self._ticks() < self._alert or (self.camera is not None and self.camera.busy):
             return TICK
         pause = REST
         now = self._clock.now()
@@ -110,8 +116,11 @@ class Agent:
             self._forget(before, lapsed)
         if self._permits != before:
             self._alert = self._ticks() + _ALERT
-        elif self._ticks() < self._alert:
+        elif self._ticks() < self._alert or self._ticks() >= self._reread:
+            self._reread = self._ticks() + REST
             self.ledger.refresh()
+        if self.camera is not None:
+            self.camera.tick()
         self._clock.keep()
         for expire in self._expiries:
             expire(self._clock.latest())
@@ -141,6 +150,8 @@ class Agent:
             rights.close()
         for reading in self._sources:
             reading.rest()
+        if self.camera is not None:
+            await self.camera.close()
         await self.settle()  # before the outboxes are closed: a reading that ends now still offers what it has
         fault = None
         for uplink in self.uplinks.values():
@@ -153,12 +164,18 @@ class Agent:
             raise fault
         log.info("%d undeclared fields and %d unfit values stayed", self.gate.undeclared, self.gate.unfit)
 
+    def shut(self, purpose: str, recipient: str) -> None:
+        """Shut the gate in RAM, and cut whoever looks through the camera: at once, before anything is written."""
+        self.gate.shut(purpose, recipient)
+        if self.camera is not None:
+            self.camera.cut(purpose, recipient)
+
     def withdraw(self, purpose: str, recipient: str, put: Callable[[], object]) -> int:
         """Shut the gate in RAM, cut, let `put` store the decision, destroy what waits; how many events that was.
 
         If storing fails the gate stays shut for this run.
         """
-        self.gate.shut(purpose, recipient)
+        self.shut(purpose, recipient)
         uplink = self.uplinks.get(recipient)
         if uplink is not None:
             uplink.cut()
@@ -172,16 +189,17 @@ class Agent:
         return count
 
     def watched(self) -> list[Pair]:
-        """What the camera is on for: the permitted purposes of pictures that a source which is awake serves."""
-        media = self.gate.catalogue.purposes
-        found = {
-            pair
-            for reading in self._sources
-            if reading.awake
-            for pair in reading.pairs
-            if pair in self._permits and media[pair[0]]["media"]
-        }
-        return sorted(found)
+        """What the camera is on for, or was within the last minute."""
+        return [] if self.camera is None else sorted({(use.purpose, use.recipient) for use in self.camera.uses()})
+
+    async def once(self, source: Source) -> None:
+        """Read a source of one purpose and recipient now, because a person asked for it, and offer what it gives;
+        Refused, SourceError."""
+        purpose, recipient = source.pair or ("", "")
+        for record in await source.read():
+            self.gate.look()
+            self.uplinks[recipient].offer(record, purpose)
+            self.uplinks[recipient].pump()
 
     def _begin(self, lapsed: set[Pair]) -> None:
         """Take up what an earlier run left; destroy what lapsed since; close what nobody will send again."""
@@ -216,6 +234,9 @@ class Agent:
         The entry `cut` tells the command that withdrew, in another process, that all of it is done.
         """
         narrowed = {pair: consent for pair, consent in before.items() if self._permits.get(pair) != consent}
+        for pair in narrowed:
+            if self.camera is not None:
+                self.camera.cut(*pair)
         stale = {}
         for recipient, uplink in self.uplinks.items():
             for purpose in uplink.outboxes:
@@ -245,6 +266,9 @@ class Agent:
             self.troubles[source.name] = error
             await asyncio.sleep(_RETRY_SOURCE)
             return
+        except Refused as refusal:  # between the last look and now
+            self.ledger.refused(refusal)
+            return
         for pair in self._pairs_for(source):
             if pair not in self._permits or not self._due(pair):
                 continue
@@ -261,12 +285,16 @@ class Agent:
             uplink.pump()
 
     def _pairs_for(self, source: Source) -> list[Pair]:
-        """What this source can serve: a link must exist, and a field that it offers must be declared."""
+        """What this source serves by the clock: a link must exist, and a field that it offers must be declared. What
+        serves one pair only serves no other (L3)."""
         catalogue = self.gate.catalogue
         return [
             (purpose, recipient)
             for purpose, recipient in catalogue.pairs()
-            if recipient in self.uplinks and any(name in source.offers for name, _ in catalogue.fields_of(purpose))
+            if recipient in self.uplinks
+            and source.pair in (None, (purpose, recipient))
+            and not catalogue.on_request(purpose)
+            and any(name in source.offers for name, _ in catalogue.fields_of(purpose))
         ]
 
     def _due(self, pair: Pair) -> bool:

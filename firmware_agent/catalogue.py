@@ -9,17 +9,20 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Iterator
 
-FORMAT = 2
+FORMAT = 3
 REQUEST = "rights_request"  # stands where a message names its purpose
 RESERVED = (REQUEST, "age_attestation")  # no purpose of a profile may be called so (see model.AGE)
 AGE_PARTS: "dict[str, type]" = {"threshold": int, "guardian": bool}
 DEVICE_PARTS: "dict[str, type]" = {"sent": int, "ledger": int}
+ASKS = ("first", "later")
+BLOBS = ("picture", "point_cloud")  # the transforms of what travels alone and is never kept
 RECIPIENT_PARTS: "dict[str, type]" = {"name": str, "topic": str, "answers": bytes}
 PURPOSE_PARTS: "dict[str, type]" = {
     "title": str,
     "notice": str,
     "recipients": list,
     "media": bool,
+    "ask": str,
     "every": int,
     "retention": int,
     "clauses": list,
@@ -42,6 +45,7 @@ PARAMETERS: "dict[str, tuple[tuple[str, ...], tuple[str, ...]]]" = {
     "bucket": (("edges", "min", "max"), ()),
     "day": (("min", "max"), ()),
     "picture": (("max",), ()),
+    "point_cloud": (("max",), ()),
     "drop": ((), ()),
 }
 
@@ -55,10 +59,11 @@ def pack(rows: "dict[str, Any]") -> bytes:
 class Catalogue:
     """What the policy allows at most; consent only ever picks from it.
 
-    purposes: id -> {title, notice, recipients, media, every (least seconds between two releases), retention (s),
-    clauses}. recipients: id -> {name, topic, answers (the Ed25519 key that signs what they send us, or b"")}. fields:
-    name -> {id, category, purposes, transform, parameters, sensitivity, retention (s), clause}. age: {threshold
-    (years), guardian}. device: {sent, ledger}: seconds that copies of what left and the ledger are kept here.
+    purposes: id -> {title, notice, recipients, media, ask ("first" run, or "later" when it is first wanted), every
+    (least seconds between two releases; 0 for media: only on request), retention (s), clauses}. recipients: id ->
+    {name, topic ("": local), answers (the Ed25519 key that signs what they send us, or b"")}. fields: name -> {id,
+    category, purposes, transform, parameters, sensitivity, retention (s), clause}. age: {threshold (years), guardian}.
+    device: {sent, ledger}: seconds that copies of what left and the ledger are kept here.
     """
 
     def __init__(self, compiled: bytes) -> None:
@@ -95,6 +100,15 @@ class Catalogue:
     def allows(self, purpose: str, recipient: str) -> bool:
         """Whether the policy knows this recipient for this purpose."""
         return (purpose, recipient) in self._hashes
+
+    def local(self, recipient: str) -> bool:
+        """Whether it is on the owner's own network: shown pictures there, never sent a message."""
+        return not self.recipients[recipient]["topic"]
+
+    def on_request(self, purpose: str) -> bool:
+        """Whether it is taken when somebody asks for it, and never by the clock."""
+        row = self.purposes[purpose]
+        return bool(row["media"]) and not row["every"]
 
     def policy(self, purpose: str, recipient: str) -> bytes:
         """SHA-256 of the text that says what this consent would mean: it changes if anything in it does."""
@@ -155,16 +169,29 @@ def _check(rows: "dict[str, Any]") -> None:
     _shape(rows, dict([("profile", str), ("version", str)] + [(table, dict) for table in tables]))
     _shape(rows["age"], AGE_PARTS)
     _shape(rows["device"], DEVICE_PARTS)
+    words: "dict[str, str]" = {}
     for table, parts in (("recipients", RECIPIENT_PARTS), ("purposes", PURPOSE_PARTS), ("fields", FIELD_PARTS)):
-        for name, row in rows[table].items():
+        for name, row in list(rows[table].items()):
             _need(_word(name))
             _shape(row, parts)
+            # one object for each word, not as many as were read: a small heap has no room for those
+            rows[table][name] = {part: _shared(row[part], words) for part in parts}
     _need(_word(rows["profile"]) and not any([name in rows["purposes"] for name in RESERVED]))
+    local = [name for name, row in rows["recipients"].items() if not row["topic"]]
     for row in rows["purposes"].values():
-        _need(_names(row["recipients"], rows["recipients"]))
+        _need(_names(row["recipients"], rows["recipients"]) and row["ask"] in ASKS)
+        _need(row["media"] or not any([name in local for name in row["recipients"]]))
     for row in rows["fields"].values():
         _need(_names(row["purposes"], rows["purposes"]) and row["transform"] in PARAMETERS)
         _parameters(row["parameters"], PARAMETERS[row["transform"]])
+
+
+def _shared(value: "Any", words: "dict[str, str]") -> "Any":
+    if isinstance(value, str):
+        return words.setdefault(value, value)
+    if isinstance(value, list):
+        return [_shared(one, words) for one in value]
+    return value
 
 
 def _parameters(given: "dict[str, Any]", allowed: "tuple[tuple[str, ...], tuple[str, ...]]") -> None:

@@ -1,5 +1,6 @@
 """The agent's configuration: one table of checks, one line for whatever is wrong, nothing starts until it is right."""
 
+import ipaddress
 import re
 import tomllib
 from collections.abc import Callable
@@ -7,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from firmware_agent.addresses import host, is_loopback, readable
+from firmware_agent.addresses import host, is_loopback, nearby, readable
 from firmware_agent.errors import ConfigError
 
 PRESENCE = ("console", "terminal")
@@ -17,7 +18,8 @@ SHIPPED = Path(__file__).parent / "profiles"
 
 @dataclass(frozen=True)
 class UplinkConfig:
-    """Where one recipient of the profile listens. commands: whether it may withdraw consent from afar."""
+    """Where one recipient of the profile listens. commands: whether it may withdraw consent from afar. media_key: the
+    X25519 key, hex, that pictures to it are sealed to; "": pictures stay."""
 
     host: str
     port: int
@@ -27,6 +29,7 @@ class UplinkConfig:
     key: str | None
     timeout: float
     commands: bool
+    media_key: str = ""
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,14 @@ class PanelConfig:
     def private(self) -> bool:
         """Whether nobody on the network can listen."""
         return self.tls or is_loopback(self.host)
+
+
+@dataclass(frozen=True)
+class ViewersConfig:
+    """The port of programs that may look through the camera, plain HTTP. It listens only while there is one."""
+
+    host: str
+    port: int
 
 
 @dataclass(frozen=True)
@@ -78,6 +89,7 @@ class Config:
     maker: str = ""
     panel: PanelConfig | None = None
     socket: SocketConfig | None = None
+    viewers: ViewersConfig | None = None
     button: ButtonConfig | None = None
     uplinks: dict[str, UplinkConfig] = field(default_factory=dict)
     sources: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -103,6 +115,14 @@ def _names(value: Any) -> bool:
     return isinstance(value, list) and len(value) <= 16 and all(isinstance(one, str) and host(one) for one in value)
 
 
+def _address(value: Any) -> bool:
+    try:
+        ipaddress.ip_address(value if isinstance(value, str) else "")
+    except ValueError:
+        return False
+    return "%" not in value
+
+
 def _users(value: Any) -> bool:
     return isinstance(value, list) and len(value) <= 16 and all(_text(one) for one in value)
 
@@ -113,6 +133,21 @@ def _roles(value: Any) -> bool:
 
 def _key(value: Any) -> bool:
     return isinstance(value, str) and re.fullmatch(r"([0-9a-f]{64})?", value) is not None
+
+
+def _crop(value: Any) -> bool:
+    if not isinstance(value, list) or len(value) != 4 or not all(type(one) is int and one >= 0 for one in value):
+        return False
+    left, top, width, height = value
+    return value == [0] * 4 or (min(width, height) > 0 and left + width <= 1000 and top + height <= 1000)
+
+
+def _video(value: Any) -> bool:
+    return _text(value) and value.startswith("/dev/") and ".." not in value
+
+
+def _command(value: Any) -> bool:
+    return isinstance(value, list) and 0 < len(value) <= 64 and all(_text(one) for one in value) and value[0][0] == "/"
 
 
 _REQUIRED = object()
@@ -139,12 +174,17 @@ _UPLINK: dict[str, Check] = {
     "key": (_text, "the path of its PEM key", None),
     "timeout": (_between(0.1, 120), "seconds from 0.1 to 120", 10),
     "commands": (_flag, "true, so that this recipient can withdraw consent from afar, or false", False),
+    "media_key": (_key, 'the X25519 public key, 64 digits of hex, that pictures are sealed to; "": pictures stay', ""),
 }
 _PANEL: dict[str, Check] = {
     "host": (host, "an address of this device; 0.0.0.0 is all of them", "0.0.0.0"),  # noqa: S104 - the owner's page
     "port": (_whole(1, 65535), "a whole number, a port from 1 to 65535", 8443),
     "tls": (_flag, "true, or false for plain HTTP: then anybody on the network can listen", True),
     "names": (_names, 'a list of host names that browsers may call it by, like ["printer.local"]', []),
+}
+_VIEWERS: dict[str, Check] = {
+    "host": (_address, "an address of this device, no name; 0.0.0.0 is all of them", "0.0.0.0"),  # noqa: S104 - asks who
+    "port": (_whole(1, 65535), "a whole number, a port from 1 to 65535", 8089),
 }
 _SOCKET: dict[str, Check] = {
     "path": (_text, "where the socket lies; inside the state directory if it is not a full path", "control.sock"),
@@ -162,8 +202,38 @@ _SOURCES: dict[str, dict[str, Check]] = {
         "url": (readable, '"http://127.0.0.1:5000" for an OctoPrint on this machine, https for any other', _REQUIRED),
         "key_file": (_text, "the path of a file that holds an application key and nothing else", _REQUIRED),
     },
-    "camera": {"kind": (lambda value: value == "pattern", '"pattern" (a test picture)', _REQUIRED)},
 }
+_UNIT: dict[str, Check] = {
+    "unit": (_text, "the path of the socket of the camera's own systemd unit; without it the agent starts it", ""),
+}
+_RATE: dict[str, Check] = {"rate": (_whole(1, 120), "pictures a second, 1 to 120", 30)}
+_CROP: dict[str, Check] = {
+    "crop": (_crop, "the part that is shown: [left, top, width, height] in thousandths of the picture", [0, 0, 0, 0]),
+}
+_CAMERAS: dict[str, dict[str, Check]] = {
+    "pattern": {**_RATE, **_UNIT},
+    "v4l2": {
+        "device": (_video, "a camera, like /dev/video0 or a name below /dev/v4l/by-id", _REQUIRED),
+        "width": (_whole(0, 16384), "pixels, 0 to 16384; 0: what the camera likes", 0),
+        "height": (_whole(0, 16384), "pixels, 0 to 16384; 0: what the camera likes", 0),
+        **_RATE,
+        **_CROP,
+        **_UNIT,
+    },
+    "mjpeg": {
+        "url": (nearby, '"http://HOST/..." of a camera or program on this device or its own network', _REQUIRED),
+        **_RATE,
+        **_CROP,
+        **_UNIT,
+    },
+    "adapter": {
+        "command": (_command, 'a list, the program\'s full path first: ["/usr/bin/rpicam-vid", ...]', _REQUIRED),
+        **_RATE,
+        **_CROP,
+        **_UNIT,
+    },
+}
+_KINDS = ", ".join(f'"{kind}"' for kind in _CAMERAS)
 
 
 def load(path: Path) -> Config:
@@ -189,15 +259,19 @@ class _Reader:
     def config(self, raw: dict[str, Any]) -> Config:
         uplinks = self._table(raw.pop("uplink", {}), "uplink")
         sources = self._table(raw.pop("source", {}), "source")
-        panel, control, button = (raw.pop(name, None) for name in ("panel", "socket", "button"))
-        sections = "[panel], [socket], [button], [uplink.RECIPIENT] and [source.KIND]"
+        panel, control, viewers, button = (raw.pop(name, None) for name in ("panel", "socket", "viewers", "button"))
+        sections = "[panel], [socket], [viewers], [button], [uplink.RECIPIENT] and [source.KIND]"
         top = self._section("", raw, _TOP, hint=f"; sections are {sections}")
+        known = sorted([*_SOURCES, "camera"])
         for kind in sources:
-            if kind not in _SOURCES:
-                raise self._wrong(f"source.{kind}", "there is no such source", "one of " + ", ".join(sorted(_SOURCES)))
+            if kind not in known:
+                raise self._wrong(f"source.{kind}", "there is no such source", "one of " + ", ".join(known))
         if not sources:
-            raise self._wrong("source", "there is none", "at least one [source.KIND]: " + ", ".join(sorted(_SOURCES)))
+            raise self._wrong("source", "there is none", "at least one [source.KIND]: " + ", ".join(known))
+        camera = sources.pop("camera", None)
         settings = {kind: self._section(f"source.{kind}.", row, _SOURCES[kind]) for kind, row in sources.items()}
+        if camera is not None:
+            settings["camera"] = self._camera(camera)
         if "octoprint" in settings:
             settings["octoprint"]["key_file"] = str(self.base / settings["octoprint"]["key_file"])
         return Config(
@@ -210,6 +284,7 @@ class _Reader:
             maker=top["maker"],
             panel=self._panel(panel),
             socket=self._socket(control, self.base / top["state"]),
+            viewers=self._viewers(viewers),
             button=self._button(button),
             uplinks={name: self._uplink(name, row) for name, row in uplinks.items()},
             sources=settings,
@@ -237,6 +312,11 @@ class _Reader:
         values = self._section("socket.", self._one(row, "socket"), _SOCKET)
         return SocketConfig(state / values["path"], values["users"], tuple(values["screens"]), values["group"])
 
+    def _viewers(self, row: Any) -> ViewersConfig | None:
+        if row is None:
+            return None
+        return ViewersConfig(**self._section("viewers.", self._one(row, "viewers"), _VIEWERS))
+
     def _button(self, row: Any) -> ButtonConfig | None:
         if row is None:
             return None
@@ -247,6 +327,13 @@ class _Reader:
         if not isinstance(value, dict):
             raise self._wrong(name, "is not a section", f"[{name}]")
         return value
+
+    def _camera(self, row: dict[str, Any]) -> dict[str, Any]:
+        kind = row.get("kind")
+        if not isinstance(kind, str) or kind not in _CAMERAS:
+            raise self._wrong("source.camera.kind", "is missing" if kind is None else "is wrong", f"one of {_KINDS}")
+        checks: dict[str, Check] = {"kind": (_text, "", _REQUIRED), **_CAMERAS[kind]}
+        return self._section("source.camera.", row, checks)
 
     def _uplink(self, name: str, row: Any) -> UplinkConfig:
         where = f"uplink.{name}."

@@ -140,6 +140,8 @@ class Gate:
         permit = self._standing.get(pair) or self._permit(purpose, recipient)
         if not isinstance(permit, Permit):
             raise Refused(permit.reason, purpose, recipient)
+        if self.catalogue.local(recipient):  # who is shown pictures here gets no message
+            raise Refused("nothing_declared", purpose, recipient)
         steps = self._plans[purpose]
         pairs, unfit = compose(steps, record)
         declared = self.catalogue.fields
@@ -222,7 +224,7 @@ class Gate:
             raise Refused("unknown_right", purpose, recipient)
         if purpose not in self.catalogue.purposes:
             raise Refused("unknown_purpose", purpose, recipient)
-        if not self.catalogue.allows(purpose, recipient):
+        if not self.catalogue.allows(purpose, recipient) or self.catalogue.local(recipient):
             raise Refused("unknown_recipient", purpose, recipient)
         if (len(key), len(reply), len(ident)) != (32, 16, 16):
             raise FormatError("a request to delete %s: key, reply and ident are 32, 16 and 16 bytes" % purpose)

@@ -8,6 +8,7 @@ from firmware_agent.errors import FormatError
 
 _FRAMES = (0xC0, 0xC1, 0xC2)  # SOF0 to SOF2: baseline, extended, progressive
 _TABLES = (0xC4, 0xDB, 0xDD)  # DHT, DQT, DRI
+_MOST_COLOURS = 4
 _MOST_TABLES = 16384  # bytes; a progressive picture with tables for every scan has about 2,000
 
 
@@ -18,6 +19,7 @@ def strip(data: bytes) -> bytes:
     kept = []
     start = 0  # of what is kept and not in `kept` yet: a picture that was clean is not copied piece by piece
     at, scans, frames, tables = 2, 0, 0, 0
+    frame, jfif, adobe = b"", False, -1
     while True:
         if at + 2 > len(data) or data[at] != 0xFF:
             raise FormatError("jpeg: no segment where one is due")
@@ -34,21 +36,32 @@ def strip(data: bytes) -> bytes:
             if tables > _MOST_TABLES:
                 raise FormatError("jpeg: more tables than a picture needs")
             _check(kind, data, at + 4, end)
+            frame = data[at:end] if kind in _FRAMES else frame
         elif kind == 0xDA:
             if frames != 1:
                 raise FormatError("jpeg: a scan without exactly one frame header")
+            if jfif and not scans and _is_rgb(frame, adobe):
+                raise FormatError("jpeg: it says in two ways what its colours are")
             _check(kind, data, at + 4, end)
             end = _scan_end(data, end)
             scans += 1
         elif 0xE0 <= kind <= 0xEF or kind == 0xFE:
             kept.append(data[start:at])
             start = end
-            if kind == 0xEE and data[at + 4 : at + 9] == b"Adobe" and end - at == 16:
-                # How the colours are coded is its last byte; the rest is written as Adobe's own programs write it.
-                kept.append(b"\xff\xee\x00\x0eAdobe\x00\x64\x00\x00\x00\x00" + data[end - 1 : end])
+            if kind == 0xEE and data[at + 4 : at + 9] == b"Adobe" and end - at >= 16:
+                # How the colours are coded is its twelfth byte; the rest is written as Adobe's own programs write it.
+                kept.append(b"\xff\xee\x00\x0eAdobe\x00\x64\x00\x00\x00\x00" + data[at + 15 : at + 16])
+                adobe = data[at + 15]
+            elif kind == 0xE0 and data[at + 4 : at + 9] == b"JFIF\x00" and end - at >= 18:
+                jfif = True
         else:
             raise FormatError("jpeg: segment %02x is not one of a plain picture" % kind)
         at = end
+
+
+def _is_rgb(frame: bytes, adobe: int) -> bool:
+    """Whether a decoder that sees no JFIF marker takes it for RGB; one that sees it takes three colours for YCbCr."""
+    return frame[9] == 3 and (adobe == 0 or (adobe < 0 and frame[10::3] == b"RGB"))
 
 
 def _segment_end(data: bytes, at: int) -> int:
@@ -65,9 +78,9 @@ def _check(kind: int, data: bytes, at: int, end: int) -> None:
     if kind == 0xDD:
         fits = end - at == 2
     elif kind == 0xDA:
-        fits = at < end and end - at == 4 + 2 * data[at]
+        fits = at < end and end - at == 4 + 2 * data[at] and 1 <= data[at] <= _MOST_COLOURS
     elif kind in _FRAMES:
-        fits = end - at > 5 and end - at == 6 + 3 * data[at + 5]
+        fits = end - at > 5 and end - at == 6 + 3 * data[at + 5] and 1 <= data[at + 5] <= _MOST_COLOURS
     else:
         while at < end:
             if kind == 0xDB:

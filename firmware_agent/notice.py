@@ -28,6 +28,8 @@ def lines(
         yield _line(kind, named[0])
         for part in parts:
             yield _line(kind + "." + part, named[1][part])
+    if not recipient[1]["topic"]:
+        yield "recipient.local: yes\n"
     for name, row in fields:
         for part in FIELD:
             yield _line("field." + name + "." + part, row[part])

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     Parameters = dict[str, Any]
 
 DAY = 86400
+SEALED_MAGIC = b"FAS1"  # a picture that the camera's process sealed for its recipient, see camera/sealed.py
+SEALED = 60  # bytes that sealing adds: what it begins with, and the tag
 
 
 class Unfit(Exception):
@@ -66,13 +68,35 @@ def day(value: "Any", parameters: "Parameters") -> "Any":
 
 
 def picture(value: "Any", parameters: "Parameters") -> "Any":
-    """A JPEG of at most `max` bytes without any metadata segment."""
-    if not isinstance(value, (bytes, bytearray)) or len(value) > parameters["max"]:
+    """A JPEG of at most `max` bytes without any metadata segment; or one that is sealed, as it is: nothing here can
+    look into it, and the camera's process stripped it before."""
+    if not isinstance(value, (bytes, bytearray)):
+        raise Unfit
+    if value[:4] == SEALED_MAGIC:
+        if not SEALED <= len(value) <= parameters["max"] + SEALED:
+            raise Unfit
+        return bytes(value)
+    if len(value) > parameters["max"]:
         raise Unfit
     try:
         return jpeg.strip(bytes(value))
     except FormatError:
         raise Unfit
+
+
+def point_cloud(value: "Any", parameters: "Parameters") -> "Any":
+    """A PLY or PCD of at most `max` bytes, its header by allow-list."""
+    if not isinstance(value, (bytes, bytearray)) or len(value) > parameters["max"]:
+        raise Unfit
+    from firmware_agent import pointcloud  # here: a board that sends none has no room for it
+
+    try:
+        clean = pointcloud.strip(value)
+    except FormatError:
+        raise Unfit
+    if len(clean) > parameters["max"]:
+        raise Unfit
+    return clean
 
 
 def drop(value: "Any", parameters: "Parameters") -> "Any":
@@ -100,5 +124,6 @@ TRANSFORMS: "dict[str, Callable[[Any, Parameters], Any]]" = {
     "bucket": bucket,
     "day": day,
     "picture": picture,
+    "point_cloud": point_cloud,
     "drop": drop,
 }

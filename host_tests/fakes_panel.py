@@ -24,12 +24,14 @@ from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from firmware_agent import cbor
 from firmware_agent.errors import REASONS, FormatError, Refused
 from firmware_agent.sessions import ROLES, SessionGate
+from host_tests import fakes_camera
 
 DEVICE = "d0" * 16
 CODE, SECRET, SHOWN = "12345678", "00" * 16, "123456"
 NARROWING = ("withdraw", "refuse", "later", "object", "stop", "declare_minor", "end_service", "leave", "show_code")
 OWNERS = ("delete_upstream", "correct", "decide", "declare_of_age", "invite", "remove", "erase")
 PROVED = ("decide", "declare_of_age", "invite", "remove", "erase")
+PEOPLE = ("owner", "guardian", "viewer")
 MAKER = "LightMake (the maker of this printer)"
 _PERFORMANCE = ("state", "progress", "nozzle_temperature", "nozzle_target", "bed_temperature", "bed_target", "elapsed")
 _HISTORY = ("job_start", "job_finish", "job_material")
@@ -73,11 +75,23 @@ def moment(seconds=None):
     return datetime.fromtimestamp(time.time() if seconds is None else seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+def declared(name):
+    """title, notice, (media, every, kept, clauses), fields of a purpose for the maker, or of "purpose recipient"."""
+    return PURPOSES.get(name) or fakes_camera.ROWS[name]
+
+
+def pair(name):
+    """(purpose, recipient, who that is)."""
+    purpose, _, recipient = name.partition(" ")
+    return purpose, recipient or "lightmake", fakes_camera.LOCAL.get(recipient, MAKER)
+
+
 def policy_text(purpose):
     """What is shown and hashed."""
-    title, notice, (_, _, kept, clauses), fields = PURPOSES[purpose]
+    title, notice, (_, _, kept, clauses), fields = declared(purpose)
     rows = "".join(f"  {name} ({category}, {sensitivity})\n" for name, category, sensitivity in fields)
-    return f"{title}\n{notice}\nRecipient: {MAKER}\nKept: {kept} s\nClauses: {', '.join(clauses)}\nFields:\n{rows}"
+    to = pair(purpose)[2]
+    return f"{title}\n{notice}\nRecipient: {to}\nKept: {kept} s\nClauses: {', '.join(clauses)}\nFields:\n{rows}"
 
 
 def policy_hash(purpose):
@@ -186,17 +200,21 @@ class FakeDoorbell:
 class FakeDesk:
     """`done` holds (action, arguments) of everything that was done: a test that nothing changed looks there."""
 
-    def __init__(self, gate, phones):
+    def __init__(self, gate, phones, camera=None):
         self._gate = gate
         self._phones = phones
         self._listeners = set()
+        self.camera = camera
+        if camera is not None:
+            camera.tells(lambda: self.tell({"what": "camera"}))
         self.done = []
         self.calls = []
         self.reset()
 
     def reset(self):
         self.device_name, self.region, self.age = "", "", "unknown"
-        self.states = {purpose: {"state": "undecided"} for purpose in PURPOSES}
+        names = [*PURPOSES, *(() if self.camera is None else fakes_camera.ROWS)]
+        self.states = {name: {"state": "undecided"} for name in names}
         self.entries, self.payloads, self.records, self.requests = [], {}, {}, []
         self.sequence, self.shown = 0, None
 
@@ -207,6 +225,7 @@ class FakeDesk:
         first = all(found["state"] == "undecided" for found in self.states.values())
         watching = [{"who": "Hallway tablet", "purpose": "snapshot", "since": moment(time.time() - 300)}]
         camera = self.states["snapshot"]["state"] == "allowed"
+        further = () if self.camera is None else (*fakes_camera.ACTIONS, "remove_viewer")
         return {
             "device": {
                 "name": self.device_name,
@@ -222,18 +241,20 @@ class FakeDesk:
                 "role": session.role,
                 "name": session.name,
                 "key": session.key.hex(),
-                "may": [*NARROWING, *(OWNERS if session.role in ("owner", "guardian") else ())],
+                "may": [*NARROWING, *((*OWNERS, *further) if session.role in ("owner", "guardian") else ())],
             },
             "first": first,
             "age": {"threshold": 13, "guardian": False, "state": self.age},
-            "camera": {"on": camera, "watching": watching if camera else []},
-            "purposes": [self._purpose(name) for name in PURPOSES],
+            "camera": self.camera.home(self._allowed)
+            if self.camera
+            else {"on": camera, "watching": watching if camera else []},
+            "purposes": [self._purpose(name) for name in self.states],
             "today": self._today(),
             "refused": self._refused(),
             "waiting": [
                 {"purpose": name, "recipient": "lightmake", "events": 3}
                 for name, found in self.states.items()
-                if found["state"] == "allowed"
+                if found["state"] == "allowed" and name in PURPOSES
             ],
             "service": [
                 {"key": key.hex(), "name": name, "case": "RMA-7", "until": until}
@@ -283,7 +304,7 @@ class FakeDesk:
 
     def policy(self, session, policy):
         self._role(session, ROLES)
-        for purpose in PURPOSES:
+        for purpose in self.states:
             if policy_hash(purpose) == policy:
                 return policy_text(purpose)
         raise FormatError("policy: no text has this hash; reload the page")
@@ -310,12 +331,20 @@ class FakeDesk:
         finally:
             self._listeners.discard(waiting)
 
+    def watch(self, session, purpose, recipient, key):
+        self._role(session, PEOPLE)
+        name = self._pair({"purpose": purpose, "recipient": recipient})
+        if self.camera is None or not self._allowed(name):
+            raise Refused("consent_missing", purpose, recipient)
+        return self.camera.pictures(session, purpose, recipient, key, lambda: self._allowed(name))
+
     # doing
 
     async def do(self, session, action, arguments, proof):
         self.calls.append(action)
-        self._role(session, ROLES if action in NARROWING else ("owner", "guardian"))
-        needed = action in PROVED
+        people = PEOPLE if action == "remove_viewer" else ("owner", "guardian")
+        self._role(session, ROLES if action in NARROWING else people)
+        needed = action in PROVED or action in fakes_camera.PROVED
         if action == "decide":
             choices = arguments.get("choices")
             if not isinstance(choices, list) or not all(isinstance(one, dict) for one in choices):
@@ -326,7 +355,10 @@ class FakeDesk:
         found = {
             name: getattr(self, "_" + name) for name in ("decide", "invite", "erase", "remove", "correct", "leave")
         }
-        answer = found.get(action, self._simple)(session, action, arguments)
+        if self.camera is not None and action in (*fakes_camera.ACTIONS, "remove_viewer"):
+            answer = self.camera.do(action, arguments)
+        else:
+            answer = found.get(action, self._simple)(session, action, arguments)
         self.done.append((action, arguments))
         self.tell({"what": "home"})
         await asyncio.sleep(0)
@@ -350,6 +382,9 @@ class FakeDesk:
 
     # inside
 
+    def _allowed(self, name):
+        return self.states[name]["state"] == "allowed"
+
     def _role(self, session, roles):
         self._gate.verify(session)
         if session.role not in roles:
@@ -369,6 +404,8 @@ class FakeDesk:
 
     def _pair(self, arguments):
         purpose = arguments.get("purpose")
+        if f"{purpose} {arguments.get('recipient')}" in self.states:
+            return f"{purpose} {arguments['recipient']}"
         if not isinstance(purpose, str) or purpose not in PURPOSES:
             raise Refused("unknown_purpose")
         if arguments.get("recipient") != "lightmake":
@@ -419,9 +456,9 @@ class FakeDesk:
             self.age = "of_age"
         for choice in arguments["choices"]:
             state = {"allow": "allowed", "refuse": "refused", "later": "later"}[choice["choice"]]
-            self._record(session, choice["purpose"], state, "signed" if session.key else "code")
-            records.append({"purpose": choice["purpose"], "recipient": "lightmake", "sequence": self.sequence})
-            if state == "allowed":
+            self._record(session, self._pair(choice), state, "signed" if session.key else "code")
+            records.append({**{part: choice[part] for part in ("purpose", "recipient")}, "sequence": self.sequence})
+            if state == "allowed" and self._pair(choice) in PURPOSES:
                 self.leaves(choice["purpose"])
         return {"records": records}
 
@@ -490,11 +527,11 @@ class FakeDesk:
                 "event": event,
                 "detail": detail,
                 "why": REASONS[detail][0] if detail in REASONS else "",
-                "purpose": purpose,
-                "recipient": "lightmake",
-                "title": PURPOSES[purpose][0],
-                "who": MAKER,
-                "categories": sorted({category for _, category, _ in PURPOSES[purpose][3]}),
+                "purpose": pair(purpose)[0],
+                "recipient": pair(purpose)[1],
+                "title": declared(purpose)[0],
+                "who": pair(purpose)[2],
+                "categories": sorted({category for _, category, _ in declared(purpose)[3]}),
                 "size": size,
                 "count": 1,
                 "ident": ident,
@@ -503,7 +540,8 @@ class FakeDesk:
         )
 
     def _purpose(self, name):
-        title, notice, (media, every, kept, clauses), fields = PURPOSES[name]
+        title, notice, (media, every, kept, clauses), fields = declared(name)
+        purpose, recipient, who = pair(name)
         found = self.states[name]
         reason = _REASON[found["state"]]
         changes = {
@@ -514,11 +552,13 @@ class FakeDesk:
             "meaning": "The maker keeps it three times as long.",
         }
         return {
-            "purpose": name,
-            "recipient": "lightmake",
+            "purpose": purpose,
+            "recipient": recipient,
             "title": title,
             "notice": notice,
-            "who": MAKER,
+            "who": who,
+            "ask": "first" if name in PURPOSES else "later",
+            "local": recipient in fakes_camera.LOCAL,
             "media": media,
             "every": every,
             "kept": kept,
@@ -565,7 +605,7 @@ class FakeDesk:
             reason = _REASON[found["state"]]
             if reason:
                 why, todo = REASONS[reason]
-                about = {"purpose": name, "recipient": "lightmake", "title": PURPOSES[name][0]}
+                about = {"purpose": pair(name)[0], "recipient": pair(name)[1], "title": declared(name)[0]}
                 rows.append({**about, "reason": reason, "why": why, "todo": todo, "count": 6, "time": moment()})
         return rows
 
@@ -576,18 +616,18 @@ class FakeDesk:
 class World:
     """A gate, phones, desk and doorbell that belong together. ticks: seconds."""
 
-    def __init__(self, ticks=time.monotonic):
+    def __init__(self, ticks=time.monotonic, camera=None):
         self.phones = Phones()
         self.gate = SessionGate(os.urandom(32), os.urandom, ticks, self.phones.role)
-        self.desk = FakeDesk(self.gate, self.phones)
+        self.desk = FakeDesk(self.gate, self.phones, camera)
         self.doorbell = FakeDoorbell(self.gate, self.phones, self.desk.calls)
 
 
-async def main(port):
+async def serve(port, camera=None):
     from firmware_agent.owner.panel.server import Panel
     from firmware_agent.owner.panel.settings import Settings
 
-    world = World()
+    world = World(camera=camera)
     pages = Path(__file__).parent.parent / "firmware_agent/owner/panel/pages"
     panel = Panel(world.desk, world.doorbell, world.gate, Settings(pages=pages), os.urandom(32), time.monotonic)
     await panel.start("127.0.0.1", port)
@@ -600,6 +640,6 @@ async def main(port):
 
 if __name__ == "__main__":
     try:
-        asyncio.run(main(int(sys.argv[1])))
+        asyncio.run(serve(int(sys.argv[1])))
     except KeyboardInterrupt:
         pass

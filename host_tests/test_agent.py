@@ -11,6 +11,7 @@ import pytest
 from firmware_agent import agent as agent_module
 from firmware_agent.agent import REST, TICK, Agent
 from firmware_agent.device.linux import LinuxStorage
+from firmware_agent.egress.ledger import Ledger
 from firmware_agent.errors import SourceError, StorageError
 from firmware_agent.model import Record
 from host_tests.fakes import World
@@ -24,6 +25,7 @@ class FakeSource:
     name = "fake"
     offers = ("progress",)
     pace = 1.0
+    pair = None
 
     def __init__(self, fault=None):
         self.fault = fault
@@ -144,6 +146,19 @@ def test_ok__it_rests_while_nothing_is_due_and_not_while_something_waits():
         assert agent.pause() <= 2  # the camera of a consent that ends is not kept until the rest ends
 
     play(source, story)
+
+
+def test_ok__what_another_process_writes_late_is_read_before_long():
+    async def story(agent, world, step):
+        await step()
+        for _ in range(5):  # long after the decision that it tells of
+            await step()
+        Ledger(world.storage, world.now, size=3072).noted("paired", "viewer")
+        before = agent.ledger.head
+        await step(agent.pause())
+        assert agent.ledger.head != before
+
+    play(FakeSource(), story)
 
 
 def test_ok__a_decision_ends_the_rest(monkeypatch):

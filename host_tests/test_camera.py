@@ -1,4 +1,4 @@
-"""The camera process: there is none without consent, and none after it (L1, L4, L12)."""
+"""The camera in a whole agent: no process without consent and none after it, pictures as ciphertext (L1 to L4, L12)."""
 
 import asyncio
 import io
@@ -11,12 +11,12 @@ from PIL import Image
 
 from firmware_agent import jpeg
 from firmware_agent.camera.sources import pattern
-from firmware_agent.camera.supervisor import CameraSource
-from firmware_agent.errors import SourceError
+from firmware_agent.refusals import Refused
 from host_tests.rigs.agent import Rig, forward, plain, until
 from host_tests.rigs.broker import Broker, Subscriber, free_port
+from host_tests.rigs.looking import Looking, pair
+from host_tests.rigs.media import CAMERA, keyed, opened
 
-CAMERA = '[source.camera]\nkind = "pattern"'
 _opened: "list[str] | None" = None
 
 
@@ -49,9 +49,17 @@ def write_bytes(worker):
     return int(lines["write_bytes"])
 
 
+async def looks(agent, to, stream=True):
+    """A viewer on the owner's network."""
+    ours, theirs = pair()
+    admission = agent.camera.admissions.admit(*to, "tablet", stream)
+    await agent.camera.pass_on(admission, theirs)
+    return Looking(admission.ident, ours)
+
+
 @pytest.mark.clause("L1", "L2")
 def test_fail__no_process_without_consent_or_with_another_purpose(tmp_path):
-    rig = Rig(tmp_path, plain(free_port()), sources=f"[source.demo]\n{CAMERA}")
+    rig = Rig(tmp_path, keyed(plain(free_port())), sources=f"[source.demo]\n{CAMERA}")
     rig.grant("improvement_program")
     rig.refuse("snapshot")
 
@@ -59,7 +67,48 @@ def test_fail__no_process_without_consent_or_with_another_purpose(tmp_path):
         agent = rig.agent()
         for _ in range(50):
             await forward(rig, agent, 10)
-            assert workers() == []
+            assert workers() == [] and not agent.camera.busy
+        for pair_ in rig.parts.catalogue.pairs():
+            if pair_ != ("improvement_program", "lightmake"):
+                with pytest.raises(Refused):
+                    agent.camera.admissions.admit(*pair_, "tablet", True)
+        with pytest.raises(Refused) as caught:
+            agent.camera.admissions.admit("advertising", "lightmake", "tablet", True)
+        assert caught.value.reason == "unknown_purpose" and workers() == []
+        await agent.close()
+
+    asyncio.run(story())
+
+
+@pytest.mark.clause("L1")
+def test_fail__permitted_and_nobody_looks_is_no_reason_for_a_process(tmp_path):
+    rig = Rig(tmp_path, keyed(plain(free_port())), sources=CAMERA)
+    for to in (("live_view", "owner"), ("snapshot", "owner"), ("support_photo", "lightmake")):
+        rig.grant(*to)
+
+    async def story():
+        agent = rig.agent()
+        for _ in range(10):
+            await forward(rig, agent, 10)
+            assert workers() == [] and not agent.camera.busy
+        viewer = await looks(agent, ("live_view", "owner"))  # the control
+        await asyncio.to_thread(viewer.picture)
+        assert len(workers()) == 1 and agent.watched() == [("live_view", "owner")]
+        await agent.close()
+        assert workers() == []
+
+    asyncio.run(story())
+
+
+@pytest.mark.clause("L1", "L3")
+def test_fail__without_a_key_pictures_to_that_recipient_stay(tmp_path):
+    rig = Rig(tmp_path, plain(free_port()), sources=CAMERA)
+    rig.grant("snapshot")
+
+    async def story():
+        agent = rig.agent()
+        await forward(rig, agent, 60)
+        assert workers() == [] and agent.uplinks["lightmake"].waiting() == 0
         await agent.close()
 
     asyncio.run(story())
@@ -67,52 +116,98 @@ def test_fail__no_process_without_consent_or_with_another_purpose(tmp_path):
 
 @pytest.mark.clause("L1", "L12")
 def test_ok__consent_starts_it_and_withdrawal_ends_it(tmp_path):
-    rig = Rig(tmp_path, plain(free_port()), sources=CAMERA)
+    rig = Rig(tmp_path, keyed(plain(free_port())), sources=CAMERA)
 
     async def story():
         agent = rig.agent()
         rig.grant("snapshot")
-        (worker,) = await until(agent, workers)
-        rig.withdraw("snapshot")
+        rig.grant("live_view", "owner")
+        await until(agent, lambda: agent.watched() == [("snapshot", "lightmake")])
+        viewer = await looks(agent, ("live_view", "owner"))
+        await asyncio.to_thread(viewer.picture)
+        (worker,) = workers()
+        rig.withdraw("snapshot")  # by another process
+        await until(agent, lambda: agent.watched() == [("live_view", "owner")])
+        assert agent.uplinks["lightmake"].waiting() == 0 and workers() == [worker]
+        rig.withdraw("live_view", "owner")
         await until(agent, lambda: not workers())
-        assert agent.uplinks["lightmake"].waiting() == 0
+        with pytest.raises(ConnectionResetError):
+            while await asyncio.to_thread(viewer.socket.recv, 65536):
+                pass
         rig.grant("snapshot")
         rig.device.passed += 10
         (again,) = await until(agent, workers)
         assert again != worker
+        await until(agent, lambda: agent.uplinks["lightmake"].waiting())
+        await agent.settle()
+        rig.device.passed += 3.5
+        await until(agent, lambda: not workers())  # between two pictures there is none
         await agent.close()
-        assert workers() == []
 
     asyncio.run(story())
 
 
-@pytest.mark.clause("L4")
-def test_ok__pictures_pass_through_no_file(tmp_path):
-    """The main process opens nothing but its own state for writing; the camera process writes nothing at all."""
-    global _opened
-    written = []
+@pytest.mark.clause("L3")
+def test_ok__each_purpose_gets_pictures_of_its_own(tmp_path):
+    """Two purposes of one recipient: each picture opens for the one that it was taken for, and travels as that."""
     with Broker(tmp_path) as broker, Subscriber(broker.inside) as maker:
-        rig = Rig(tmp_path, plain(broker.port), sources=CAMERA)
+        rig = Rig(tmp_path, keyed(plain(broker.port)), sources=CAMERA)
         rig.grant("snapshot")
 
         async def story():
             agent = rig.agent()
+            await until(agent, lambda: maker.messages)
+            rig.grant("failure_detection")
+            await until(agent, lambda: len(maker.messages) > 1)
+            rig.withdraw("snapshot")
+            agent.tick()
+            before = len(maker.messages)
+            for count in (1, 2):
+                rig.device.passed += 10
+                await until(agent, lambda count=count: len(maker.messages) >= before + count)
+            await agent.close()
+
+        asyncio.run(story())
+    found = [payload for payload in maker.payloads()]
+    for payload in found:
+        assert opened(payload)[:2] == b"\xff\xd8"  # `opened` takes the purpose that the message names
+    assert [b"failure_detection" in payload for payload in found[-3:]] == [True] * 3
+    assert b"snapshot" in found[0]
+
+
+@pytest.mark.clause("L4")
+def test_ok__pictures_pass_through_no_file_and_main_sees_ciphertext(tmp_path):
+    """The main process opens nothing but its own state for writing; the camera process writes nothing at all."""
+    global _opened
+    written = []
+    with Broker(tmp_path) as broker, Subscriber(broker.inside) as maker:
+        rig = Rig(tmp_path, keyed(plain(broker.port)), sources=CAMERA)
+        rig.grant("snapshot")
+        rig.grant("live_view", "owner")
+
+        async def story():
+            agent = rig.agent()
+            viewer = await looks(agent, ("live_view", "owner"))
             for count in range(1, 4):
                 rig.device.passed += 10
                 await until(agent, lambda count=count: len(maker.messages) >= count)
+                await asyncio.to_thread(viewer.picture)
                 (worker,) = workers()
                 written.append(write_bytes(worker))
             await agent.close()
 
         _opened = []
         asyncio.run(story())
-        opened, _opened = _opened, None
+        found, _opened = _opened, None
     state = str(tmp_path / "state")
-    assert opened and all(path.startswith(state) or path == "/dev/null" for path in opened), opened
+    assert found and all(path.startswith(state) or path == "/dev/null" for path in found), found
     assert written == [0, 0, 0]
     stored = b"".join(path.read_bytes() for path in (tmp_path / "state").iterdir())
-    picture = maker.payloads()[0][-500:]
-    assert picture[100:132] not in stored
+    for payload in maker.payloads():
+        picture = opened(payload)
+        assert picture[:2] == b"\xff\xd8" and pattern.METADATA not in picture
+        assert picture[-300:-260] not in payload and picture[-300:-260] not in stored
+        assert payload[-300:-260] not in stored
 
 
 def test_ok__the_picture_is_a_picture_and_its_metadata_goes():
@@ -139,18 +234,3 @@ def test_ok__a_real_encoder_s_pictures_keep_their_pixels():
         clean = jpeg.strip(raw.getvalue())
         assert b"canary" in raw.getvalue() and b"canary" not in clean
         assert Image.open(io.BytesIO(clean)).tobytes() == Image.open(raw).tobytes()
-
-
-def test_fail__a_process_that_dies_is_said_and_started_anew():
-    async def story():
-        camera = CameraSource()
-        first = (await camera.read())[0].fields["picture"]
-        camera._process.kill()
-        await camera._process.wait()
-        with pytest.raises(SourceError):
-            await camera.read()
-        assert camera.pid is None
-        assert (await camera.read())[0].fields["picture"] == first
-        await camera.rest()
-
-    asyncio.run(story())

@@ -317,6 +317,27 @@ def test_ok__sealed_pictures_keep_their_distance():
         assert worker.message("ended", ident)[2] == 1
 
 
+def test_ok__a_slow_main_delays_no_viewer_and_fills_no_memory():
+    with Upstream() as upstream:
+        worker = upstream.worker
+        quick = worker.view(send=1 << 20).head()
+        uses = [worker.seal()[0] for _ in range(20)]
+        worker.send(b"".join(pack("more", ident) * 3 for ident in uses))
+        worker.settle()
+        for number in range(10):
+            picture = large(2_000_000, number)
+            upstream.send(picture)
+            assert quick.picture() == picture
+        status = Path(f"/proc/{worker.process.pid}/status").read_text()
+        assert int(status.partition("\nVmRSS:\t")[2].split()[0]) < 96 << 10  # KiB
+        found = worker.message("sealed", uses[0])
+        assert found[2] == 0 and len(found[3]) > 2_000_000
+        for ident in uses[1:]:
+            upstream.send(large(1000))
+            assert worker.message("sealed", ident)[2] == 0
+            assert quick.picture()
+
+
 def test_fail__a_picture_that_is_too_large_for_its_recipient():
     with Worker() as worker:
         ident, _ = worker.seal(largest=1000)
@@ -385,6 +406,11 @@ def test_fail__a_camera_that_cannot_be_had():
     with Worker(SourceSettings("v4l2", device="/dev/none")) as worker:
         assert worker.report["missing"] == "camera" and worker.report["text"]
         assert worker.picture() == b"" and gone(worker) == 1
+
+
+def test_ok__the_lock_is_tried_without_a_camera():
+    with Worker(SourceSettings("v4l2", device="/dev/none"), arguments=["check"]) as worker:
+        assert "missing" not in worker.report and worker.facts["kind"] == "test picture"
 
 
 TELLS = """

@@ -34,6 +34,7 @@ def test_ok__granted_it_left_withdrew_it_stopped(tmp_path, which):
         for purpose in ("improvement_program", "snapshot"):
             grant(tmp_path, purpose)
             wait_for(lambda purpose=purpose: f"at the maker   {purpose}: " in shown.read_text(), 60)
+        assert re.search(r"snapshot: picture = a picture, sealed: [0-9]+ bytes", shown.read_text())
         done = subprocess.run([BIN / "firmware-agent", "consent", "withdraw", "--all", *CONFIG], cwd=tmp_path)
         assert done.returncode == 0
         wait_for(lambda: re.search(r"stays +snapshot -> lightmake: the owner withdrew consent", shown.read_text()))
@@ -67,7 +68,7 @@ def test_ok__killed_hard_it_leaves_no_process(tmp_path):
 def grant(directory, purpose):
     child = pexpect.spawn(
         str(BIN / "firmware-agent"),
-        ["consent", "grant", purpose, *CONFIG],
+        ["consent", "grant", purpose, "--recipient", "lightmake", *CONFIG],
         cwd=str(directory),
         encoding="utf-8",
         timeout=30,

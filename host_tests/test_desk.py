@@ -92,7 +92,8 @@ def test_ok__home_says_what_stands_and_what_left_today(used):
     assert shown["device"]["entries"] == rows(used.home)[-1]["number"]
     stands = {row["purpose"]: (row["state"], row["allowed"]) for row in shown["purposes"]}
     assert stands[PROGRAM_PAIR[0]] == ("allowed", True) and stands[SNAPSHOT[0]] == ("undecided", False)
-    assert shown["camera"] == {"on": False, "watching": []} and shown["first"] is False
+    assert not shown["camera"]["there"] and not shown["camera"]["on"] and shown["camera"]["watching"] == []
+    assert shown["first"] is False
     assert shown["you"]["role"] == "owner" and shown["you"]["key"] == used.phone.key.hex()
     assert [one["name"] for one in shown["people"]] == ["the owner's phone", "the viewer's phone"]
     assert [one["name"] for one in used.home.desk.home(used.viewer)["people"]] == ["", ""]
@@ -194,7 +195,7 @@ def test_ok__the_text_that_was_agreed_to_is_served_after_the_policy_changed(tmp_
     owner = home.sessions.open("owner", phone.key, "phone", 3600.0)
     assert home.desk.policy(owner, record.policy.hex()) == old
     assert verify.check(home.desk.receipt(owner, record.sequence), old.encode()) == []
-    (row,) = [one for one in home.desk.home(owner)["purposes"] if one["purpose"] == "snapshot"]
+    (row,) = [one for one in home.desk.home(owner)["purposes"] if (one["purpose"], one["recipient"]) == SNAPSHOT]
     assert (row["state"], row["reason"]) == ("changed", "policy_changed") and row["policy"] != record.policy.hex()
     (change,) = row["changes"]
     assert (change["what"], change["before"], change["after"], change["wider"]) == ("purpose.every", "10", "5", True)
@@ -213,30 +214,6 @@ def test_ok__the_archive_holds_what_is_kept_and_no_key(used):
     storage = used.home.device.storage
     keys = [storage.read(name) for name in storage.names() if is_key(name)]
     assert keys and not any(key and (key in whole or key.hex().encode() in whole) for key in keys)
-
-
-@pytest.mark.clause("L1", "L12")
-def test_ok__the_camera_is_on_while_it_is_allowed_and_home_says_for_whom(tmp_path):
-    home = Home(tmp_path, extra='[source.camera]\nkind = "pattern"')
-    phone, owner = home.pair("owner")
-
-    def camera():
-        return home.desk.home(owner)["camera"]
-
-    async def story():
-        await forward(home, home.agent, 3)
-        assert camera() == {"on": False, "watching": []}
-        arguments = {"choices": [home.choice(SNAPSHOT)], **ON}
-        await home.desk.do(owner, "decide", arguments, home.signed(phone, "decide", arguments))
-        await forward(home, home.agent, 3)
-        shown = camera()
-        assert shown["on"] and [one["purpose"] for one in shown["watching"]] == ["snapshot"]
-        assert shown["watching"][0]["who"].startswith("LightMake")
-        await home.desk.do(owner, "withdraw", named(SNAPSHOT), None)
-        assert camera() == {"on": False, "watching": []}
-        await home.agent.close()
-
-    asyncio.run(story())
 
 
 def test_ok__the_wizard_comes_until_something_was_decided(home):

@@ -14,6 +14,7 @@ from firmware_agent.model import WITHDRAWN, Record
 from host_tests.rigs.agent import Rig, forward, plain, until
 from host_tests.rigs.broker import Broker, Subscriber, wait_for
 from host_tests.rigs.maker import TOPIC, Maker
+from host_tests.rigs.media import CAMERA, KEYED
 from host_tests.test_rights import broken, call
 
 PURPOSE, HISTORY = "improvement_program", "print_history"
@@ -159,13 +160,16 @@ def test_fail__a_correctly_signed_grant_is_refused_and_recorded(tmp_path, broker
 
 @pytest.mark.clause("L23", "L1")
 def test_fail__a_correctly_signed_command_to_capture_starts_nothing(tmp_path, broker):
-    one = Commanded(tmp_path, broker, 'commands = true\n[source.camera]\nkind = "pattern"')
+    one = Commanded(tmp_path, broker, f"commands = true\n{KEYED}\n{CAMERA}")
 
     async def story(agent):
-        for number, words in enumerate((("capture",), ("snapshot",), ("start", "snapshot"), ("grant", "snapshot")), 1):
+        one.rig.grant("support_photo")  # even what is allowed is not taken at the maker's word
+        said = ("capture",), ("snapshot",), ("send_photo", "support_photo"), ("support_photo",), ("grant", "snapshot")
+        for number, words in enumerate(said, 1):
             one.command(words[0], one.mailbox, number, *words[1:])
             await until(agent, lambda number=number: one.rig.parts.mailbox("lightmake").read()[0] == number)
-            assert agent.watched() == [] and one.allowed() == {PURPOSE, HISTORY}
+            assert agent.watched() == [] and not agent.camera.busy
+            assert one.allowed() == {PURPOSE, HISTORY, "support_photo"}
         one.rig.grant("snapshot")  # the control: the owner can, and it shows
         await until(agent, lambda: agent.watched() == [("snapshot", "lightmake")])
 

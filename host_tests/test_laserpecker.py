@@ -192,7 +192,7 @@ def test_ok__with_all_refused_nothing_leaves_and_nothing_else_is_asked_for():
             assert device.gate.collected(purpose, MAKER) == 0
     assert device.allowed() == set()
     for row in BOOK.purposes.values():  # no purpose can be made the condition of another, or of a job
-        assert set(row) == {"title", "notice", "recipients", "media", "every", "retention", "clauses"}
+        assert set(row) == {"title", "notice", "recipients", "media", "ask", "every", "retention", "clauses"}
 
 
 @pytest.mark.clause("P5")

@@ -117,6 +117,7 @@ def test_ok__every_event_has_words():
         "refused",
         "dropped",
         "purged",
+        "watched",
         "lost",
         "recovered",
         "erased",
@@ -126,6 +127,9 @@ def test_ok__every_event_has_words():
         line = words.entry(row)
         assert event == "recovered" or "12" in line or event == "erased", line
     assert "5 entries before" in words.entry({**blank("checkpoint"), "number": 6})
+    row = blank("watching")
+    row.update(purpose="a", recipient="b", detail="stream")
+    assert "looks" in words.entry(row) and "a -> b: the live picture" in words.entry(row)
     row = blank("purged")
     row.update(purpose="a", recipient="b")
     assert "a -> b: 1 event that waited" in words.entry(row)

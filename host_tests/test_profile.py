@@ -114,6 +114,25 @@ EDITS = (
     ("recipient.lightmake.topic", ["lightmake"], "recipient.lightmake: topic"),
     ("recipient.lightmake.consent", "given", "recipient.lightmake: consent"),
     ("recipient.Light Make", {"name": "L", "topic": "l"}, "recipient: Light Make"),
+    ("recipient.owner.local", "yes", "recipient.owner: local"),
+    ("recipient.owner.local", 1, "recipient.owner: local"),
+    ("recipient.owner.local", False, "recipient.owner: topic"),
+    ("recipient.owner.topic", "owner/1", "recipient.owner: topic"),
+    ("recipient.owner.answers", "ab" * 32, "recipient.owner: answers"),
+    ("recipient.owner.name", GONE, "recipient.owner: name"),
+    ("recipient.lightmake", {"name": "L", "local": True}, "profile: recipient"),
+    ("purpose.improvement_program.recipients", ["owner"], "purpose.improvement_program: recipients"),
+    ("purpose.surface_scan.recipients", ["owner"], "purpose.surface_scan: recipients"),
+    ("purpose.live_view.ask", "never", "purpose.live_view: ask"),
+    ("purpose.live_view.ask", ["first"], "purpose.live_view: ask"),
+    ("purpose.live_view.ask", True, "purpose.live_view: ask"),
+    ("purpose.surface_scan.media", False, "field.scan: purposes"),
+    ("field.scan.purposes", ["surface_scan", "snapshot"], "purpose.snapshot: media"),
+    ("field.picture.purposes", ["live_view", "surface_scan"], "purpose.snapshot: notice"),
+    ("field.scan.purposes", ["improvement_program"], "field.scan: purposes"),
+    ("field.scan.max", GONE, "field.scan: max"),
+    ("field.scan.max", 3, "field.scan: max"),
+    ("field.scan.min", 3, "field.scan: min"),
     ("purpose.snapshot", True, "purpose.snapshot:"),
     ("purpose.Snap", {}, "purpose: Snap"),
     ("purpose.snapshot.title", GONE, "purpose.snapshot: title"),
@@ -146,7 +165,7 @@ EDITS = (
     ("purpose.snapshot.clauses", [1], "purpose.snapshot: clauses"),
     ("purpose.snapshot.clauses", "L1", "purpose.snapshot: clauses"),
     ("purpose.snapshot.default", "granted", "purpose.snapshot: default"),
-    ("field.picture", GONE, "purpose.snapshot: notice"),
+    ("field.picture", GONE, "purpose.live_view: notice"),
     ("field.state", ["enum"], "field.state:"),
     ("field.STATE", {}, "field: STATE"),
     ("field.state.transform", GONE, "field.state: transform"),
@@ -461,7 +480,7 @@ def flips():
     for table in ("purpose", "recipient", "field"):
         for name, row in base[table].items():
             for key in row:
-                if key in ("purposes", "recipients", "transform", "media"):
+                if key in ("purposes", "recipients", "transform", "media", "ask"):
                     continue  # below: these need a second edit or concern other purposes, too
                 value = FLIPPED.get(key, "1 h" if table == "field" else "3 d")
                 yield f"{table}.{name}", key, edited(f"{table}.{name}.{key}", value, base)
@@ -477,7 +496,7 @@ def test_ok__a_flipped_value_changes_the_policy_of_the_purposes_it_concerns_and_
         differs = {pair for pair in PAIRS if before.policy(*pair) != after.policy(*pair)}
         assert differs == concerned(base, row), (row, key)
         keys[row.split(".")[0], key] += 1
-    assert {key for table, key in keys if table == "purpose"} == set(PURPOSE_PARTS) - {"recipients", "media"}
+    assert {key for table, key in keys if table == "purpose"} == set(PURPOSE_PARTS) - {"recipients", "media", "ask"}
     flipped = {key for table, key in keys if table == "field"} - {"min", "max", "step", "edges", "values"}
     assert flipped == set(FIELD_PARTS) - {"purposes", "transform", "parameters"}
 
@@ -510,6 +529,7 @@ def test_ok__edits_of_more_than_one_value():
             {"other"},
         ),
         "another age": ({"age.threshold": 99}, {"all", "look", "other"}),
+        "it is asked for later": ({"purpose.other.ask": "later"}, set()),
         "the order of the rows": ({"field": dict(reversed(base["field"].items()))}, set()),
     }
     for what, (changes, purposes) in edits.items():

@@ -23,6 +23,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from paho.mqtt.enums import CallbackAPIVersion
 
 from firmware_agent import cbor
+from firmware_agent.camera.sealed import Seal
 from firmware_agent.profiles.compiler import compile_profile
 from host_tests.properties import generate
 from host_tests.rigs.broker import Broker, Subscriber, wait_for
@@ -37,6 +38,7 @@ PROGRAM, HISTORY = "improvement_program", "print_history"
 FITS = [[1, "idle"], [2, 40]]
 JOB = [[8, 1793318400], [9, 1793322000]]
 JPEG = next(clean for _, clean in (generate.picture(Random(seed)) for seed in range(9)) if clean)
+PLY = b"ply\nformat ascii 1.0\nelement vertex 1\nproperty float x\nend_header\n1\n"
 REPLY = bytes(range(16))
 
 
@@ -185,6 +187,89 @@ def test_ok__a_picture_is_counted_and_not_kept(rig):
     assert JPEG not in everything(rig.store)
     assert rig.stop(receiver)["not_kept"] == 1
     assert rig.rows() == []
+
+
+def sealing(rig):
+    """(the receiver's key file, a Seal maker for its public half)."""
+    file = rig.directory / "media.key"
+    made = subprocess.run([TOOL, "--make-media-key", file], capture_output=True, check=True)
+    public = bytes.fromhex(tomllib.loads(made.stdout.decode())["media_key"])
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    return file, lambda about, seed=1: Seal(public, about, Random(seed).randbytes(32))
+
+
+@pytest.mark.clause("L4")
+def test_ok__a_sealed_picture_is_opened_checked_and_kept_nowhere(rig):
+    file, seal = sealing(rig)
+    receiver = rig.receiver("--media-key", file)
+    sealed = seal("snapshot lightmake").seal(JPEG)
+    rig.send(Device(1, "snapshot").message([[11, sealed]]), qos=0)
+    assert rig.settled(1) == ["snapshot: not_kept, 1 events, 1 fields"]
+    found = everything(rig.store)
+    assert JPEG not in found and JPEG[:40] not in found and sealed not in found
+    assert rig.stop(receiver)["not_kept"] == 1
+
+
+def test_ok__pictures_are_written_only_where_the_maker_says(rig):
+    file, seal = sealing(rig)
+    directory = rig.directory / "pictures"
+    receiver = rig.receiver("--media-key", file, "--pictures", directory)
+    payload = Device(1, "support_photo").message([[11, seal("support_photo lightmake").seal(JPEG)]])
+    rig.send(payload, qos=0)
+    rig.settled(1)
+    assert [path.name for path in directory.iterdir()] == [cbor.decode(payload)[1].hex() + ".jpg"]
+    (one,) = directory.iterdir()
+    assert one.read_bytes() == JPEG and stat.S_IMODE(one.stat().st_mode) == 0o600
+    assert rig.stop(receiver)["refused"] == {}
+
+
+@pytest.mark.attack(14)
+def test_fail__pictures_that_are_not_sealed_for_us(rig):
+    file, seal = sealing(rig)
+    receiver = rig.receiver("--media-key", file, "--pictures", rig.directory / "pictures")
+    sealed = seal("snapshot lightmake").seal(JPEG)
+    dirty = JPEG[:2] + b"\xff\xfe\x00\x08canary" + JPEG[2:]
+    wrong = {
+        "not_sealed": JPEG,
+        "seal": seal("failure_detection lightmake").seal(JPEG),  # for another purpose
+        "seal ": sealed[:-1] + bytes([sealed[-1] ^ 1]),
+        "seal  ": Seal(Random(9).randbytes(32), "snapshot lightmake", Random(8).randbytes(32)).seal(JPEG),
+        "value": seal("snapshot lightmake", 2).seal(dirty),  # sealed, and not clean
+        "value ": seal("snapshot lightmake", 3).seal(bytes(262145)),
+    }
+    device = Device(1, "snapshot")
+    rig.send(*[device.message([[11, data]]) for data in wrong.values()], qos=1)
+    expected = Counter(f"refused: {name.strip()}" for name in wrong)
+    assert Counter(rig.settled(len(wrong))) == expected
+    rig.stop(receiver)
+    assert not list((rig.directory / "pictures").iterdir())
+
+
+def test_fail__a_sealed_picture_without_a_key_to_open_it(rig):
+    _, seal = sealing(rig)
+    receiver = rig.receiver()
+    rig.send(Device(1, "snapshot").message([[11, seal("snapshot lightmake").seal(JPEG)]]), qos=0)
+    assert rig.settled(1) == ["refused: sealed"]
+    rig.stop(receiver)
+
+
+@pytest.mark.clause("L5")
+def test_fail__a_cloud_of_points_that_was_not_cleaned(rig):
+    receiver = rig.receiver()
+    device = Device(1, "surface_scan")
+    rig.send(device.message([[29, PLY]]), device.message([[29, PLY.replace(b"end_", b"comment canary\nend_")]]))
+    assert rig.settled(2) == ["surface_scan: not_kept, 1 events, 1 fields", "refused: value"]
+    rig.stop(receiver)
+
+
+@pytest.mark.parametrize("text", ["", "zz" * 32, "ab" * 31, "ab" * 33])
+def test_fail__a_file_that_holds_no_media_key(tmp_path, text):
+    subprocess.run([TOOL, "--make-signing-key", tmp_path / "key.pem"], capture_output=True, check=True)
+    (tmp_path / "media.key").write_text(text)
+    command = [TOOL, "--profile", PROFILE, "--host", "127.0.0.1", "--store", tmp_path / "store"]
+    command += ["--signing-key", tmp_path / "key.pem", "--media-key", tmp_path / "media.key"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 1 and "media.key: not 64 digits of hex" in done.stderr
 
 
 def test_ok__nothing_is_lost_or_doubled_by_a_kill(rig):
@@ -547,7 +632,7 @@ def test_fail__a_changed_answer_does_not_verify(rig):
 def test_ok__retention_ends(rig):
     tree = generate.shipped()
     tree["field"] = {name: {**row, "retention": "1 s"} for name, row in tree["field"].items() if "purposes" in row}
-    tree["field"]["picture"]["retention"] = "0 s"
+    tree["field"]["picture"]["retention"] = tree["field"]["scan"]["retention"] = "0 s"
     profile = rig.directory / "short.cbor"
     profile.write_bytes(compile_profile(generate.Text(generate.toml(tree))))
     receiver = rig.receiver(profile=profile)

@@ -33,6 +33,7 @@ def test_ok__it_is_ready_with_every_part_it_needs(running):
 
 def test_ok__it_says_what_the_printer_says_and_sees_it_change(running):
     server, printer = running
+    until(lambda: any("print_stats" in asked.get("objects", ()) for _, asked in printer.calls))
     path = "/printer/objects/query?print_stats&extruder=temperature"
     assert server.call(path)["status"]["extruder"] == {"temperature": 21.4}
     printer.change("extruder", temperature=205.0)

@@ -1,6 +1,7 @@
 """The camera process's end of the control socket: messages and passed descriptors in, messages out, never waiting."""
 
 import socket
+import sys
 from collections import deque
 from collections.abc import Iterator
 from typing import Any
@@ -9,7 +10,10 @@ from firmware_agent.camera.messages import LARGEST_TO_CAMERA, TO_CAMERA, Inbox, 
 from firmware_agent.errors import FormatError
 
 _FLAGS = socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL
-_MOST = 32 << 20  # bytes that may wait for main: a handful of sealed pictures
+_MUCH = 4 << 20  # bytes that wait for main: no more pictures for it then
+_MOST = 24 << 20  # it takes nothing any more
+
+_ONE = socket.CMSG_LEN(4)  # room for one descriptor (`socket.recv_fds` takes no notice of its flags)
 
 Message = tuple[tuple[Any, ...], int | None]
 
@@ -34,12 +38,14 @@ class Control:
         EOFError: main is gone. FormatError: it sent what is no message, or a descriptor too many or too few.
         """
         try:
-            data, passed, flags, _ = socket.recv_fds(self.socket, 65536, 1, 0 if wait else socket.MSG_DONTWAIT)
+            data, beside, flags, _ = self.socket.recvmsg(65536, _ONE, 0 if wait else socket.MSG_DONTWAIT)
         except BlockingIOError:
             return
         except OSError:
             raise EOFError from None
-        self._passed += passed
+        for level, kind, passed in beside:
+            if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS):
+                self._passed += (int.from_bytes(passed[at : at + 4], sys.byteorder) for at in range(0, len(passed), 4))
         if flags & socket.MSG_CTRUNC:
             raise FormatError("camera: more descriptors than a message has")
         if not data:
@@ -58,6 +64,11 @@ class Control:
         self.flush()
         if self._size > _MOST:
             raise EOFError
+
+    @property
+    def busy(self) -> bool:
+        """Whether so much waits for main that more had better not be made for it."""
+        return self._size >= _MUCH
 
     def flush(self) -> bool:
         """Send what waits; whether some of it still does."""

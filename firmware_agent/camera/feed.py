@@ -114,7 +114,8 @@ class Feed:
         if self._source.fd >= 0 and on != self._watched:
             self._watched = on
             if on:
-                self._epoll.register(self._source.fd, select.EPOLLIN | select.EPOLLPRI)
+                switch = 0 if self._source.camera is None else select.EPOLLPRI
+                self._epoll.register(self._source.fd, select.EPOLLIN | switch)
             else:
                 self._epoll.unregister(self._source.fd)
 

@@ -30,10 +30,12 @@ class Sealing:
 
     def wants(self, now: float) -> bool:
         """Whether `show` would send a picture that came now."""
-        return self._credits > 0 and now >= self._next
+        return self._credits > 0 and now >= self._next and not self._control.busy
 
     def show(self, frame: Frame, now: float) -> None:
-        """Seal it and send it to main."""
+        """Seal it and send it to main, unless others did so much at this moment that it cannot take more."""
+        if self._control.busy:
+            return
         if len(frame.picture) > self._largest:
             self.too_large += 1
             self.why = "picture too large"

@@ -10,8 +10,15 @@ from pathlib import Path
 from typing import Any
 
 from firmware_agent import __version__
+from firmware_agent.admissions import AdmissionGate
 from firmware_agent.agent import Agent
-from firmware_agent.camera.supervisor import CameraSource
+from firmware_agent.camera.crop import WHOLE, Crop, part
+from firmware_agent.camera.hub import Hub
+from firmware_agent.camera.settings import SourceSettings
+from firmware_agent.camera.start import Adapter, Opener, Spawn, Starter
+from firmware_agent.camera.stills import FIELD, Still
+from firmware_agent.camera.upstream import Upstream
+from firmware_agent.camera.viewers.book import Book
 from firmware_agent.catalogue import Catalogue
 from firmware_agent.cli.stores import HOUR, hourly, register
 from firmware_agent.clock import Clock
@@ -85,6 +92,17 @@ class Parts:
         return Pairing(self.device.storage, self.key, self.device)
 
     @cached_property
+    def crop(self) -> Crop:
+        """The part of the camera's picture that is shown."""
+        return Crop(SlotPair(self.device.storage, "camera.crop", self.key))
+
+    @cached_property
+    def viewers(self) -> Book:
+        device = self.device
+        slots = SlotPair(device.storage, "viewers", self.key)
+        return Book(slots, device.storage.lock, device.entropy, self.clock.now)
+
+    @cached_property
     def details(self) -> Details:
         return Details(SlotPair(self.device.storage, "details", self.key))
 
@@ -143,9 +161,12 @@ def parts(config: Config, device: LinuxDevice | None = None, lenient: bool = Fal
         ) from None
     catalogue = _policy(config, device, key, lenient)
     for name in config.uplinks:
+        known = ", ".join(sorted(one for one in catalogue.recipients if not catalogue.local(one)))
         if name not in catalogue.recipients:
-            known = ", ".join(sorted(catalogue.recipients))
             raise ConfigError(f"{config.file}: uplink.{name}: the profile has no such recipient; allowed: {known}")
+        if catalogue.local(name):
+            text = f"uplink.{name}: this recipient is on the owner's own network: no message is ever made for it"
+            raise ConfigError(f"{config.file}: {text}; allowed: {known}")
         if config.uplinks[name].commands and not catalogue.recipients[name]["answers"]:
             raise ConfigError(
                 f"{config.file}: uplink.{name}.commands: the profile knows no key of this recipient, so nothing "
@@ -213,7 +234,11 @@ def agent(
     asks = rights(made, ledger)
     ticks = made.device.ticks
     expiries = [*kept.expiries(), hourly(lambda now: made.people.expire())]
-    built = Agent(made.gate, ledger, uplinks, sources(made), made.clock, ticks, expiries, asks)
+    camera = hub(made, ledger)
+    read: list[Source] = sources(made)
+    if camera is not None:
+        read += [one for one in stills(made, camera) if not made.catalogue.on_request(one.to[0])]
+    built = Agent(made.gate, ledger, uplinks, read, made.clock, ticks, expiries, asks, camera)
     for name, wire in wires.items():
         if made.config.uplinks[name].commands:
             listen(made, built, name, wire)
@@ -254,7 +279,7 @@ def narrow(made: Parts, built: Agent, pairs: list[tuple[str, str]], state: str, 
     All gates are shut before anything else happens. A part that fails stops no other; the first error is raised then.
     """
     for pair in pairs:
-        made.gate.shut(*pair)
+        built.shut(*pair)
     count = 0
     failed: AgentError | None = None
     for pair in pairs:
@@ -287,14 +312,60 @@ def endpoint(catalogue: Catalogue, name: str, row: UplinkConfig) -> Endpoint:
     )
 
 
+def hub(made: Parts, ledger: Ledger) -> Hub | None:
+    """The camera, if there is one in the configuration; nothing is started."""
+    row = made.config.sources.get("camera")
+    if row is None:
+        return None
+    device = made.device
+    admissions = AdmissionGate(made.gate, device.entropy(32), device.entropy)
+    return Hub(admissions, starter(row), camera_source(row, made.crop), ledger, device.ticks, _feed(row))
+
+
+def starter(row: dict[str, Any]) -> Starter:
+    """Who starts the camera process: this one. (A systemd unit, whose socket `unit` names, gets its line here.)"""
+    return Spawn()
+
+
+def camera_source(row: dict[str, Any], crop: Crop) -> SourceSettings:
+    """What the camera process is told: the configuration, and the part of the picture that the owner chose."""
+    chosen = crop.read()
+    return SourceSettings(
+        row["kind"],
+        row.get("device", ""),
+        row.get("width", 0),
+        row.get("height", 0),
+        row.get("rate", 30),
+        part(row.get("crop", list(WHOLE))) if chosen is None else chosen,
+    )
+
+
+def _feed(row: dict[str, Any]) -> Opener | None:
+    if row["kind"] == "mjpeg":
+        return Upstream(row["url"])
+    return Adapter(row["command"]) if row["kind"] == "adapter" else None
+
+
+def stills(made: Parts, camera: Hub) -> list[Still]:
+    """One for each purpose of pictures and recipient whose configuration has a key to seal them to. Without that key
+    pictures to a recipient stay."""
+    found = []
+    for purpose, recipient in made.catalogue.pairs():
+        row = made.config.uplinks.get(recipient)
+        field = dict(made.catalogue.fields_of(purpose)).get(FIELD)
+        if row is not None and row.media_key and field is not None:
+            key = bytes.fromhex(row.media_key)
+            found.append(Still(camera, purpose, recipient, key, field["parameters"]["max"]))
+    return found
+
+
 def sources(made: Parts) -> list[Source]:
-    """One object for each [source.KIND]: a new kind is one line here."""
+    """One object for each [source.KIND] of records: a new kind is one line here. The camera is none of them."""
     kinds: dict[str, Callable[[dict[str, Any]], Source]] = {
         "demo": lambda row: DemoSource(made.device.ticks, made.device.now, row["speed"]),
         "octoprint": lambda row: OctoPrintSource(row["url"], _secret(Path(row["key_file"])), made.device.now),
-        "camera": lambda row: CameraSource(),
     }
-    return [kinds[kind](row) for kind, row in made.config.sources.items()]
+    return [kinds[kind](row) for kind, row in made.config.sources.items() if kind in kinds]
 
 
 def typed(made: Parts, rest: str) -> str:

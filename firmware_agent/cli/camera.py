@@ -3,16 +3,16 @@
 from collections.abc import Iterator
 
 from firmware_agent.camera.sandbox.report import Locked
-from firmware_agent.camera.supervisor import CameraSource
+from firmware_agent.camera.start import Starter, check
 from firmware_agent.errors import SourceError
 
 Finding = tuple[str, str]
 
 
-async def camera(source: CameraSource) -> list[Finding]:
+async def camera(starter: Starter) -> list[Finding]:
     """Findings of doctor. The camera itself is not tried."""
     try:
-        locked = await source.check()
+        locked = await check(starter)
     except SourceError as error:
         return [("wrong", str(error))]
     return [("ok", f"camera: off while nothing asks for it; its process locks itself: {locked}"), *_weaker(locked)]

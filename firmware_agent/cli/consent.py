@@ -125,6 +125,8 @@ def _explain(made: Parts, purpose: str, recipient: str, until: int | None) -> No
     row = made.catalogue.purposes[purpose]
     fields = ", ".join(name for name, _ in made.catalogue.fields_of(purpose))
     kept = "not kept" if row["retention"] == 0 else f"at most {words.span(row['retention'])}"
+    if made.catalogue.local(recipient):
+        kept = "nothing by this device; what the other end keeps is its own affair"
     print(f"{row['title']} -> {made.catalogue.recipients[recipient]['name']}")
     _tell_changes(made, purpose, recipient)
     for label, text in (

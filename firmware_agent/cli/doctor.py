@@ -9,10 +9,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from firmware_agent.addresses import is_loopback
-from firmware_agent.camera.supervisor import CameraSource
 from firmware_agent.cli import words
-from firmware_agent.cli.addresses import addresses
-from firmware_agent.cli.build import Parts, endpoint, sources
+from firmware_agent.cli.addresses import addresses, plain
+from firmware_agent.cli.build import Parts, endpoint, sources, starter
 from firmware_agent.cli.camera import camera
 from firmware_agent.cli.ledger import cut_off
 from firmware_agent.cli.stores import register
@@ -38,6 +37,7 @@ async def _all(made: Parts, connect: bool) -> list[Finding]:
     findings += _state(made)
     findings += _clock(made)
     findings += _people(made)
+    findings += _viewers(made)
     for name, row in made.config.uplinks.items():
         findings += _certificates(name, row)
         findings += _commands(made, name, row)
@@ -97,6 +97,17 @@ def _people(made: Parts) -> Iterator[Finding]:
         yield "note", 'presence = "terminal": any interactive terminal counts as being at the device'
 
 
+def _viewers(made: Parts) -> Iterator[Finding]:
+    for line in made.viewers.trouble():
+        yield "wrong", f"viewers, {line}: look at `viewer list`, and add again who is missing"
+    count = len(made.viewers.all())
+    if count and made.config.viewers is None:
+        yield "note", f"{count} viewers are in the book and cannot look: the configuration has no [viewers]"
+    elif count and made.config.viewers is not None:
+        where = plain(made.config.viewers, made.config.panel)[0]
+        yield "note", f"{count} viewers may look through the camera at {where}: plain HTTP, so the network can listen"
+
+
 def _clock(made: Parts) -> Iterator[Finding]:
     if made.device.now() is None:
         yield "wrong", "clock: it was never set; certificates and consents with an end do not work: set it"
@@ -145,11 +156,12 @@ async def _sources(made: Parts) -> list[Finding]:
     findings: list[Finding] = []
     if "octoprint" in made.config.sources:
         findings += _secret("source.octoprint.key_file", Path(made.config.sources["octoprint"]["key_file"]))
+    row = made.config.sources.get("camera")
+    if row is not None:
+        findings += await camera(starter(row))
+        findings += _keys(made)
     try:
         for source in sources(made):
-            if isinstance(source, CameraSource):
-                findings += await camera(source)
-                continue
             try:
                 records = await source.read()
                 findings.append(("ok", f"{source.name}: answers with {len(records[0].fields)} fields"))
@@ -160,6 +172,14 @@ async def _sources(made: Parts) -> list[Finding]:
     except SourceError as error:
         findings.append(("wrong", str(error)))
     return findings
+
+
+def _keys(made: Parts) -> Iterator[Finding]:
+    """Recipients of pictures that cannot get any."""
+    media = {name for purpose, name in made.catalogue.pairs() if made.catalogue.purposes[purpose]["media"]}
+    for name, row in made.config.uplinks.items():
+        if name in media and not row.media_key:
+            yield "note", f"uplink.{name}: no media_key, so pictures to this recipient stay, whatever is allowed"
 
 
 async def _brokers(made: Parts, connect: bool) -> list[Finding]:
@@ -177,5 +197,5 @@ async def _brokers(made: Parts, connect: bool) -> list[Finding]:
         else:
             findings.append(("wrong", f"uplink.{name}: {trouble}"))
     if not made.config.uplinks:
-        findings.append(("note", "no [uplink.RECIPIENT] is configured: nothing can leave, whatever is allowed"))
+        findings.append(("note", "no [uplink.RECIPIENT] is configured: no message can leave, whatever is allowed"))
     return findings

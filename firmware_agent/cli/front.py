@@ -1,4 +1,4 @@
-"""The owner's front ends beside a running agent: the page, the makers' socket, and what proves presence."""
+"""The owner's front ends beside a running agent: page, makers' socket, viewers' port, and what proves presence."""
 
 import asyncio
 import contextlib
@@ -9,6 +9,7 @@ from typing import Any
 
 from firmware_agent.addresses import is_loopback
 from firmware_agent.agent import Agent
+from firmware_agent.camera.viewers.server import Viewers
 from firmware_agent.cli import words
 from firmware_agent.cli.addresses import addresses, listening
 from firmware_agent.cli.build import Parts
@@ -57,7 +58,11 @@ class Front:
     """erase: see AgentHands. Nothing listens before `start`; desk and doorbell are what the front ends call."""
 
     def __init__(
-        self, made: Parts, agent: Agent, live: Live, erase: Callable[[Actor], Awaitable[dict[str, Any]]]
+        self,
+        made: Parts,
+        agent: Agent,
+        live: Live,
+        erase: Callable[[Actor], Awaitable[dict[str, Any]]],
     ) -> None:
         self._made = made
         self._agent = agent
@@ -78,9 +83,9 @@ class Front:
             made.authority,
             commands,
             self.presence,
-            AgentHands(made, agent, self.sessions, erase),
+            AgentHands(made, agent, self.sessions, erase, self._look_at_viewers),
             View(made.catalogue, made.gate, made.consents, made.authority, live, made.details),
-            AgentSight(made, agent, self.sessions, self.presence.possible),
+            AgentSight(made, agent, self.sessions, self.presence.possible, self._plain_port),
             live,
             nonces.new,
         )
@@ -88,6 +93,10 @@ class Front:
         self.doorbell = Doorbell(
             made.pairing, made.people, commands, self.sessions, made.clock.now, _languages(), self._paired, private
         )
+        self.viewers: Viewers | None = None
+        camera, where = agent.camera, config.viewers
+        if camera is not None and where is not None:
+            self.viewers = Viewers(made.viewers, camera.admissions, camera, where.host, where.port, device.ticks)
         self._panel: Panel | None = None
         self._socket: ControlSocket | None = None
         self._looking: asyncio.Task[None] | None = None
@@ -103,6 +112,13 @@ class Front:
             group = _group(made, config.socket.group)
             self._socket = ControlSocket(config.socket.path, self.desk, self.sessions, peers, self.screens, group)
             await self._socket.start()
+        if self.viewers is not None:
+            self.viewers.look()
+            if self.viewers.trouble:
+                raise ConfigError(
+                    f"{made.config.file}: viewers: {self.viewers.trouble}; allowed: an address of this device and a "
+                    "free port"
+                )
         if self._button is not None:
             self._button.start()
         self._looking = asyncio.get_running_loop().create_task(self._look())
@@ -120,6 +136,8 @@ class Front:
             await self._socket.stop()
         if self._panel is not None:
             await self._panel.stop()
+        if self.viewers is not None:
+            await self.viewers.stop()
 
     async def _page(self, config: PanelConfig) -> Panel:
         made, tls = self._made, None
@@ -149,10 +167,20 @@ class Front:
             await self._live.watched()
             await asyncio.sleep(_LOOK)
             waits = tuple(uplink.waiting() for uplink in self._agent.uplinks.values())
-            seen = (self._agent.watched(), waits, tuple(self._agent.troubles), self._made.people.all())
+            known = self._made.people.all(), self._made.viewers.all()
+            standing = None if self._agent.camera is None else (self._agent.camera.state(), self._plain_port())
+            seen = (self._agent.watched(), standing, waits, tuple(self._agent.troubles), known)
             if seen != before:
                 before = seen
                 self._live.ring()
+
+    def _look_at_viewers(self) -> None:
+        """The book of viewers was changed here."""
+        if self.viewers is not None:
+            self.viewers.look()
+
+    def _plain_port(self) -> int:
+        return 0 if self.viewers is None else self.viewers.port
 
     def _paired(self, event: str, role: str) -> None:
         self._agent.ledger.noted(event, role)

@@ -1,20 +1,24 @@
 """What the owner's desk has done in the running agent (owner/desk.py: Hands)."""
 
+import contextlib
 import io
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from typing import Any
 
 from firmware_agent.agent import Agent
+from firmware_agent.camera.crop import part
+from firmware_agent.camera.hub import Hub
 from firmware_agent.cli import build, words
-from firmware_agent.cli.addresses import addresses
+from firmware_agent.cli.addresses import addresses, plain
 from firmware_agent.cli.build import Parts
 from firmware_agent.cli.export import about
 from firmware_agent.cli.narrow import given
 from firmware_agent.cli.people import may_invite, may_remove
 from firmware_agent.cli.stores import register
+from firmware_agent.cli.viewers import entered, shown
 from firmware_agent.consent.authority import LATER, PEOPLE
 from firmware_agent.consent.pairing import LASTS, Invitation
-from firmware_agent.errors import AgentError
+from firmware_agent.errors import AgentError, SourceError
 from firmware_agent.model import WITHDRAWN
 from firmware_agent.refusals import Refused
 from firmware_agent.sessions import Actor, SessionGate
@@ -22,18 +26,28 @@ from firmware_agent.sessions import Actor, SessionGate
 Json = dict[str, Any]
 Pair = tuple[str, str]
 
+WATCHED = ("live_view",)  # what the page shows
 _ASKED = {
     "declare_of_age": "to say that everybody is old enough",
     "erase": "to ERASE everything that is kept here",
+    "set_crop": "to change which part of the camera's picture is shown",
 }
 
 
 class AgentHands:
-    """guests: sessions without a key. erase: ends the agent, destroys what is kept, and answers with the receipt."""
+    """guests: sessions without a key. erase: ends the agent, destroys what is kept, and answers with the receipt.
+    looked: called when a viewer was removed, so that it is cut at once.
+    """
 
     def __init__(
-        self, made: Parts, agent: Agent, guests: SessionGate, erase: Callable[[Actor], Awaitable[Json]]
+        self,
+        made: Parts,
+        agent: Agent,
+        guests: SessionGate,
+        erase: Callable[[Actor], Awaitable[Json]],
+        looked: Callable[[], object] = lambda: None,
     ) -> None:
+        self._looked = looked
         self._guests = guests
         self._made = made
         self._agent = agent
@@ -83,7 +97,7 @@ class AgentHands:
         made = self._made
         given = [] if of_age else self.given()
         for pair in given:
-            made.gate.shut(*pair)
+            self._agent.shut(*pair)
         record = made.authority.attest(of_age, actor, made.clock.now())
         count = self.withdraw(given, WITHDRAWN, actor)
         self._agent.ledger.decided(record)  # last: what it means must not wait for it
@@ -121,6 +135,8 @@ class AgentHands:
         return role
 
     def delete_upstream(self, pair: Pair) -> bool:
+        if self._made.catalogue.local(pair[1]):
+            raise Refused("recipient_local", *pair)
         request = self._made.requests(pair[1]).ask(pair[0])
         if request is not None:
             self._agent.ledger.asked("deletion_asked", *pair, request.ident)
@@ -132,6 +148,57 @@ class AgentHands:
 
     def refused(self, refusal: Refused) -> None:
         self._agent.ledger.refused(refusal)
+
+    async def watch(self, pair: Pair, viewer: str, key: bytes) -> AsyncGenerator[bytes, None]:
+        """Only what the owner allowed for this page: a consent for others opens nothing here (L3)."""
+        if pair not in shown(self._made) or pair[0] not in WATCHED:
+            raise Refused("not_for_the_page", *pair)
+        camera = self._camera()
+        admission = camera.admissions.admit(*pair, viewer, True)
+        async with contextlib.aclosing(camera.watch(admission, key)) as pieces:
+            async for piece in pieces:
+                yield piece
+
+    def add_viewer(self, pair: Pair, name: str, way: str, actor: Actor) -> Json:
+        """Whoever has what is answered may look while consent for `pair` holds; the answer can be read here only."""
+        made, config = self._made, self._made.config.viewers
+        if pair not in shown(made):
+            raise Refused("not_for_viewers", *pair)
+        if config is None:
+            raise AgentError("there is no port for viewers; the configuration has no [viewers]")
+        viewer, secret = made.viewers.add(name, *pair, way)
+        self._agent.ledger.noted("viewer_added", pair[0])
+        self._looked()
+        basic, places = way == "basic", plain(config, made.config.panel)
+        return {
+            "name": viewer.name,
+            "user": viewer.name if basic else "",
+            "password": secret if basic else "",
+            "addresses": [line.split()[1] for line in entered(viewer, secret, places) if "://" in line],
+        }
+
+    def remove_viewer(self, name: str, actor: Actor) -> None:
+        gone = self._made.viewers.remove(name)
+        self._looked()
+        self._agent.ledger.noted("viewer_removed", gone.purpose)
+
+    async def send_photo(self, pair: Pair) -> None:
+        """At the owner's word only: it is never read by time."""
+        found = [one for one in build.stills(self._made, self._camera()) if one.to == pair]
+        if not found or not self._made.catalogue.on_request(pair[0]):
+            raise Refused("not_asked_for", *pair)
+        await self._agent.once(found[0])
+
+    def set_crop(self, crop: list[int]) -> None:
+        camera, made = self._camera(), self._made
+        with made.device.storage.lock():
+            made.crop.choose(part(crop))
+        camera.change(build.camera_source(made.config.sources["camera"], made.crop))
+
+    def _camera(self) -> Hub:
+        if self._agent.camera is None:
+            raise SourceError("there is no camera; the configuration has no [source.camera]")
+        return self._agent.camera
 
     def receipt(self, sequence: int) -> Json:
         from firmware_agent.cli.proof import receipt
@@ -164,6 +231,11 @@ class AgentHands:
         if action == "invite" and arguments.get("role") in PEOPLE:
             hours = f" for {arguments['hours']} h" if type(arguments.get("hours")) is int and arguments["hours"] else ""
             return f"to let in another phone, as {arguments['role']}{hours}"
+        if action == "add_viewer":
+            pair = (arguments.get("purpose"), arguments.get("recipient"))
+            known = next((one for one in self._made.catalogue.pairs() if one == pair), None)
+            about = "" if known is None else f" ({self._made.catalogue.purposes[known[0]]['title']})"
+            return f"to let a program look through the camera{about}"
         if action == "remove":
             found = [one for one in self._made.people.all() if one.key.hex() == arguments.get("key")]
             return f"to unpair {words.printable(found[0].name)} ({found[0].role})" if found else "to unpair nobody"

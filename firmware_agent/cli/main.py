@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from firmware_agent import __version__, config
-from firmware_agent.cli import consent, doctor, erase, export, ledger, logs, people, policy, rights, run, show
+from firmware_agent.cli import consent, doctor, erase, export, ledger, logs, people, policy, rights, run, show, viewers
 from firmware_agent.cli.build import PLACES, Parts, parts
 from firmware_agent.consent.authority import PEOPLE
 from firmware_agent.errors import AgentError, ConfigError, Refused
@@ -65,6 +65,8 @@ _NARROWING = (
     consent.show,
     export.export,
     policy.install,
+    viewers.show,
+    viewers.remove,
 )
 
 
@@ -177,6 +179,17 @@ def _parser() -> argparse.ArgumentParser:
     add(paired, "remove", people.remove, "unpair one (at the device)").add_argument(
         "key", help="as `people show` has it"
     )
+    looking = commands.add_parser("viewer", help="which programs may look through the camera").add_subparsers(
+        required=True, metavar="add|list|remove"
+    )
+    one = add(looking, "add", viewers.add, "let a program in (at the device), and show what to enter there")
+    one.add_argument("name", help="what you call it")
+    one.add_argument("--for", dest="purpose", required=True, metavar="PURPOSE[:RECIPIENT]", help="why it may look")
+    way = one.add_mutually_exclusive_group()
+    way.add_argument("--address", action="store_true", help="by an address of its own (this, unless --basic)")
+    way.add_argument("--basic", action="store_true", help="by a name and a password, where a program asks for both")
+    add(looking, "list", viewers.show, "every program that may look")
+    add(looking, "remove", viewers.remove, "take one out").add_argument("name", help="as in the list")
     one = add(commands, "age", people.age, "whether everybody who uses this device is old enough for the policy")
     one.add_argument("answer", nargs="?", choices=("of-age", "minor"), help="without it: what was said")
     texts = commands.add_parser("policy", help="what a consent means, in full").add_subparsers(

@@ -7,11 +7,14 @@ from firmware_agent.cli.build import Parts, typed
 from firmware_agent.cli.consent import chosen
 from firmware_agent.egress.ledger import entries
 from firmware_agent.egress.requests import KEEP, Request
+from firmware_agent.refusals import Refused
 
 
 def delete(made: Parts, options: Namespace) -> int:
     """Ask a recipient to delete everything that it has of a purpose."""
     purpose, recipient = chosen(made, options)
+    if made.catalogue.local(recipient):
+        raise Refused("recipient_local", purpose, recipient)
     name = made.catalogue.recipients[recipient]["name"]
     ledger = made.ledger()  # one that was changed is found before anything is asked
     request = made.requests(recipient).ask(purpose)

@@ -8,6 +8,8 @@ from argparse import Namespace
 from typing import Any
 
 from firmware_agent.agent import Agent
+from firmware_agent.camera.viewers.book import SLOTS as BOOK
+from firmware_agent.camera.viewers.server import Viewers
 from firmware_agent.cli import build, logs, words
 from firmware_agent.cli.build import Parts, typed
 from firmware_agent.cli.erase import erase_held, noted
@@ -80,7 +82,7 @@ async def until_stopped(made: Parts, seconds: float | None = None) -> bool:
         loop.add_signal_handler(one, end)
     front = Front(made, agent, live, erase)
     await front.start()
-    running = loop.create_task(_attend(made, agent))
+    running = loop.create_task(_attend(made, agent, front.viewers))
     waiting = loop.create_task(stopped.wait())
     await asyncio.wait({running, waiting}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
     if erased.is_set():
@@ -101,11 +103,27 @@ async def until_stopped(made: Parts, seconds: float | None = None) -> bool:
     return False
 
 
-async def _attend(made: Parts, agent: Agent) -> None:
-    """Run the agent, woken by whoever writes a decision; until cancelled."""
+async def _attend(made: Parts, agent: Agent, viewers: Viewers | None) -> None:
+    """Run the agent and the viewers' port, woken by whoever writes a decision, or to the book; until cancelled."""
     changed = asyncio.Event()
-    with watched(made.device.storage, SLOTS, changed.set) as tells:
+    added = asyncio.Event()
+
+    def wake() -> None:
+        changed.set()
+        added.set()
+
+    async with contextlib.AsyncExitStack() as stack:
+        tells = stack.enter_context(watched(made.device.storage, (*SLOTS, *BOOK), wake))
+        if viewers is not None:
+            following = asyncio.get_running_loop().create_task(viewers.run(added if tells else None))
+            stack.push_async_callback(_ended, following)
         await agent.run(changed if tells else None)
+
+
+async def _ended(task: "asyncio.Task[None]") -> None:
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
 
 
 def print_standing(made: Parts) -> None:
@@ -118,7 +136,7 @@ def print_standing(made: Parts) -> None:
     if not any(made.gate.decide(*pair).allowed for pair in made.catalogue.pairs()):
         print("Nothing is allowed: no connection is opened.")
     if not made.config.uplinks:
-        print("No [uplink.RECIPIENT] is configured: nothing can leave, whatever is allowed.")
+        print("No [uplink.RECIPIENT] is configured: no message can leave, whatever is allowed.")
     print(f"To see or change it: {typed(made, 'consent show')}")
     if made.config.panel is not None:
         print(f"{where(made)} (to pair a phone: {typed(made, 'pair')})")

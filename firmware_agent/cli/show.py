@@ -42,12 +42,6 @@ async def _show(made: Parts) -> int:
     troubles = 0
     for source in sources(made):
         pairs = [pair for pair in made.catalogue.pairs() if _serves(made, source, pair[0])]
-        media = any(made.catalogue.purposes[purpose]["media"] for purpose, _ in pairs)
-        if media and not any(made.gate.decide(*pair).allowed for pair in pairs):
-            for pair in pairs:
-                found = made.gate.decide(*pair)
-                print(f"{pair[0]} -> {pair[1]}: not allowed\n  The {source.name} is off: {words.why(found.reason)}.\n")
-            continue
         try:
             records = await source.read()
         except SourceError as error:
@@ -58,12 +52,31 @@ async def _show(made: Parts) -> int:
             await source.rest()
         for purpose, recipient in pairs:
             _one(made, records, purpose, recipient)
+    if "camera" in made.config.sources:
+        for pair in made.catalogue.pairs():
+            if made.catalogue.purposes[pair[0]]["media"]:
+                _pictures(made, *pair)
     print(words.wrap("Each message also carries 16 bytes, zeros here, by which a second copy of it can be told."))
     return 1 if troubles else 0
 
 
 def _serves(made: Parts, source: Source, purpose: str) -> bool:
     return any(name in source.offers for name, _ in made.catalogue.fields_of(purpose))
+
+
+def _pictures(made: Parts, purpose: str, recipient: str) -> None:
+    """No picture is taken to show it: only the camera process ever sees one."""
+    found, row = made.gate.decide(purpose, recipient), made.config.uplinks.get(recipient)
+    print(f"{purpose} -> {recipient}: {'allowed' if found.allowed else 'not allowed'}")
+    if isinstance(found, Denial):
+        said = f"The camera is off for it: {words.why(found.reason)}."
+    elif made.catalogue.local(recipient):
+        said = "It stays on your network: pictures go to whom you let in, while they look."
+    elif row is None or not row.media_key:
+        said = "Leaves now: nothing, for the configuration has no media_key to seal pictures to."
+    else:
+        said = "Leaves now: a picture, sealed so that only this recipient can open it."
+    print(words.wrap(said, "  ") + "\n")
 
 
 def _one(made: Parts, records: list[Record], purpose: str, recipient: str) -> None:

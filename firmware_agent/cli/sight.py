@@ -6,12 +6,15 @@ from typing import Any
 
 from firmware_agent import cbor
 from firmware_agent.agent import Agent
+from firmware_agent.camera.crop import WHOLE
 from firmware_agent.catalogue import REQUEST
 from firmware_agent.cli import words
 from firmware_agent.cli.build import Parts
 from firmware_agent.consent.changes import Change, changes
 from firmware_agent.consent.people import Person
 from firmware_agent.sessions import SessionGate
+
+LIVE = ("live_view", "owner")
 
 Pair = tuple[str, str]
 Json = dict[str, Any]
@@ -30,9 +33,19 @@ class Someone:
 
 
 class AgentSight:
-    """here: whether anything at the device could show a code or be pressed."""
+    """here: whether anything at the device could show a code or be pressed. plain_port: where viewers are answered
+    at this moment, or 0.
+    """
 
-    def __init__(self, made: Parts, agent: Agent, sessions: SessionGate, here: Callable[[], bool]) -> None:
+    def __init__(
+        self,
+        made: Parts,
+        agent: Agent,
+        sessions: SessionGate,
+        here: Callable[[], bool],
+        plain_port: Callable[[], int] = lambda: 0,
+    ) -> None:
+        self._plain_port = plain_port
         self._made = made
         self._sessions = sessions
         self._agent = agent
@@ -52,8 +65,44 @@ class AgentSight:
     def _paired(self) -> list[Person]:
         return self._made.people.all()
 
-    def camera(self) -> list[Pair]:
-        return self._agent.watched()
+    def camera(self) -> Json:
+        made, hub = self._made, self._agent.camera
+        live = {"purpose": LIVE[0], "recipient": LIVE[1]}
+        if hub is None:
+            off = {"on": False, "there": False, "covered": False, "trouble": "", "watching": [], "viewers": []}
+            return {**off, "plain_port": 0, "crop": list(WHOLE), "can_crop": False, "live": live}
+        state, uses, now = hub.state(), hub.uses(), made.clock.now()
+        active = {one.viewer for one in uses}
+        return {
+            "on": state.on,
+            "there": True,
+            "covered": state.covered,
+            "trouble": state.trouble,
+            "watching": [
+                {
+                    "viewer": one.viewer,
+                    "purpose": one.purpose,
+                    "recipient": one.recipient,
+                    "since": None if now is None else now - int(made.device.ticks() - one.since),
+                }
+                for one in uses
+            ],
+            "viewers": [
+                {
+                    "name": one.name,
+                    "purpose": one.purpose,
+                    "recipient": one.recipient,
+                    "way": one.way,
+                    "since": one.since,
+                    "active": one.name in active,
+                }
+                for one in made.viewers.all()
+            ],
+            "plain_port": self._plain_port(),
+            "crop": list(hub.source.crop),
+            "can_crop": bool((state.facts or {}).get("can_crop", 1)),
+            "live": live,
+        }
 
     def waiting(self) -> dict[Pair, int]:
         return {

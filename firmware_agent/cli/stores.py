@@ -5,6 +5,8 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Protocol
 
 from firmware_agent import cbor
+from firmware_agent.camera.crop import Crop
+from firmware_agent.camera.viewers.book import SLOTS, Book
 from firmware_agent.catalogue import REQUEST, Catalogue
 from firmware_agent.cli import words
 from firmware_agent.cli.logs import JOURNAL
@@ -57,6 +59,10 @@ class Made(Protocol):
 
     @property
     def people(self) -> People: ...
+    @property
+    def crop(self) -> Crop: ...
+    @property
+    def viewers(self) -> Book: ...
     @property
     def details(self) -> Details: ...
     @property
@@ -165,6 +171,21 @@ def register(made: Made, uplinks: Iterable[Uplink] = (), ledger: Ledger | None =
                 ),
             ),
             Store(
+                "viewers",
+                "The programs on your network that you let look through the camera",
+                "until you remove or erase them",
+                lambda file: file in SLOTS,
+                lambda: _viewers(made),
+                schema(
+                    name=text("what you called it"),
+                    purpose=text("why it may look"),
+                    recipient=text("who that is, in the policy"),
+                    way=text("how it says who it is: an address of its own, or a name and a password"),
+                    since=moment("when you let it in"),
+                    secret=text("the address or password is never exported; not even the agent can read it", const=""),
+                ),
+            ),
+            Store(
                 "details",
                 "What you call this device, where it stands, and a random name by which paired phones know it",
                 "until you erase it",
@@ -174,6 +195,19 @@ def register(made: Made, uplinks: Iterable[Uplink] = (), ledger: Ledger | None =
                     name=text("of this device, as you chose it; it never leaves"),
                     region=text("two letters, as you chose it"),
                     alias=digest("16 random bytes; they never leave, but for your receipts"),
+                ),
+            ),
+            Store(
+                "camera",
+                "The part of the camera's picture that you chose to show",
+                "until you erase it",
+                lambda file: file in ("camera.crop.0", "camera.crop.1"),
+                lambda: _crop(made),
+                schema(
+                    left=number("thousandths of the picture's width"),
+                    top=number("thousandths of its height"),
+                    width=number("thousandths of its width"),
+                    height=number("thousandths of its height"),
                 ),
             ),
             Store(
@@ -456,6 +490,24 @@ def _people(made: Made) -> Iterator[Row]:
             "since": instant(one.since),
             "until": instant(one.until),
             "case": one.case,
+        }
+
+
+def _crop(made: Made) -> Iterator[Row]:
+    chosen = made.crop.read()
+    if chosen is not None:
+        yield dict(zip(("left", "top", "width", "height"), chosen, strict=True))
+
+
+def _viewers(made: Made) -> Iterator[Row]:
+    for one in made.viewers.all():
+        yield {
+            "name": one.name,
+            "purpose": one.purpose,
+            "recipient": one.recipient,
+            "way": one.way,
+            "since": instant(one.since),
+            "secret": "",
         }
 
 

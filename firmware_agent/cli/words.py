@@ -9,6 +9,7 @@ from firmware_agent import cbor
 from firmware_agent.catalogue import REQUEST, Catalogue
 from firmware_agent.model import AGE, GIVEN, ConsentRecord, Denial, Permit
 from firmware_agent.refusals import REASONS
+from firmware_agent.transforms import SEALED_MAGIC
 
 _DECIDED = {
     "ConsentGiven": "allowed",
@@ -38,7 +39,14 @@ DELETION = {
     "deletion_done": ("deleted", "deleted {count} messages, and signed for it"),
     "deletion_expired": ("given up", "did not confirm the request in 30 days; its secret was destroyed"),
 }
-_PEOPLE = {"paired": ": a phone can see the page", "unpaired": ": a phone cannot any more", "installed": ": the policy"}
+_PEOPLE = {
+    "paired": ": a phone can see the page",
+    "unpaired": ": a phone cannot any more",
+    "viewer_added": ": a program can look through the camera",
+    "viewer_removed": ": a program cannot any more",
+    "installed": ": the policy",
+}
+_WATCHING = {"stream": "the live picture", "picture": "single pictures", "page": "the picture on the page"}
 _COMMANDS = ("command_forged", "command_foreign", "command_replayed", "command_unknown", "remote_grant")
 
 
@@ -126,6 +134,10 @@ def entry(row: dict[str, Any]) -> str:
         word, what = "erased", "everything that was kept on this device until now"
     elif event == "checkpoint":
         word, what = "checkpoint", f"the {row['number'] - 1} entries before are summed up; a new file begins"
+    elif event == "watching":
+        word, what = "looks", f"{pair}: {_WATCHING.get(detail, printable(detail))}, from now on"
+    elif event == "watched":
+        word, what = "looked", f"{pair}: {row['count']} picture{'' if row['count'] == 1 else 's'}, {row['size']} bytes"
     elif event in _GONE:
         word, what = event, f"{pair}: {_GONE[event].format(events(row['count']))}"
     else:
@@ -157,12 +169,18 @@ def _event(pairs: list[Any], catalogue: Catalogue) -> list[str]:
     for number, value in pairs:
         name = field(number, catalogue)
         row = catalogue.fields.get(name, {"transform": ""})
-        shown = f"a picture of {len(value)} bytes" if isinstance(value, bytes) else str(value)
+        shown = _media(value, row["transform"]) if isinstance(value, bytes) else str(value)
         if row["transform"] == "bucket":
             edges = row["parameters"]["edges"]
             shown += f" (below {edges[value]})" if value < len(edges) else f" ({edges[-1]} or more)"
         lines.append(f"{name} = {shown}")
     return lines
+
+
+def _media(data: bytes, transform: str) -> str:
+    if data[:4] == SEALED_MAGIC:
+        return f"a picture, sealed: {len(data)} bytes"
+    return f"a {'point cloud' if transform == 'point_cloud' else 'picture'} of {len(data)} bytes"
 
 
 def notation(value: Any) -> str:

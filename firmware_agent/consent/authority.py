@@ -33,12 +33,16 @@ RULES: dict[str, tuple[tuple[str, ...], bool]] = {
     "show_code": (DECIDERS, False),
     "delete_upstream": (DECIDERS, False),
     "correct": (DECIDERS, False),
+    "remove_viewer": (PEOPLE, False),
+    "send_photo": (DECIDERS, False),  # the consent that it rests on is asked for besides
     "decide": (PEOPLE, False),  # the desk looks at each choice: one that allows is checked as "allow"
     "allow": (DECIDERS, True),
     "declare_of_age": (DECIDERS, True),
     "invite": (DECIDERS, True),
     "remove": (DECIDERS, True),
     "erase": (DECIDERS, True),
+    "add_viewer": (DECIDERS, True),
+    "set_crop": (DECIDERS, True),
 }
 READING: dict[str, tuple[str, ...]] = {
     "home": PEOPLE,
@@ -48,6 +52,7 @@ READING: dict[str, tuple[str, ...]] = {
     "payload": DECIDERS,
     "receipt": DECIDERS,
     "archive": DECIDERS,
+    "watch": ("owner", "guardian", "viewer"),
 }
 
 

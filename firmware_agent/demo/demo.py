@@ -8,6 +8,8 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+
 from firmware_agent import config
 from firmware_agent.cli import run
 from firmware_agent.cli.addresses import addresses
@@ -41,6 +43,7 @@ kind = "pattern"
 host = "127.0.0.1"
 port = {port}
 tls = false # the broker is on this machine; anywhere else this is refused
+media_key = "{media}" # whoever has its other half can open the pictures; the demonstration threw it away
 """
 
 _HOW = """\
@@ -63,7 +66,8 @@ def demo(directory: Path, seconds: float | None) -> int:
     directory.mkdir(exist_ok=True)
     file = directory / "agent.toml"
     with LinuxStorage(directory / "state").claim(), broker(directory) as (which, port):
-        file.write_text(_CONFIG.format(speed=_SPEED, port=port, page=free_port(_PAGE)))
+        media = X25519PrivateKey.generate().public_key().public_bytes_raw().hex()
+        file.write_text(_CONFIG.format(speed=_SPEED, port=port, page=free_port(_PAGE), media=media))
         made = parts(config.load(file))
         with _maker(port, made.config.profile):
             print(f"A demo printer, a test picture instead of a camera, and a broker ({which}), all on this machine.\n")

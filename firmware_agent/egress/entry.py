@@ -13,7 +13,9 @@ if TYPE_CHECKING:
 # attempted -> acknowledged | unknown for releases; dropped: never sent; purged: destroyed by a withdrawal; lost: taken
 # by a power cut or damage; recovered: what a power cut left of an entry was zeroed (size and SHA-256 of it); found: a
 # decision in the store whose own entry is not here; erased: everything before was destroyed on purpose;
-# paired, unpaired: a phone, by its role; installed: a policy, by name and version
+# paired, unpaired: a phone, by its role; viewer_added, viewer_removed: a program that may look, by its purpose;
+# installed: a policy, by name and version; watching -> watched: somebody looks through the camera here (detail: stream,
+# picture or page), then how many pictures and bytes that were
 ENTRY = (
     "number",
     "time",

@@ -166,7 +166,7 @@ class Ledger:
         self._append("erased", {})
 
     def noted(self, event: str, detail: str) -> None:
-        """Record that somebody was paired or unpaired, by role, or a profile installed, by name and version."""
+        """Record that a phone came or went, by role, a viewer, by purpose, or a profile, by name and version."""
         self._append(event, {"detail": detail})
 
     def decided(self, record: ConsentRecord, event: str = "decided") -> None:
@@ -177,6 +177,16 @@ class Ledger:
     def asked(self, event: str, purpose: str, recipient: str, ident: bytes, count: int = 1) -> None:
         """Record a step of a deletion request (see requests.py), by the request's ident."""
         self._append(event, {"purpose": purpose, "recipient": recipient, "ident": ident, "count": count})
+
+    def watching(self, purpose: str, recipient: str, ident: bytes, consent: bytes, detail: str) -> None:
+        """Record that somebody is about to look through the camera: "stream", "picture" or "page"."""
+        parts = {"purpose": purpose, "recipient": recipient, "ident": ident, "consent": consent, "detail": detail}
+        self._append("watching", parts)
+
+    def watched(self, purpose: str, recipient: str, ident: bytes, consent: bytes, count: int, size: int) -> None:
+        """Record that this is over: `count` pictures, `size` bytes."""
+        parts = {"purpose": purpose, "recipient": recipient, "ident": ident, "consent": consent}
+        self._append("watched", dict(parts, count=count, size=size))
 
     def settle(self) -> None:
         """Write what was counted, destroy what is too old, and sign the head: all of it is on the disk then."""

@@ -5,10 +5,11 @@ needs a proof for exactly that action and those arguments: a command signed by t
 that the device showed.
 """
 
+import contextlib
 import json
 import re
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from typing import Any, Protocol
 
 from firmware_agent.config import ROLES
@@ -21,6 +22,8 @@ from firmware_agent.sessions import Actor, SessionGate
 
 _HEX = re.compile(r"([0-9a-f]{2})*")
 _CASE = re.compile(r"[A-Za-z0-9 ._#/-]{1,40}")
+_VIEWER = re.compile(r"[A-Za-z0-9 ._-]{1,40}")
+_WAYS = ("address", "basic")
 _HOURS = 24 * 365
 _SERVICE_HOURS = 72
 _CHOICES = 64
@@ -73,6 +76,15 @@ class Hands(Protocol):
     def refused(self, refusal: Refused) -> None:
         """Put it on record."""
 
+    def watch(self, pair: Pair, viewer: str, key: bytes) -> AsyncGenerator[bytes, None]:
+        """Sealed pictures of the camera; Refused if it may not be, or is not for this page."""
+
+    def add_viewer(self, pair: Pair, name: str, way: str, actor: Actor) -> Json: ...
+    def remove_viewer(self, name: str, actor: Actor) -> None: ...
+    async def send_photo(self, pair: Pair) -> None:
+        """Take one picture and send it; Refused if consent does not hold, SourceError if there is no camera."""
+
+    def set_crop(self, crop: list[int]) -> None: ...
     def receipt(self, sequence: int) -> Json: ...
     def policy(self, digest: bytes) -> str: ...
     def archive(self) -> bytes: ...
@@ -121,6 +133,10 @@ class Desk:
             "delete_upstream": self._delete_upstream,
             "correct": self._correct,
             "erase": self._erase,
+            "add_viewer": self._add_viewer,
+            "remove_viewer": self._remove_viewer,
+            "send_photo": self._send_photo,
+            "set_crop": self._set_crop,
         }
 
     # --- reading
@@ -159,6 +175,21 @@ class Desk:
         async for _ in self._live.changes():
             self._sessions.verify(session)
             yield {"what": "home"}
+
+    async def watch(self, session: Session, purpose: str, recipient: str, key: bytes) -> AsyncIterator[bytes]:
+        """Pictures of the camera, each sealed to `key`, for as long as session and consent hold. Refused, SourceError:
+        there are none.
+        """
+        self._may_read(session, "watch")
+        pair = self._hands.known(purpose, recipient)
+        try:
+            async with contextlib.aclosing(self._hands.watch(pair, session.name, key)) as pieces:
+                async for piece in pieces:
+                    self._may_read(session, "watch")
+                    yield piece
+        except Refused as refusal:
+            self._hands.refused(refusal)
+            raise
 
     # --- doing
 
@@ -322,6 +353,26 @@ class Desk:
         answer = await self._hands.erase(actor)
         self._sessions.close_all()  # now: one without a key would still write to what was just emptied
         return answer
+
+    async def _add_viewer(self, session: Session, actor: Actor, arguments: Json) -> Json:
+        """Let a program look from the network: it shows pictures to whoever has the secret that is answered."""
+        name, purpose, recipient, way = _take(arguments, name=str, purpose=str, recipient=str, way=str)
+        if not _VIEWER.fullmatch(name) or way not in _WAYS:
+            raise FormatError(f"name: 1 to 40 plain characters; way: one of {', '.join(_WAYS)}")
+        return self._hands.add_viewer(self._hands.known(purpose, recipient), name, way, actor)
+
+    async def _remove_viewer(self, session: Session, actor: Actor, arguments: Json) -> Json:
+        (name,) = _take(arguments, name=str)
+        self._hands.remove_viewer(name, actor)
+        return {}
+
+    async def _send_photo(self, session: Session, actor: Actor, arguments: Json) -> Json:
+        await self._hands.send_photo(self._pair(arguments))
+        return {}
+
+    async def _set_crop(self, session: Session, actor: Actor, arguments: Json) -> Json:
+        self._hands.set_crop(_take(arguments, left=int, top=int, width=int, height=int))
+        return {}
 
     def _pair(self, arguments: Json) -> Pair:
         purpose, recipient = _take(arguments, purpose=str, recipient=str)

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 from firmware_agent import __version__
 from firmware_agent.catalogue import Catalogue
 from firmware_agent.gate import Gate
-from firmware_agent.model import AGE, GIVEN, ConsentRecord, Session
+from firmware_agent.model import AGE, ConsentRecord, Session
 from firmware_agent.owner.details import Details
 from firmware_agent.owner.live import Live
 from firmware_agent.owner.stores import instant
@@ -74,8 +74,9 @@ class Sight(Protocol):
     def head(self) -> bytes: ...
     def now(self) -> int | None: ...
     def people(self) -> Iterable[Person]: ...
-    def camera(self) -> list[Pair]:
-        """What the camera is on for."""
+    def camera(self) -> Json:
+        """on, there, covered, trouble, watching: [{viewer, purpose, recipient, since}], viewers: [{name, purpose,
+        recipient, way, since, active}], plain_port, crop, can_crop, live: {purpose, recipient}. since: s since 1970."""
 
     def waiting(self) -> dict[Pair, int]:
         """How many events wait, where any do."""
@@ -119,7 +120,7 @@ class View:
                 "region": region,
                 "profile": catalogue.profile,
                 "version": catalogue.version,
-                "maker": next(iter(catalogue.recipients.values()))["name"],
+                "maker": next(row["name"] for name, row in catalogue.recipients.items() if not catalogue.local(name)),
                 "agent": __version__,
                 "head": sight.head().hex(),
                 "entries": self._live.entries,
@@ -216,6 +217,8 @@ class View:
             **self._named(pair),
             "notice": row["notice"],
             "media": row["media"],
+            "ask": row["ask"],
+            "local": self._catalogue.local(pair[1]),
             "every": row["every"],
             "kept": row["retention"],
             "answers": bool(self._catalogue.recipients[pair[1]]["answers"]),
@@ -238,17 +241,16 @@ class View:
         }
 
     def _camera(self, sight: Sight) -> Json:
-        on = sight.camera()
-        since = {
-            (record.purpose, record.recipient): record.time
-            for record in self._consents.records()
-            if record.state in GIVEN
-        }
+        seen = sight.camera()
+        live = (seen["live"]["purpose"], seen["live"]["recipient"])
         return {
-            "on": bool(on),
+            **seen,
             "watching": [
-                {"who": self._named(pair)["who"], "purpose": pair[0], "since": instant(since.get(pair))} for pair in on
+                {"who": self._named((row["purpose"], row["recipient"]))["who"], **row, "since": instant(row["since"])}
+                for row in seen["watching"]
             ],
+            "viewers": [{**row, "since": instant(row["since"])} for row in seen["viewers"]],
+            "live": {**seen["live"], "allowed": self._gate.decide(*live).allowed},
         }
 
     def _entry(self, row: Json) -> Json:

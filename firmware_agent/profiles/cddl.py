@@ -7,6 +7,7 @@ from typing import Any
 
 from firmware_agent.catalogue import REQUEST, Catalogue
 from firmware_agent.gate import MESSAGE
+from firmware_agent.transforms import SEALED
 
 MOST_EVENTS = 256  # in one message; a media purpose sends one
 
@@ -43,10 +44,10 @@ signature = bytes .size 64
 
 def cddl(catalogue: Catalogue) -> str:
     """The schema as text. Its first rule, `sent`, is everything that devices send."""
-    purposes = sorted(catalogue.purposes)
+    purposes = sorted({purpose for purpose, recipient in catalogue.pairs() if not catalogue.local(recipient)})
     lines = [
         f"; Payloads of profile {catalogue.profile} {catalogue.version}. Made by tools/compile_profile; do not edit.",
-        "; No field names a device.",
+        "; No field names a device. What stays on the owner's own network has no message.",
         "",
         "sent = message / rights-request",
         "message = " + " / ".join(f"{_rule(purpose)}-message" for purpose in purposes),
@@ -61,7 +62,7 @@ def cddl(catalogue: Catalogue) -> str:
         lines.append(f"{rule}-field = " + " / ".join(_rule(name) + "-value" for name, _ in fields))
         lines.append("")
     for name, row in sorted(catalogue.fields.items(), key=lambda item: item[1]["id"]):
-        if row["purposes"]:
+        if not set(row["purposes"]).isdisjoint(purposes):
             lines.append(f"{_rule(name)}-value = [{row['id']}, {_kind(row)}] ; {row['category']}, {row['clause']}")
     lines.append("")
     lines.append(f'rights-request = [{MESSAGE}, request-ident, "{REQUEST}", ["delete", purpose, key, reply]]')
@@ -80,7 +81,9 @@ def _kind(row: dict[str, Any]) -> str:
     if row["transform"] == "bucket":
         return f"0..{len(parameters['edges'])}"
     if row["transform"] == "picture":
-        return f"bytes .size (4..{parameters['max']})"
+        return f"bytes .size (4..{parameters['max'] + SEALED})"
+    if row["transform"] == "point_cloud":
+        return f"bytes .size (1..{parameters['max']})"
     if row["transform"] == "day":
         return f"{parameters['min'] // 86400}..{parameters['max'] // 86400}"
     if row["transform"] == "round":

@@ -5,7 +5,7 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-from firmware_agent.catalogue import FORMAT, PARAMETERS, RESERVED, pack
+from firmware_agent.catalogue import ASKS, BLOBS, FORMAT, PARAMETERS, RESERVED, pack
 from firmware_agent.errors import ConfigError
 
 SENSITIVITIES = ("low", "personal", "sensitive", "identifying")
@@ -43,7 +43,7 @@ class _Compiler:
         recipients = {name: self.recipient(name, row) for name, row in self.table(rows, "recipient")}
         purposes = {name: self.purpose(name, row, recipients) for name, row in self.table(rows, "purpose")}
         fields = {name: self.field(name, row, purposes) for name, row in self.table(rows, "field")}
-        self.together(purposes, fields)
+        self.together(recipients, purposes, fields)
         return {
             "format": FORMAT,
             "profile": self.name("profile", "profile", rows["profile"]),
@@ -72,7 +72,11 @@ class _Compiler:
 
     def recipient(self, name: str, row: Any) -> dict[str, Any]:
         where = f"recipient.{name}"
-        self.known(where, row, ("name", "topic"), ("answers",))
+        local = isinstance(row, dict) and self.flag(where, "local", row.get("local", False))
+        if local:
+            self.known(where, row, ("name", "local"), ())
+            return {"name": self.text(where, "name", row["name"], 80), "topic": "", "answers": b""}
+        self.known(where, row, ("name", "topic"), ("answers", "local"))
         topic = row["topic"]
         if not isinstance(topic, str) or not _TOPIC.fullmatch(topic):
             raise self.wrong(where, "topic", "must be words of a-z 0-9 _ - joined by /, without wildcards")
@@ -85,18 +89,22 @@ class _Compiler:
         where = f"purpose.{name}"
         if name in RESERVED:
             raise self.wrong("purpose", name, "is built in; choose another name")
-        self.known(where, row, ("title", "notice", "recipients", "every", "retention", "clauses"), ("media",))
+        self.known(where, row, ("title", "notice", "recipients", "every", "retention", "clauses"), ("media", "ask"))
         chosen = self.names(where, "recipients", row["recipients"], recipients, "a [recipient.…] of this profile")
         if not chosen:
             raise self.wrong(where, "recipients", "must name at least one")
         clauses = row["clauses"]
         if not isinstance(clauses, list) or not clauses:
             raise self.wrong(where, "clauses", "must be a list of at least one clause id")
+        ask = row.get("ask", ASKS[0])
+        if ask not in ASKS:
+            raise self.wrong(where, "ask", "must be one of " + ", ".join(ASKS))
         return {
             "title": self.text(where, "title", row["title"], 80),
             "notice": self.text(where, "notice", row["notice"], 400),
             "recipients": chosen,
             "media": self.flag(where, "media", row.get("media", False)),
+            "ask": ask,
             "every": self.span(where, "every", row["every"]),
             "retention": self.span(where, "retention", row["retention"]),
             "clauses": [self.clause(where, "clauses", one) for one in clauses],
@@ -141,11 +149,11 @@ class _Compiler:
         for key in ("min", "max", "step"):
             if key in given and (type(given[key]) is not int or not _MIN <= given[key] <= _MAX):
                 raise self.wrong(where, key, "must be a whole number")
-        if transform == "picture" and given["max"] < 4:
+        if transform in BLOBS and given["max"] < 4:
             raise self.wrong(where, "max", "must be at least 4 bytes, the shortest JPEG")
         if given.get("step", 1) < 1:
             raise self.wrong(where, "step", "must be at least 1")
-        if ("min" in given) != ("max" in given) and transform != "picture":
+        if ("min" in given) != ("max" in given) and transform not in BLOBS:
             raise self.wrong(where, "min", "min and max go together")
         if "min" in given and given["min"] > given["max"]:
             raise self.wrong(where, "max", "must not be less than min")
@@ -163,23 +171,31 @@ class _Compiler:
             given["values"] = [self.name(where, "values", value) for value in values]
         return given
 
-    def together(self, purposes: dict[str, Any], fields: dict[str, Any]) -> None:
+    def together(self, recipients: dict[str, Any], purposes: dict[str, Any], fields: dict[str, Any]) -> None:
         """What only shows when the rows are read side by side."""
+        if all(not recipients[one]["topic"] for row in purposes.values() for one in row["recipients"]):
+            raise self.wrong("profile", "recipient", "every purpose is local: at least one needs a recipient elsewhere")
         seen: dict[int, str] = {}
         for name, row in fields.items():
             if row["id"] in seen:
                 raise self.wrong(f"field.{name}", "id", f"{row['id']} is already the id of field.{seen[row['id']]}")
             seen[row["id"]] = name
             for purpose in row["purposes"]:
-                if (row["transform"] == "picture") != purposes[purpose]["media"]:
+                if (row["transform"] in BLOBS) != purposes[purpose]["media"]:
                     raise self.wrong(
                         f"field.{name}", "purposes", f"pictures and records never share: purpose.{purpose}"
                     )
                 if row["retention"] > purposes[purpose]["retention"]:
                     raise self.wrong(f"field.{name}", "retention", f"is longer than that of purpose.{purpose}")
-        for name in purposes:
-            if not any(name in row["purposes"] for row in fields.values()):
+        for name, asked in purposes.items():
+            kinds = {row["transform"] for row in fields.values() if name in row["purposes"]}
+            if not kinds:
                 raise self.wrong(f"purpose.{name}", "notice", "no field is declared for it: asking would mean nothing")
+            if asked["media"] and len(kinds) > 1:
+                raise self.wrong(f"purpose.{name}", "media", "a picture and a point cloud never share a purpose")
+            local = [one for one in asked["recipients"] if not recipients[one]["topic"]]
+            if local and kinds != {"picture"}:
+                raise self.wrong(f"purpose.{name}", "recipients", f"{local[0]} is local: it can only be shown pictures")
 
     # --- single values
 

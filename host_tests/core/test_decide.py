@@ -30,9 +30,31 @@ def test_fail__nobody_has_decided():
 
 @pytest.mark.clause("L2", "L24", "P5")
 def test_fail__another_or_an_unknown_purpose():
-    assert verdict(purpose="failure_detection").reason == "unknown_purpose"
+    for purpose in ("failure_detection", "snapshot", "surface_scan", "support_photo"):
+        assert verdict(purpose=purpose).reason == "consent_missing"
     assert verdict(purpose="advertising").reason == "unknown_purpose"
-    assert verdict(purpose="snapshot").reason == "consent_missing"
+
+
+@pytest.mark.clause("L2", "L3", "L5")
+def test_fail__live_view_granted_is_no_other_purpose_and_nobody_else():
+    world = World()
+    world.decide("live_view", GIVEN[0], recipient="owner")
+    for purpose, recipient in BOOK.pairs():
+        found = world.gate.decide(purpose, recipient)
+        assert found.allowed == (purpose == "live_view")
+        assert found.allowed or found.reason == "consent_missing"
+    assert world.gate.decide("live_view", RECIPIENT).reason == "unknown_recipient"
+    assert world.gate.decide("camera", "owner").reason == "unknown_purpose"
+
+
+@pytest.mark.clause("L3")
+def test_fail__a_snapshot_for_the_owner_is_not_shared():
+    world = World()
+    world.decide("snapshot", GIVEN[0], recipient="owner")
+    assert world.gate.decide("snapshot", "owner").allowed
+    assert not world.gate.decide("snapshot", RECIPIENT).allowed
+    world.decide("local_service", GIVEN[0], recipient="timelapse")
+    assert not world.gate.decide("local_service", "home").allowed
 
 
 @pytest.mark.clause("L3", "P10")
@@ -68,7 +90,7 @@ def test_fail__a_timed_consent_at_its_end_or_without_a_clock():
 
 @pytest.mark.clause("P3", "C5")
 def test_ok__a_flag_gates_only_its_own_purpose():
-    purposes = [pair[0] for pair in BOOK.pairs()]
+    purposes = [pair[0] for pair in BOOK.pairs() if pair[1] == RECIPIENT]
     for granted in range(1 << len(purposes)):
         world = World()
         chosen = {purpose for place, purpose in enumerate(purposes) if granted >> place & 1}

@@ -38,7 +38,25 @@ def test_ok__the_colour_marker_stays_only_in_its_plain_form():
     free = segment(0xEE, b"Adobe" + CANARY[:6] + b"\x01")
     assert jpeg.strip(PLAIN[:2] + free + PLAIN[2:]) == PLAIN[:2] + adobe + PLAIN[2:]
     stuffed = segment(0xEE, b"Adobe\x00\x64\x00\x00\x00\x00\x01" + CANARY)
-    assert jpeg.strip(PLAIN[:2] + stuffed + PLAIN[2:]) == PLAIN
+    assert jpeg.strip(PLAIN[:2] + stuffed + PLAIN[2:]) == PLAIN[:2] + adobe + PLAIN[2:]
+    short = segment(0xEE, b"Adobe" + CANARY[:6])
+    assert jpeg.strip(PLAIN[:2] + short + PLAIN[2:]) == PLAIN
+
+
+def test_fail__a_picture_whose_colours_are_said_in_two_ways():
+    """Without the marker that goes, a decoder would show it in other colours."""
+    jfif = segment(0xE0, b"JFIF\x00\x01\x02\x00\x00\x01\x00\x01\x00\x00")
+    for ids, adobe, odd in ((b"\x01\x02\x03", 0, True), (b"\x01\x02\x03", 1, False), (b"RGB", 1, False), (b"RGB", None, True)):
+        parts = b"".join([ids[at : at + 1] + b"\x11\x00" for at in range(3)])
+        frame = segment(0xC0, b"\x08\x00\x08\x00\x08\x03" + parts)
+        said = b"" if adobe is None else segment(0xEE, b"Adobe\x00\x64\x00\x00\x00\x00" + bytes([adobe]))
+        plain = b"\xff\xd8" + said + TABLES + frame + HUFFMAN + SCAN + b"\xff\xd9"
+        assert jpeg.strip(plain) == plain
+        if odd:
+            with pytest.raises(FormatError):
+                jpeg.strip(plain[:2] + jfif + plain[2:])
+        else:
+            assert jpeg.strip(plain[:2] + jfif + plain[2:]) == plain
 
 
 def test_ok__what_follows_the_end_is_cut():
@@ -55,6 +73,18 @@ def test_fail__a_segment_that_is_kept_has_no_room_for_more():
             print(part[:2])
     restart = segment(0xDD, b"\x00\x04")
     assert jpeg.strip(PLAIN[:2] + restart + PLAIN[2:]) == PLAIN[:2] + restart + PLAIN[2:]
+
+
+@pytest.mark.attack(14)
+def test_fail__a_header_of_more_colours_than_there_are():
+    """It would be as long as it says, and hold whatever somebody writes there."""
+    for colours in (0, 5, 9, 255):
+        body = (CANARY * 12)[: 2 * colours]
+        scan = segment(0xDA, bytes([colours]) + body + b"\x00\x3f\x00") + SCAN[10:]
+        frame = segment(0xC0, b"\x08\x00\x08\x00\x08" + bytes([colours]) + (CANARY * 40)[: 3 * colours])
+        for odd in (PLAIN.replace(SCAN, scan), PLAIN.replace(FRAME, frame)):
+            with pytest.raises(FormatError):
+                jpeg.strip(odd)
 
 
 def test_fail__odd_pictures():

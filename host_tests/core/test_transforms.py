@@ -74,3 +74,14 @@ def test_fail__a_field_declared_as_never_leaving():
     for value in (1, "idle", True, b"x"):
         with pytest.raises(Unfit):
             apply("drop", value, {})
+
+
+@pytest.mark.clause("L4")
+def test_ok__a_sealed_picture_passes_as_it_is_and_within_its_bounds():
+    sealed = b"FAS1" + bytes(range(56))
+    assert apply("picture", sealed, {"max": 100}) == sealed
+    assert apply("picture", bytearray(sealed) + bytes(100), {"max": 100}) == sealed + bytes(100)
+    for wrong in (sealed[:-1], sealed + bytes(101), b"FAS2" + sealed[4:], b"FAS1", b"fas1" + sealed[4:]):
+        with pytest.raises(Unfit):
+            apply("picture", wrong, {"max": 100})
+            print(wrong[:4], len(wrong))

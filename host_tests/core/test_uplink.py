@@ -195,9 +195,9 @@ def test_ok__pictures_are_media_and_records_are_not():
     world.offer(1)
     world.pump()
     assert world.wire.arrived[0].media is False
-    assert all(
-        world.catalogue.purposes[purpose]["media"] == (purpose == "snapshot") for purpose in world.catalogue.purposes
-    )
+    for purpose, row in world.catalogue.purposes.items():
+        kinds = [field["transform"] for _, field in world.catalogue.fields_of(purpose)]
+        assert row["media"] == (kinds == ["picture"] or kinds == ["point_cloud"]), purpose
 
 
 def test_fail__refusals_carry_no_values():

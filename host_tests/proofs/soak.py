@@ -33,6 +33,7 @@ from firmware_agent.model import WITHDRAWN
 from host_tests.fakes import PURPOSE, RECIPIENT
 from host_tests.rigs.agent import Rig, SlowDevice, plain
 from host_tests.rigs.broker import Broker, wait_for
+from host_tests.rigs.media import CAMERA, keyed
 
 PURPOSES = (PURPOSE, "print_history", "snapshot")
 STEP = 10.0  # s of the agent's clock between two ticks
@@ -102,8 +103,7 @@ class Soak:
         self.broker = Broker(directory)
         said = self.broker.settings.read_text().replace("log_type all", "log_type error")
         self.broker.settings.write_text(said)  # a week of packets would fill the disk
-        sources = '[source.demo]\n[source.camera]\nkind = "pattern"'
-        self.rig = Rig(directory, plain(self.broker.port), sources=sources)
+        self.rig = Rig(directory, keyed(plain(self.broker.port)), sources=f"[source.demo]\n{CAMERA}")
         self.agent: Agent
         self.granted: set[str] = set()
         self.counts: Counter[str] = Counter()

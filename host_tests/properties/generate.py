@@ -95,7 +95,7 @@ def shipped(name: str = "lightmake") -> Tree:
 
 
 def every_transform() -> Tree:
-    """One profile with two recipients that uses every transform and both forms of keep."""
+    """One profile with two recipients that uses every transform of records and pictures, and both forms of keep."""
 
     def row(number: int, transform: str, **more: Any) -> Tree:
         base = {"id": number, "category": "some", "purposes": ["all"], "transform": transform}

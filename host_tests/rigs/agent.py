@@ -47,20 +47,20 @@ class Rig:
     def agent(self, watch: "Callable[[dict[str, Any]], None] | None" = None) -> Agent:
         return build.agent(self.parts, watch)
 
-    def grant(self, purpose: str) -> None:
-        self._decide(purpose, GIVEN[0])
+    def grant(self, purpose: str, recipient: str = "lightmake") -> None:
+        self._decide(purpose, GIVEN[0], recipient)
 
     def refuse(self, purpose: str) -> None:
         self._decide(purpose, REFUSED)
 
-    def withdraw(self, purpose: str) -> None:
+    def withdraw(self, purpose: str, recipient: str = "lightmake") -> None:
         """As another process does it: through a store of its own."""
-        self._decide(purpose, WITHDRAWN)
+        self._decide(purpose, WITHDRAWN, recipient)
 
-    def _decide(self, purpose: str, state: str) -> None:
+    def _decide(self, purpose: str, state: str, recipient: str = "lightmake") -> None:
         parts = build.parts(self.parts.config, self.device)
-        policy = parts.catalogue.policy(purpose, "lightmake")
-        parts.consents.put(purpose, "lightmake", state, policy, "owner", "test", self.device.now())
+        policy = parts.catalogue.policy(purpose, recipient)
+        parts.consents.put(purpose, recipient, state, policy, "owner", "test", self.device.now())
 
 
 def plain(port: int) -> str:

@@ -23,13 +23,14 @@ class Worker:
     """`with Worker(...) as worker`: worker.report is its first answer, {} if it ended without one.
 
     settings: of its source; passed: the descriptors that go with them. before: code that runs in the process before the
-    worker does. extra: descriptors that are smuggled in. first: what to send first instead. The other options are
-    Popen's.
+    worker does. extra: descriptors that are smuggled in. first: what to send first instead. arguments: of the process.
+    The other options are Popen's.
     """
 
-    def __init__(self, settings=PATTERN, *, passed=(), before="", extra=(), first=None, **options):
+    def __init__(self, settings=PATTERN, *, passed=(), before="", extra=(), first=None, arguments=(), **options):
         self._first = pack("begin", settings.row()) if first is None else first
         self._passed, self._before, self._extra, self._options = list(passed), before, extra, options
+        self._arguments = arguments
         self._inbox = Inbox(TO_MAIN, LARGEST_TO_MAIN)
         self._waiting = []  # messages that nobody asked for yet
         self._sealed = None  # (ident, private key) behind `picture`
@@ -38,7 +39,7 @@ class Worker:
     def __enter__(self):
         self.control, theirs = socket.socketpair()
         self.control.settimeout(20)
-        command = [sys.executable, "-I", "-m", WORKER, str(theirs.fileno())]
+        command = [sys.executable, "-I", "-m", WORKER, str(theirs.fileno()), *self._arguments]
         if self._before:
             start = f"import runpy, sys\n{self._before}\nsys.argv[1:] = ['{theirs.fileno()}']\n"
             command[2:] = ["-c", f"{start}runpy.run_module('{WORKER}', run_name='__main__', alter_sys=True)"]

@@ -106,7 +106,8 @@ class Screen:
 class Home:
     """A device with a whole agent, its desk and its doorbell in this process; nothing listens.
 
-    profile: a shipped name or a compiled file. device: one that is handed in is started anew.
+    profile: a shipped name or a compiled file. uplink: further lines of each. device: one that is handed in is started
+    anew.
     """
 
     def __init__(
@@ -119,12 +120,13 @@ class Home:
         extra: str = "",
         top: str = "",
         commands: bool = False,
+        uplink: str = "",
     ) -> None:
         text = f'profile = "{profile}"\nstate = "state"\npresence = "terminal"\n{top}\n'
         text += f"[panel]\n[source.demo]\n{extra}\n"
         for name in recipients:
             text += f'[uplink.{name}]\nhost = "127.0.0.1"\nport = {port}\ntls = false\ntimeout = 3\n'
-            text += f"commands = {str(commands).lower()}\n"
+            text += f"commands = {str(commands).lower()}\n{uplink}\n"
         directory.mkdir(exist_ok=True)
         self.file = directory / "agent.toml"
         self.file.write_text(text)

@@ -14,6 +14,7 @@ from firmware_agent.model import GIVEN
 from firmware_agent.profiles.compiler import compile_profile
 from host_tests.rigs.broker import Broker, Subscriber, free_port, wait_for
 from host_tests.rigs.lived import PROGRAM
+from host_tests.rigs.media import KEYED
 
 SHIPPED = Path(__file__).parents[2] / "firmware_agent/profiles/lightmake.toml"
 PURPOSES = ("improvement_program", "print_history", "snapshot")
@@ -45,6 +46,7 @@ host = "127.0.0.1"
 port = {broker}
 tls = false
 timeout = 3
+{keyed}
 """
 
 
@@ -89,7 +91,7 @@ class Page:
         self.file = directory / "agent.toml"
         self.log = directory / "agent.log"
         values = {"profile": profile or hurried(directory).name, "host": host, "port": self.port, "speed": speed}
-        values |= {"tls": str(tls).lower(), "names": json.dumps(names), "broker": self.broker.port}
+        values |= {"tls": str(tls).lower(), "names": json.dumps(names), "broker": self.broker.port, "keyed": KEYED}
         self.file.write_text(_LINES.format(**values))
         self.process: subprocess.Popen[Any] | None = None
 

@@ -118,10 +118,10 @@ class Line:
 
 
 class House:
-    """An `async with`: a panel on a port of 127.0.0.1, its world, and browsers."""
+    """An `async with`: a panel on a port of 127.0.0.1, its world, and browsers. camera: of fakes_camera.py, or None."""
 
-    def __init__(self, directory: Path, ticks=None, **settings):
-        self.world = World()
+    def __init__(self, directory: Path, ticks=None, camera=None, **settings):
+        self.world = World(camera=camera)
         self._lines = []
         self.pages = directory / "pages"
         self.pages.mkdir(exist_ok=True)

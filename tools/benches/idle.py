@@ -19,6 +19,7 @@ from firmware_agent.model import GIVEN
 from host_tests.rigs import moonraker, octoprint
 from host_tests.rigs.broker import Broker, free_port, wait_for
 from host_tests.rigs.certificates import Authority
+from host_tests.rigs.media import KEYED
 
 PROGRAM = Path(sys.executable).parent / "firmware-agent"
 PEERS = {"OctoPrint": octoprint.program, "Moonraker": moonraker.program}
@@ -65,7 +66,7 @@ def outside(directory: Path) -> Iterator[str]:
         yield (
             f'[source.octoprint]\nurl = "{printer.url}"\nkey_file = "{key}"\n'
             f'[uplink.lightmake]\nhost = "127.0.0.1"\nport = {broker.port}\nauthority = "{authority.path}"\n'
-            f'certificate = "{certificate}"\nkey = "{private}"\n'
+            f'certificate = "{certificate}"\nkey = "{private}"\n{KEYED}\n'
         )
 
 

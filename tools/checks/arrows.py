@@ -13,10 +13,10 @@ LAYERS = (
     ("gate", "sessions", "admissions"),
     ("decide", "transforms", "clock"),
     ("catalogue",),
-    ("model", "jpeg", "notice"),
+    ("model", "jpeg", "pointcloud", "pointbody", "notice"),
     ("cbor", "config"),
     ("refusals",),
-    ("errors", "addresses"),
+    ("errors", "addresses", "limits"),
 )
 # Beside the layers: who may import the unit, and what the unit may import.
 ASIDE = {

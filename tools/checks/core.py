@@ -15,6 +15,8 @@ CORE = tuple(
         "catalogue.py",
         "transforms.py",
         "jpeg.py",
+        "pointbody.py",
+        "pointcloud.py",
         "decide.py",
         "clock.py",
         "gate.py",

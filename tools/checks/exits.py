@@ -12,7 +12,7 @@ from checks.openers import openers
 # The three ways out for data. Each is one file, opened only by an object that the gate made. There is no fourth.
 EXITS: dict[str, str | None] = {
     "door": f"{PACKAGE}/egress/wire_mqtt.py",  # a Release leaves to a recipient
-    "viewer": None,  # an Admission opens a camera stream
+    "viewer": f"{PACKAGE}/camera/viewers/server.py",  # an Admission opens a camera stream
     "panel": f"{PACKAGE}/owner/panel/server.py",  # a Session opens the owner's page
 }
 _EXIT = ("network", "lookup")
@@ -23,6 +23,7 @@ FRONTS: dict[str, tuple[str, ...]] = {
 # What else touches the machine, and what each file may do there: see openers.py for the kinds.
 READERS: dict[str, tuple[str, ...]] = {
     f"{PACKAGE}/telemetry/http.py": ("network", "lookup"),  # reads the printer's own server
+    f"{PACKAGE}/camera/upstream.py": ("network", "lookup"),  # asks for another camera's stream, reads none of it
 }
 SPEAKERS: dict[str, tuple[str, ...]] = {
     f"{PACKAGE}/egress/link.py": ("network",),  # paho, on a socket that the door's file gives it
@@ -31,17 +32,16 @@ SPEAKERS: dict[str, tuple[str, ...]] = {
     f"{PACKAGE}/cli/qr.py": ("network",),  # segno, which draws: any library counts as an opener
 }
 PROCESSES: dict[str, tuple[str, ...]] = {
-    f"{PACKAGE}/camera/supervisor.py": ("process", "pair"),  # starts the camera process, joined by a pair of sockets
+    f"{PACKAGE}/camera/start.py": ("pair",),  # joins the camera process by a pair of sockets
+    f"{PACKAGE}/camera/processes.py": ("process",),  # starts it, and the command of an adapter
     f"{PACKAGE}/camera/worker.py": ("inherited",),  # is that process: takes its end of the pair, can open nothing
     f"{PACKAGE}/camera/loop.py": ("inherited",),  # takes viewers' connections, which main accepted and passed
     f"{PACKAGE}/camera/sources/mjpeg.py": ("inherited",),  # takes the connection that main opened and passed
-    f"{PACKAGE}/camera/sources/adapter.py": ("inherited",),  # takes the end of an adapter command's output
-    f"{PACKAGE}/camera/adapted.py": ("process",),  # becomes that command, under a lock that exec does not open
 }
-# Code that the interpreter cannot see. No package stands between: each file calls a few functions by name.
+# Code that the interpreter cannot see. No package stands between: what is called is a table of six calls in that file.
 KERNEL: dict[str, tuple[str, ...]] = {
     f"{PACKAGE}/camera/sandbox/kernel.py": ("native",),  # locks the camera process: it can only take away
-    f"{PACKAGE}/camera/turbo.py": ("native",),  # libturbojpeg: memory in, memory out, under that lock
+    f"{PACKAGE}/camera/cutting.py": ("native",),  # connects a socket to no address: it can only cut
 }
 # Not part of the agent: brings a broker for the demonstration. Only the command line may import it.
 OUTSIDE = f"{PACKAGE}/demo/"

@@ -21,6 +21,9 @@ HANDLES = {
         "Open": (f"{PACKAGE}/owner/panel/server.py", f"{PACKAGE}/owner/panel/doorstep.py"),
         "Farewell": (f"{PACKAGE}/owner/panel/server.py", f"{PACKAGE}/owner/panel/room.py"),
     },
+    f"{PACKAGE}.camera.viewers.server": {  # hands it book, admissions and hub; run.py lets it follow the book
+        "Viewers": (f"{PACKAGE}/cli/front.py", f"{PACKAGE}/cli/run.py"),
+    },
     f"{PACKAGE}.owner.socket.server": {"ControlSocket": (f"{PACKAGE}/cli/front.py",)},
     f"{PACKAGE}.owner.socket.connection": {
         "Connection": (f"{PACKAGE}/owner/socket/server.py",),
@@ -29,21 +32,16 @@ HANDLES = {
     },
     f"{PACKAGE}.camera.sandbox.lock": {"lock": (f"{PACKAGE}/camera/worker.py",)},  # locks whatever process calls it
     f"{PACKAGE}.camera.sandbox.kernel": {
-        "Kernel": tuple(f"{PACKAGE}/camera/sandbox/{name}.py" for name in ("lock", "second", "weaker")),
-        "machine": (f"{PACKAGE}/camera/sandbox/lock.py", f"{PACKAGE}/camera/sandbox/weaker.py"),
-    },
-    f"{PACKAGE}.camera.sandbox.weaker": {  # locks whatever process calls it
-        "confine": (f"{PACKAGE}/camera/adapted.py",),
-        "NAME": (f"{PACKAGE}/camera/sources/adapter.py",),  # says so to people
+        "Kernel": (f"{PACKAGE}/camera/sandbox/lock.py", f"{PACKAGE}/camera/sandbox/second.py"),
+        "machine": (f"{PACKAGE}/camera/sandbox/lock.py",),
     },
     "ctypes": {
-        **dict.fromkeys(("c_long", "create_string_buffer", "get_errno"), (f"{PACKAGE}/camera/sandbox/kernel.py",)),
-        **dict.fromkeys(("CDLL", "addressof"), (f"{PACKAGE}/camera/sandbox/kernel.py", f"{PACKAGE}/camera/turbo.py")),
-        **dict.fromkeys(
-            ("byref", "c_char", "c_char_p", "c_int", "c_ulong", "c_void_p", "string_at"),
-            (f"{PACKAGE}/camera/turbo.py",),
-        ),
+        **dict.fromkeys(("CDLL", "get_errno"), (f"{PACKAGE}/camera/sandbox/kernel.py", f"{PACKAGE}/camera/cutting.py")),
+        **dict.fromkeys(("addressof", "c_long", "create_string_buffer"), (f"{PACKAGE}/camera/sandbox/kernel.py",)),
     },
+    f"{PACKAGE}.camera.cutting": {"Leash": (f"{PACKAGE}/camera/using.py",)},
+    f"{PACKAGE}.camera.upstream": {"Upstream": (f"{PACKAGE}/cli/build.py",)},
+    f"{PACKAGE}.camera.processes": {"Process": (f"{PACKAGE}/camera/start.py",)},
     f"{PACKAGE}.telemetry.http": {
         "get_json": (f"{PACKAGE}/telemetry/sources/octoprint.py",),
         "StatusError": (f"{PACKAGE}/telemetry/sources/octoprint.py",),
@@ -74,10 +72,12 @@ WRITERS = (
     f"{PACKAGE}/consent/store.py",
     f"{PACKAGE}/consent/texts.py",
     f"{PACKAGE}/consent/people.py",
+    f"{PACKAGE}/camera/viewers/book.py",
     f"{PACKAGE}/consent/pairing.py",
     f"{PACKAGE}/consent/alias.py",
     f"{PACKAGE}/consent/installed.py",
     f"{PACKAGE}/owner/details.py",
+    f"{PACKAGE}/camera/crop.py",  # a slot
     f"{PACKAGE}/clock.py",
     f"{PACKAGE}/egress/vault.py",
     f"{PACKAGE}/egress/heads.py",

@@ -3,14 +3,16 @@
 import re
 from collections.abc import Callable
 
+from receiving.media import Media, Unopened, clean
+
 from firmware_agent import cbor
-from firmware_agent.catalogue import REQUEST, Catalogue
+from firmware_agent.catalogue import BLOBS, REQUEST, Catalogue
 from firmware_agent.errors import FormatError
 from firmware_agent.profiles.cddl import MESSAGE, MOST_EVENTS
+from firmware_agent.transforms import SEALED
 
 DAY = 86400
 SMALL = 256  # bytes; longer than any request
-SEGMENTS = (0xC0, 0xC1, 0xC2, 0xC4, 0xDB, 0xDD, 0xEE)  # all that devices leave in a JPEG before its first scan
 # What identifiers look like in text. Every repetition is bounded, or a long text would cost quadratic time.
 SHAPES = {
     "url": r"[a-z][a-z0-9+.-]{0,20}://",
@@ -54,23 +56,13 @@ def packed(number: int) -> bool:
     return not 0 <= number < 2**32 or any(nets)
 
 
-def picture(data: object, most: int) -> bool:
-    """A JPEG of at most `most` bytes without a segment that could hold text."""
-    if not isinstance(data, bytes) or len(data) > most or data[:2] != b"\xff\xd8" or data[-2:] != b"\xff\xd9":
-        return False
-    at = 2
-    while data[at : at + 1] == b"\xff" and data[at + 1] in SEGMENTS:
-        at += 2 + int.from_bytes(data[at + 2 : at + 4], "big")
-    return data[at : at + 2] == b"\xff\xda"
-
-
 def fits(row: dict, value: object) -> bool:
     """Whether `value` is one that the transform of this catalogue row can give."""
     kind, given = row["transform"], row["parameters"]
     if kind == "enum":
         return isinstance(value, str) and value in given["values"]
-    if kind == "picture":
-        return picture(value, given["max"])
+    if kind in BLOBS:
+        return isinstance(value, bytes) and clean(kind, value, given["max"])
     if kind == "keep" and "max" not in given:
         return value is True or value is False
     if not cbor.is_int(value):
@@ -87,7 +79,8 @@ def fits(row: dict, value: object) -> bool:
 class Policy:
     """What one recipient may be sent by `catalogue`. ValueError if the profile itself declares an identifier."""
 
-    def __init__(self, catalogue: Catalogue, recipient: str) -> None:
+    def __init__(self, catalogue: Catalogue, recipient: str, media: "Media | None" = None) -> None:
+        self.media = media or Media(recipient)
         self.topic = catalogue.recipients[recipient]["topic"]
         self.purposes = {name: row for name, row in catalogue.purposes.items() if recipient in row["recipients"]}
         self.fields = {name: {row["id"]: row for _, row in catalogue.fields_of(name)} for name in self.purposes}
@@ -144,8 +137,17 @@ class Policy:
                 if pair[0] <= before:
                     raise Refusal("order")
                 before = pair[0]
-                if not fits(rows[before], pair[1]):
-                    raise Refusal(shape(pair[1]) or "value")
+                value = self._opened(purpose, rows[before], pair[1])
+                if not fits(rows[before], value):
+                    raise Refusal((value is pair[1] and shape(value)) or "value")  # ciphertext has any shape
+
+    def _opened(self, purpose: str, row: dict, value: object) -> object:
+        if row["transform"] != "picture" or not isinstance(value, bytes):
+            return value
+        try:
+            return self.media.opened(purpose, value)
+        except Unopened as error:
+            raise Refusal(error.why) from None
 
     def _request(self, body: list, known: "Callable[[str], bool]") -> None:
         if len(body) != 4 or body[0] != "delete" or not isinstance(body[1], str):
@@ -158,6 +160,6 @@ class Policy:
     def _most(self, purpose: str) -> int:
         rows = self.fields[purpose].values()
         if self.purposes[purpose]["media"]:
-            return SMALL + max(row["parameters"]["max"] for row in rows)
+            return SMALL + SEALED + max(row["parameters"]["max"] for row in rows)
         widest = [max([9, *(len(word) + 2 for word in row["parameters"].get("values", ()))]) for row in rows]
         return SMALL + MOST_EVENTS * (3 + sum(4 + width for width in widest))

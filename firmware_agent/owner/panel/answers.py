@@ -29,32 +29,42 @@ SECURITY = (
 )
 JSON = "application/json; charset=utf-8"
 EVENTS = "text/event-stream; charset=utf-8"
+PICTURES = "application/octet-stream"  # sealed, each after its length
 Headers = tuple[tuple[str, str], ...]
 
 
 class Answer:
-    """status, kind (the content type), body, and further headers. A body that is no bytes is a live view."""
+    """status, kind (the content type), body, and further headers.
+
+    A body that is no bytes is a live view: its pieces, and `beat`, the sign of life between them.
+    """
 
     def __init__(
         self,
-        body: "bytes | AsyncIterator[dict[str, Any]]",
+        body: "bytes | AsyncIterator[bytes]",
         kind: str = JSON,
         status: int = 200,
         headers: Headers = (),
         keep: str = "no-store",
+        beat: bytes = b"",
     ) -> None:
         self.body = body
         self.kind = kind
         self.status = status
         self.headers = (*SECURITY, ("Cache-Control", keep), *headers)
+        self.beat = beat
+
+    async def drop(self) -> None:
+        """It goes to nobody: what makes its pieces is ended."""
+        end = getattr(self.body, "aclose", None)
+        if end is not None:
+            await end()
 
 
 class Page(Answer):
     """Goes to `session` and to nobody else."""
 
-    def __init__(
-        self, session: Session, body: "bytes | AsyncIterator[dict[str, Any]]", kind: str = JSON, **more: Any
-    ) -> None:
+    def __init__(self, session: Session, body: "bytes | AsyncIterator[bytes]", kind: str = JSON, **more: Any) -> None:
         super().__init__(body, kind, **more)
         self.session = session
 

@@ -32,10 +32,10 @@ class Crowd:
         if line in self._lines:
             self._lines.remove(line)
 
-    def live(self, ident: bytes) -> int:
-        """How many live views the session `ident` has."""
-        sessions = [line.session for line in self._lines if line.state == "live"]
-        return sum(session is not None and session.ident == ident for session in sessions)
+    def live(self, ident: bytes, kind: str = "") -> int:
+        """How many live views the session `ident` has, b"": all sessions; of one content type, "": of any."""
+        views = [line for line in self._lines if line.state == "live" and kind in ("", line.kind)]
+        return sum(line.session is not None and ident in (b"", line.session.ident) for line in views)
 
     def held(self) -> int:
         """Bytes of all answers that are being sent."""

@@ -8,9 +8,9 @@ import ipaddress
 import re
 from collections.abc import Callable
 
+from firmware_agent.limits import Buckets
 from firmware_agent.model import Session
 from firmware_agent.owner.panel.asked import Asked
-from firmware_agent.owner.panel.limits import Buckets
 from firmware_agent.owner.panel.needs import Gate
 from firmware_agent.owner.panel.pages import is_public
 from firmware_agent.owner.panel.problems import Problem

@@ -5,7 +5,6 @@ Nothing is put on a line but by the exit (server.py).
 
 import asyncio
 import contextlib
-import ipaddress
 import socket
 import ssl
 import struct
@@ -13,6 +12,7 @@ from collections.abc import AsyncGenerator
 
 import h11
 
+from firmware_agent.addresses import group, plain
 from firmware_agent.model import Session
 from firmware_agent.owner.panel.answers import Answer
 from firmware_agent.owner.panel.events import stream
@@ -27,8 +27,8 @@ _GOODBYE = 1.0  # s for a client to read the last answer, and to close
 
 class Line:
     """address: where it comes from; local: where it came in, address and port. session: whom its last request is
-    from. state: "waiting" for a request, "acting" while its answer is made, "showing" it, or "live". holds: bytes of
-    the answer that is being sent.
+    from. state: "waiting" for a request, "acting" while its answer is made, "showing" it, or "live". kind: the content
+    type of the last answer. holds: bytes of the answer that is being sent.
     """
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, settings: Settings) -> None:
@@ -46,6 +46,7 @@ class Line:
         self.local = plain(writer.get_extra_info("sockname"))
         self.session: Session | None = None
         self.state = "waiting"
+        self.kind = ""
         self.holds = 0
         if settings.tls is not None:
             writer.transport.pause_reading()  # type: ignore[attr-defined]  # the greeting is for TLS, not for us
@@ -99,9 +100,11 @@ class Line:
             headers.append(("Connection", "close"))  # what was not read cannot be told from a next request
         yield self._send(h11.Response(status_code=answer.status, headers=headers))
         if not isinstance(body, bytes):
-            async with contextlib.aclosing(stream(body, self._settings.beat, self._silence())) as live:
+            beat, over = self._settings.beat, self._silence()
+            async with contextlib.aclosing(stream(body, answer.beat, beat, over)) as live:
                 async for piece in live:
-                    yield self._send(h11.Data(piece))
+                    for at in range(0, len(piece), _PIECE):
+                        yield self._send(h11.Data(piece[at : at + _PIECE]))
         elif not self._bare and answer.status != 304:
             for at in range(0, len(body), _PIECE):
                 yield self._send(h11.Data(body[at : at + _PIECE]))
@@ -174,18 +177,3 @@ class Line:
 
     def _option(self, name: int, value: "int | bytes") -> None:
         self._socket.setsockopt(socket.SOL_SOCKET, name, value)
-
-
-def plain(name: "tuple[str, int] | None") -> tuple[str, int]:
-    """Address and port of one end, without the zone, and as IPv4 where it is that."""
-    if not name:
-        return "0.0.0.0", 0  # noqa: S104  gone before it was looked at; matches no host
-    address = ipaddress.ip_address(name[0].partition("%")[0])
-    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
-    return str(mapped or address), name[1]
-
-
-def group(name: "tuple[str, int] | None") -> str:
-    """What counts as one address: one of IPv4, or a network of IPv6, of which a client can pick any."""
-    address = ipaddress.ip_address(plain(name)[0])
-    return str(address) if address.version == 4 else str(ipaddress.ip_network((address, 64), strict=False))

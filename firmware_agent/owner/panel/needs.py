@@ -38,6 +38,15 @@ class Desk(Protocol):
     def archive(self, session: Session) -> bytes: ...
     def nonce(self, session: Session) -> str: ...
     def changes(self, session: Session) -> AsyncIterator[Table]: ...
+
+    def watch(self, session: Session, purpose: str, recipient: str, key: bytes) -> AsyncIterator[bytes]:
+        """Pictures, sealed for the X25519 public key `key` (32 bytes); they end when they are no longer permitted.
+
+        It refuses when it is called, or instead of the first picture. The camera begins only with the first picture
+        that is asked for; the next is asked for when the browser has taken the last.
+        """
+        ...
+
     async def do(self, session: Session, action: str, arguments: Table, proof: Table | None) -> Table: ...
 
 
@@ -45,5 +54,6 @@ class Desk(Protocol):
 ACTIONS = (
     "withdraw", "refuse", "later", "object", "stop", "declare_minor", "end_service", "leave", "show_code",
     "delete_upstream", "correct", "decide", "declare_of_age", "invite", "remove", "erase",
+    "add_viewer", "remove_viewer", "send_photo", "set_crop",
 )
 # fmt: on

@@ -1,10 +1,12 @@
 """What a session gets: the page itself, what the desk knows, and what it does. Every answer is a Page."""
 
+import binascii
 import re
 from collections.abc import Callable
 
 from firmware_agent.model import Session
-from firmware_agent.owner.panel.answers import EVENTS, Answer, Page, packed
+from firmware_agent.owner.panel import events, pictures
+from firmware_agent.owner.panel.answers import EVENTS, PICTURES, Answer, Page, packed
 from firmware_agent.owner.panel.asked import Asked
 from firmware_agent.owner.panel.doorstep import cookie
 from firmware_agent.owner.panel.free import Farewell
@@ -21,14 +23,15 @@ PLAIN = {
     "cannot be paired with a key. Switch HTTPS on in the configuration.",
 }
 _NUMBER = re.compile(r"[0-9]{1,15}")
+_KEY = re.compile(r"[A-Za-z0-9_-]{43}")  # 32 bytes as base64url, without padding
 _HELD = 1024 * 1024  # bytes on their way, beyond which no other archive is made
 _MOST = 100  # entries of the timeline at a time
 _PROOFS = ({"code"}, {"body", "signature"})
 
 
 class Room:
-    """token: of a session, for its changes. live: how many live views a session has, by its ident. held: bytes of all
-    answers that are being sent.
+    """token: of a session, for its changes. live: how many live views there are, of a session by its ident, and of a
+    content type (crowd.py). held: bytes of all answers that are being sent.
     """
 
     def __init__(
@@ -37,7 +40,7 @@ class Room:
         pages: Pages,
         settings: Settings,
         token: Callable[[Session], str],
-        live: Callable[[bytes], int],
+        live: Callable[..., int],
         held: Callable[[], int],
     ) -> None:
         self._desk = desk
@@ -46,6 +49,7 @@ class Room:
         self._token = token
         self._live = live
         self._held = held
+        self._opening: list[bytes] = []  # sessions whose live view is not answered yet
 
     async def first(self, asked: Asked) -> Answer:
         return await self.file(asked, FIRST)
@@ -97,7 +101,28 @@ class Room:
         session = _session(asked)
         if self._live(session.ident) >= self._settings.streams_each:
             raise Problem("too_many")
-        return Page(session, self._desk.changes(session), EVENTS)
+        return Page(session, events.events(self._desk.changes(session)), EVENTS, beat=events.BEAT)
+
+    async def watch(self, asked: Asked, purpose: str, recipient: str) -> Answer:
+        session, settings = _session(asked), self._settings
+        if set(asked.document) != {"key"}:
+            raise Problem("malformed")
+        key = _key(asked.document["key"])
+        for ident, kind, most in (
+            (session.ident, "", settings.streams_each),
+            (session.ident, PICTURES, settings.watching_each),
+            (b"", PICTURES, settings.watching),
+        ):
+            opening = sum(ident in (b"", one) for one in self._opening)
+            if self._live(ident, kind) + opening >= most:
+                raise Problem("too_many")
+        found = pictures.Pictures(self._desk.watch(session, purpose, recipient, key))
+        self._opening.append(session.ident)
+        try:
+            await found.begin(settings.opening)
+        finally:
+            self._opening.remove(session.ident)
+        return Page(session, found, PICTURES, beat=pictures.BEAT)
 
     async def archive(self, asked: Asked) -> Answer:
         session = _session(asked)
@@ -137,6 +162,17 @@ def _number(text: str) -> int:
     if not _NUMBER.fullmatch(text):
         raise Problem("malformed")
     return int(text)
+
+
+def _key(text: object) -> bytes:
+    """The 32 bytes that `text` stands for, in the one way in which they are written."""
+    if not isinstance(text, str) or not _KEY.fullmatch(text):
+        raise Problem("malformed")
+    plain = text.translate(str.maketrans("-_", "+/")) + "="
+    key = binascii.a2b_base64(plain)
+    if binascii.b2a_base64(key, newline=False) != plain.encode("ascii"):
+        raise Problem("malformed")
+    return key
 
 
 def _proof(proof: object) -> bool:

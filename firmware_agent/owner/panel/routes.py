@@ -20,6 +20,7 @@ from firmware_agent.refusals import Refused
 log = logging.getLogger(__name__)
 
 Handler = Callable[..., Awaitable[Answer]]
+_NAME = "[a-z][a-z0-9_]{0,39}"  # of a purpose, of a recipient
 
 
 class Routes:
@@ -54,6 +55,7 @@ class Routes:
             ("GET", r"/archive\.zip", room.archive),
             ("POST", "/api/do/<re:[a-z_]{1,20}:action>", room.do),
             ("POST", "/api/leave", room.leave),
+            ("POST", f"/api/watch/<re:{_NAME}:purpose>/<re:{_NAME}:recipient>", room.watch),
         ]
 
     async def answer(self, asked: Asked) -> Answer:

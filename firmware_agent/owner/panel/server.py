@@ -7,6 +7,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from firmware_agent.errors import AgentError
+from firmware_agent.limits import Buckets
 from firmware_agent.owner import strict
 from firmware_agent.owner.panel.answers import Answer, Page
 from firmware_agent.owner.panel.asked import asked
@@ -14,7 +15,6 @@ from firmware_agent.owner.panel.crowd import Crowd
 from firmware_agent.owner.panel.doorstep import Doorstep, told
 from firmware_agent.owner.panel.free import Farewell, Open
 from firmware_agent.owner.panel.guard import Guard
-from firmware_agent.owner.panel.limits import Buckets
 from firmware_agent.owner.panel.lines import Line
 from firmware_agent.owner.panel.needs import Desk, Doorbell, Gate
 from firmware_agent.owner.panel.pages import Pages
@@ -68,6 +68,7 @@ class Panel:
         try:
             self._verify(line, answer)
         except Refused:
+            await answer.drop()
             answer = told(Problem("session_ended"))
         if type(answer) is not Page:
             line.session = None  # so that it is not cut before the browser has read this
@@ -136,7 +137,7 @@ class Panel:
             answer = await self._routes.answer(request)
         except Problem as problem:
             answer = told(problem)
-        line.state = "showing" if isinstance(answer.body, bytes) else "live"
+        line.state, line.kind = "showing" if isinstance(answer.body, bytes) else "live", answer.kind
         line.holds = len(answer.body) if isinstance(answer.body, bytes) else 0
         await self._show(line, answer)
         line.holds = 0

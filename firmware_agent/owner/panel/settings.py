@@ -18,8 +18,11 @@ class Settings:
     lines: int = 64  # connections at a time
     lines_each: int = 12  # of them from one address
     streams_each: int = 4  # live views of one session
+    watching_each: int = 2  # of them with pictures
+    watching: int = 8  # live views with pictures, of all sessions
     asking: float = 10.0  # for a whole head, for a whole body, for the TLS handshake
     idle: float = 30.0  # between two requests of one connection
+    opening: float = 3.0  # for the first picture, before a live view is answered without one
     taking: float = 20.0  # for a client to take a piece of at most 64 KiB
     beat: float = 15.0  # between two signs of life in a live view
 

@@ -35,7 +35,7 @@ class Facts:
     """What a receipt says besides the record.
 
     purpose, recipient, fields: rows of the compiled profile, fields as (name, row); a recipient's row may have
-    `address` and `contact`. profile, version: of the policy. text: what was shown; its SHA-256 is record.policy.
+    `address` and `contact`; without a topic it is on the owner's own network. profile, version: of the policy. text: what was shown; its SHA-256 is record.policy.
     language: of the text. alias: 16 random bytes of this device, hex. now: seconds since 1970 UTC or None. head: of the
     ledger, hex. region: two capital letters, or "" if the owner chose none. previous: digest of the record that this
     one replaces, hex, or "".
@@ -157,6 +157,10 @@ def _process(record: ConsentRecord, facts: Facts) -> Node:
     row = facts.purpose
     kept = row["retention"] > 0
     where = "the policy does not say where the recipient keeps it" if kept else "the recipient does not keep it"
+    deletion = f"firmware-agent export, rights delete {record.purpose}, erase"
+    if not facts.recipient["topic"]:
+        where = "it stays on the owner's own network; what the other end keeps there is not this device's to say"
+        deletion = "firmware-agent export, erase; what a program on the network keeps: with that program"
     return {
         "@type": "dpv:Process",
         "dpv:hasPurpose": {
@@ -186,8 +190,7 @@ def _process(record: ConsentRecord, facts: Facts) -> Node:
         "dpv:hasRight": {
             "@type": "dpv:DataSubjectRight",
             "dct:description": "access, a copy to take along, correction, objection, deletion",
-            "dpv:isExercisedAt": "the device's own page; or on the device: "
-            f"firmware-agent export, rights delete {record.purpose}, erase",
+            "dpv:isExercisedAt": f"the device's own page; or on the device: {deletion}",
         },
     }
 

@@ -31,6 +31,7 @@ class DemoSource:
     """
 
     name = "demo"
+    pair: tuple[str, str] | None = None
     offers: tuple[str, ...] = (
         "state",
         "progress",

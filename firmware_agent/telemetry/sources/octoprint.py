@@ -121,6 +121,7 @@ class OctoPrintSource:
     """Reads one OctoPrint with GET requests only. url: its base address. key: an application key. now: epoch s."""
 
     name = "octoprint"
+    pair: tuple[str, str] | None = None
     offers = ("state", *_NUMBERS, "job_start", "job_finish", "job_material")
     pace = 5.0  # the start and end of a job are known to so many seconds; policies round them to minutes
 

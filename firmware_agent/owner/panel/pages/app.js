@@ -3,32 +3,39 @@
 import * as shared from "/pages/shared.js";
 import { button, icon, listen, moment, on, openDialog, title, who, p, strong, warn } from "/pages/view.js";
 import { drawInto, drawWith, follow, may, redraw, refresh, state, stopEverything, tell } from "/pages/store.js";
-import { cards, leaving } from "/pages/choices.js";
+import { allowed, cards, leaving, regroup } from "/pages/choices.js";
 import { wizard, wizardIsOpen } from "/pages/wizard.js";
-import { camera, refusedNow, sentToday } from "/pages/now.js";
+import { refusedNow, sentToday } from "/pages/now.js";
+import { cameraCard, cameraView, hasView, heading, isThere } from "/pages/camera.js";
 import { history } from "/pages/history.js";
 import { people, service } from "/pages/people.js";
 import { rights } from "/pages/rights.js";
 
 const { byId, h, put, t, tn } = shared;
-const VIEWS = { now, history, rights, people };
+const VIEWS = { now, camera: cameraView, history, rights, people };
 let spoken = "";
 
 function now() {
   if (wizardIsOpen()) return wizard();
-  const { on } = state.home.camera; // who is looking comes first, also on a phone
-  return h("div", null, on && camera(), service(), h("div", { class: "columns" },
+  return h("div", null, isThere() && cameraCard(), service(), h("div", { class: "columns" }, // who is looking comes first
     h("div", null, h("section", { "aria-labelledby": "choices-title" }, h("h2", { id: "choices-title" }, t("choices.title")), cards())),
-    h("div", null, !on && camera(), sentToday(), refusedNow())));
+    h("div", null, sentToday(), refusedNow())));
+}
+
+// What may go out, in one sentence.
+function headline() {
+  const count = leaving().length;
+  if (count) return tn("status.leaves", count);
+  return t(allowed().length ? "status.local" : "status.nothing");
 }
 
 function status() {
-  const rows = leaving();
+  const rows = allowed();
   const shown = rows.length > 0 || state.home.camera.on || state.waits || !state.reached;
-  return h("section", { class: rows.length ? "status open" : "status", "aria-labelledby": "headline", id: "status-card", "data-leaving": rows.length },
-    icon(rows.length ? "out" : "shut"),
+  return h("section", { class: rows.length ? "status open" : "status", "aria-labelledby": "headline", id: "status-card", "data-leaving": leaving().length },
+    icon(leaving().length ? "out" : "shut"),
     h("div", { class: "grow" },
-      h("h1", { id: "headline", tabindex: -1 }, rows.length ? tn("status.leaves", rows.length) : t("status.nothing")),
+      h("h1", { id: "headline", tabindex: -1 }, headline()),
       rows.length
         ? h("ul", { class: "plain" }, rows.map((row) => h("li", null, t("status.goes", { what: title(row), who: who(row) }))))
         : p(t("status.nothing.text")),
@@ -58,12 +65,13 @@ function urgent() {
 }
 
 function nav() {
-  return h("ul", { class: "tabs" }, Object.keys(VIEWS).map((name) =>
+  return h("ul", { class: "tabs" }, Object.keys(VIEWS).filter((name) => name !== "camera" || hasView()).map((name) =>
     h("li", null, h("a", { href: `#/${name}`, id: `tab-${name}`, "aria-current": state.view === name ? "page" : null }, t(`nav.${name}`)))));
 }
 
 function draw() {
   if (!state.home) return;
+  if (state.view === "camera" && !hasView()) state.view = "now";
   const { device } = state.home;
   const name = device.name || t("brand");
   byId("device").textContent = name;
@@ -76,9 +84,8 @@ function draw() {
   drawInto("view", VIEWS[state.view]());
   byId("view").setAttribute("aria-busy", "false");
   document.body.dataset.view = asking ? "wizard" : state.view;
-  const rows = leaving();
-  const heard = rows.length ? `${tn("status.leaves", rows.length)}: ${rows.map(title).join(", ")}` : t("status.nothing");
-  const watched = t(state.home.camera.on ? "camera.on" : "camera.off");
+  const heard = [headline(), allowed().map(title).join(", ")].filter(Boolean).join(": ");
+  const watched = isThere() ? heading() : "";
   if (spoken && spoken !== heard + watched) byId("heard").textContent = `${heard}. ${watched}`;
   spoken = heard + watched;
 }
@@ -94,6 +101,7 @@ function route() {
   state.stopped = "";
   put(byId("toast"));
   state.view = name in VIEWS ? name : "now";
+  regroup();
   if (!state.home) return;
   redraw();
   if (before !== state.view) {

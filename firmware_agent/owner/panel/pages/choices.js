@@ -3,11 +3,15 @@
 import { byId, h, say, t, tn } from "/pages/shared.js";
 import { bar, button, facts, field, hint, icon, marked, moment, notice, on, openDialog, pairId, role, same, span, title, who, why, p, strong, warn } from "/pages/view.js";
 import { destroyed, may, note, post, redraw, state, tell, timed, widen } from "/pages/store.js";
+import { offers } from "/pages/camera.js";
 
 const HOURS = [1, 12, 24, 168];
 const reopened = new Set();
+let apart = null; // what stands under "later, when needed", for as long as this view is looked at
 
-export const leaving = () => state.home.purposes.filter((row) => row.allowed);
+export const allowed = () => state.home.purposes.filter((row) => row.allowed);
+export const leaving = () => allowed().filter((row) => !row.local);
+export const askedFirst = () => state.home.purposes.filter((row) => row.ask !== "later");
 export const full = () => ["owner", "guardian"].includes(state.home.you.role);
 export const shut = () => state.home.age.state === "minor" && !state.home.age.guardian;
 const find = (data) => state.home.purposes.find((row) => same(row, data));
@@ -28,8 +32,8 @@ export function threeChoices(row, act, chosen) {
 
 export function cardFacts(row) {
   return facts([
-    [t("fact.who"), who(row)],
-    [t("fact.every"), row.every ? t("fact.every.span", { span: span(row.every) }) : t("fact.every.event")],
+    [t(row.local ? "fact.shown" : "fact.who"), who(row)],
+    [t("fact.every"), row.every ? t("fact.every.span", { span: span(row.every) }) : t(row.media ? "fact.every.asked" : "fact.every.event")],
     [t("fact.kept"), row.kept ? t("fact.kept.span", { span: span(row.kept) }) : t("fact.kept.not")],
   ]);
 }
@@ -71,7 +75,8 @@ function buttons(row) {
   if (row.state === "allowed") {
     return bar(
       may("withdraw") && button("withdraw", t("withdraw"), { ...marked(row), id: `withdraw-${id}`, class: "main" }),
-      !row.allowed && full() && button("reopen", t("decide.again"), { ...marked(row), id: `reopen-${id}` }));
+      !row.allowed && full() && button("reopen", t("decide.again"), { ...marked(row), id: `reopen-${id}` }),
+      offers(row));
   }
   if (shut()) return hint(t("minor.off"));
   if (!full()) {
@@ -101,7 +106,9 @@ function card(row) {
   return h("article", { class: row.allowed ? "card open" : "card", id: `purpose-${id}`, ...marked(row), "data-state": row.state, "data-allowed": String(row.allowed), "data-done": said?.done, tabindex: -1, "aria-labelledby": `title-${id}` },
     h("div", { class: "card-head" }, picture(row), h("h3", { id: `title-${id}` }, title(row)),
       h("span", { class: `badge ${row.allowed ? "open" : ""}` }, t(`state.${row.state}`))),
+    row.local && h("p", { class: "stays" }, icon("home"), t("local")),
     h("p", { class: "notice" }, notice(row)),
+    row.purpose === "local_service" && hint(t("viewers.ends")),
     changes(row),
     said && h("p", { class: "done", role: "status" }, icon("check"), said.text),
     row.state === "invalid" && warn(null, p(why(row))),
@@ -109,7 +116,22 @@ function card(row) {
     cardFacts(row), buttons(row), standing(row), exactly(row));
 }
 
-export const cards = () => state.home.purposes.map(card);
+// What has its place in the first run, then the camera's, then what is asked for when it is first wanted. A card stays
+// where it is while somebody looks.
+export function cards() {
+  const rows = state.home.purposes;
+  apart ||= new Set(rows.filter((row) => row.ask === "later" && !row.allowed && !["changed", "invalid"].includes(row.state)).map(pairId));
+  const [now, later] = [rows.filter((row) => !apart.has(pairId(row))), rows.filter((row) => apart.has(pairId(row)))];
+  const pictures = now.filter((row) => row.media);
+  return [now.filter((row) => !row.media).map(card),
+    pictures.length > 0 && h("h3", { class: "group" }, t("choices.camera")), pictures.map(card),
+    later.length > 0 && h("details", { class: "later", id: "later" },
+      h("summary", null, tn("choices.later", later.length)), hint(t("choices.later.text")), later.map(card))];
+}
+
+export const regroup = () => {
+  apart = null;
+};
 
 // --- Doing ---
 

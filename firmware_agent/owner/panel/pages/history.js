@@ -1,15 +1,17 @@
 // Everything that happened, newest first, from the ledger; and the exact bytes of what left.
 
-import { ask, h, say, sha256, t, tn } from "/pages/shared.js";
+import { ask, h, knows, say, sha256, t, tn } from "/pages/shared.js";
 import { bar, button, bytes, card, clock, day, field, hint, moment, number, on, openDialog, role, span, title, who, why, p, named } from "/pages/view.js";
 import { redraw, state } from "/pages/store.js";
 import { full } from "/pages/choices.js";
 
 const PAGE = 50;
+const watched = (row) => ["watching", "watched"].includes(row.event);
 const FILTERS = {
   all: () => true,
   left: (row) => ["acknowledged", "unknown"].includes(row.event) || (row.event === "attempted" && !ended(row)),
   refused: (row) => row.event === "refused",
+  watched,
   decided: (row) => ["decided", "found", "erased"].includes(row.event) || row.event.startsWith("deletion_"),
 };
 let entries = [];
@@ -64,11 +66,12 @@ function about(row) {
   if (row.purpose && row.purpose !== "age_attestation") parts.push(t("status.goes", { what: title(row), who: who(row) }));
   if (["paired", "unpaired"].includes(row.event)) parts.push(role(row.detail));
   if (row.event === "installed") parts.push(row.detail);
+  if (watched(row) && knows(`watched.${row.detail}`)) parts.push(t(`watched.${row.detail}`));
   if (row.event === "found") parts.push(t("event.found"));
   if (row.event === "refused") parts.push(why({ reason: row.detail, why: row.why }));
   if (row.categories.length) parts.push(row.categories.map((name) => say(`category.${name}`, name)).join(", "));
   if (row.size) parts.push(bytes(row.size));
-  if (row.count > 1) parts.push(row.event === "refused" ? tn("times", row.count) : tn("events", row.count));
+  if (row.count > 1) parts.push(row.event === "refused" ? tn("times", row.count) : watched(row) ? tn("pictures", row.count) : tn("events", row.count));
   return parts.join(" · ");
 }
 

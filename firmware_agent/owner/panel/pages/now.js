@@ -1,19 +1,10 @@
-// What happens now: the camera, what left today, what was refused and why.
+// What happens now: what left today, what was refused and why.
 
 import { ask, h, t, tn } from "/pages/shared.js";
-import { button, bytes, card, clock, icon, marked, number, on, same, title, who, why, p, named } from "/pages/view.js";
+import { button, bytes, card, clock, marked, number, on, same, title, who, why, p, named } from "/pages/view.js";
 import { state } from "/pages/store.js";
 import { full } from "/pages/choices.js";
 import { showPayloads } from "/pages/history.js";
-
-export function camera() {
-  const { on: active, watching } = state.home.camera;
-  return h("section", { class: active ? "card open" : "card", id: "camera", "data-on": String(active), "aria-labelledby": "camera-title" },
-    h("div", { class: "card-head" }, icon("camera"), h("h2", { id: "camera-title" }, t(active ? "camera.on" : "camera.off"))),
-    watching.length
-      ? h("ul", { class: "plain" }, watching.map((one) => h("li", null, t("camera.watches", { who: one.who, what: title({ purpose: one.purpose }), since: clock(one.since) }))))
-      : p(t("camera.nobody")));
-}
 
 export function sentToday() {
   const rows = state.home.today;

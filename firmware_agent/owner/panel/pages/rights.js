@@ -46,7 +46,7 @@ function objections() {
         said && h("p", { class: "done", role: "status" }, icon("check"), said.text),
         bar(
           may("object") && button("object", t("object.do"), { ...marked(row), "aria-label": t("object.of", { what: title(row) }) }),
-          may("delete_upstream") && button("delete", t("delete.do"), { ...marked(row), "aria-label": t("delete.of", { what: title(row), who: who(row) }) })));
+          may("delete_upstream") && !row.local && button("delete", t("delete.do"), { ...marked(row), "aria-label": t("delete.of", { what: title(row), who: who(row) }) })));
     })));
 }
 

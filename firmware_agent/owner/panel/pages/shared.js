@@ -155,22 +155,41 @@ export const useToken = (value) => {
   token = value || "";
 };
 
-export async function ask(path, body, kind = "json") {
-  const options = { cache: "no-store", credentials: "same-origin", signal: AbortSignal.timeout(body === undefined ? 8000 : 20000) };
+function request(path, body, signal) {
+  const options = { cache: "no-store", credentials: "same-origin", signal };
   if (body !== undefined) {
     options.method = "POST";
     options.headers = { "Content-Type": "application/json", ...(token && { "X-Token": token }) };
     options.body = JSON.stringify(body);
   }
+  return fetch(path, options);
+}
+
+export async function ask(path, body, kind = "json") {
   let answer;
   let text;
   try {
-    answer = await fetch(path, options);
+    answer = await request(path, body, AbortSignal.timeout(body === undefined ? 8000 : 20000));
     text = await answer.text();
   } catch {
     throw new Fault("unreachable", "", 0);
   }
-  if (answer.ok && kind === "text") return text;
+  return kind === "text" && answer.ok ? text : told(answer, text);
+}
+
+// The body of an answer that goes on until `signal`, or until the printer ends it.
+export async function stream(path, body, signal) {
+  let answer;
+  try {
+    answer = await request(path, body, signal);
+    if (answer.ok) return answer.body;
+  } catch {
+    throw new Fault("unreachable", "", 0);
+  }
+  return told(answer, await answer.text().catch(() => ""));
+}
+
+function told(answer, text) {
   let found = null;
   try {
     found = JSON.parse(text);

@@ -180,6 +180,9 @@ export function closeDialog() {
 
 export const problem = () => h("p", { class: "problem", role: "alert" });
 
+// What is wrong with a source: the printer's own words say more than ours, where it has some.
+export const plainly = (fault, trouble) => (fault.name === "fault" ? trouble || fault.message : fault.words);
+
 export function complain(box, fault) {
   put(box, fault instanceof Fault ? fault.words : t("reason.fault"));
 }

@@ -3,7 +3,7 @@
 import { byId, h, t } from "/pages/shared.js";
 import { bar, button, icon, notice, on, pairId, title, p, named } from "/pages/view.js";
 import { post, redraw, state, timed, widen } from "/pages/store.js";
-import { cardFacts, declareMinor, exactly, full, leaving, pair, picture, receipt, shut, threeChoices } from "/pages/choices.js";
+import { askedFirst, cardFacts, declareMinor, exactly, full, leaving, pair, picture, receipt, shut, threeChoices } from "/pages/choices.js";
 
 let step = 0;
 let running = false;
@@ -17,7 +17,7 @@ export function wizardIsOpen() {
   return running;
 }
 
-const asked = () => state.home.purposes;
+const asked = askedFirst;
 const allowed = () => asked().filter((row) => chosen.get(pairId(row)) === "allow");
 
 export function wizard() {
@@ -44,6 +44,7 @@ function head(text, symbol) {
 
 function one(row, count) {
   return frame("purpose", count, head(title(row), picture(row)),
+    row.local && h("p", { class: "stays" }, icon("home"), t("local")),
     h("p", { class: "lead" }, notice(row)), cardFacts(row),
     threeChoices(row, "pick", chosen.get(pairId(row))),
     exactly(row), step > 0 && p(button("back", t("back"), { class: "quiet" })));
