@@ -17,11 +17,13 @@ from firmware_agent.camera.sandbox.program import program
 from firmware_agent.camera.sandbox.refused import NEWEST, ROWS
 from firmware_agent.camera.sandbox.report import CannotLock
 from firmware_agent.camera.sandbox.table import ALLOW, KILL, REFUSE, UNKNOWN
+from firmware_agent.camera.settings import SourceSettings
 from firmware_agent.camera.sources.adapter import Adapter
 from firmware_agent.camera.sources.pictures import Pictures
 from firmware_agent.errors import FormatError
 from host_tests.rigs.adapter_attempts import ALLOWED, ATTEMPTS
 from host_tests.rigs.bpf import verdict
+from host_tests.rigs.camera import Worker
 from host_tests.rigs.locked_script import ROOT, run
 from host_tests.rigs.syscalls import NUMBERS
 
@@ -382,3 +384,29 @@ def test_fail__a_call_that_came_after_the_list_was_written(machine):
 def test_ok__only_joined_sockets_and_news_of_devices(machine, name, arguments, answer):
     code = program(machine, ROWS, ALLOW, NEWEST)
     assert verdict(code, ARCHITECTURES[machine], NUMBERS[machine][name], arguments) == answer
+
+
+@pytest.mark.clause("L4")
+@pytest.mark.parametrize("crop", [(0, 0, 0, 0), (0, 0, 500, 1000)])
+def test_ok__the_locked_process_shows_an_adapter_s_pictures_without_what_they_carry(tmp_path, crop):
+    (tmp_path / "frame.jpg").write_bytes(KINDS["with a comment"])
+    process, ours = adapted(["sh", "-c", f"while :; do cat {tmp_path}/frame.jpg || exit 9; sleep 0.02; done"])
+    with ours:
+        ours.setblocking(False)
+        ours.shutdown(socket.SHUT_WR)
+        with Worker(SourceSettings("adapter", crop=crop), passed=[ours.fileno()]) as worker:
+            assert worker.report.get("landlock") is not None, worker.report
+            assert worker.facts["lock"] == "adapter"
+            shown = [worker.picture() for _ in range(3)]
+    assert process.wait(20) == 9
+    image = Image.open(io.BytesIO(shown[-1]))
+    assert image.size == ((32, 48) if any(crop) else (64, 48)) and "comment" not in image.info
+    assert set(shown) == {shown[0]} and b"\xff\xfe" not in shown[0][:100]
+
+
+def test_fail__the_process_starts_with_a_pipe_in_place_of_a_socket():
+    reading, writing = os.pipe()
+    with Worker(SourceSettings("adapter"), passed=[reading]) as worker:
+        assert worker.report["missing"] == "camera" and "by a socket" in worker.report["text"]
+    os.close(reading)
+    os.close(writing)

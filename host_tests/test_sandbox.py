@@ -135,6 +135,8 @@ ARGUMENTS = [  # call, arguments, answer
     ("ioctl", (CAMERA, 0xC0585611 | 0xFFFFFFFF00000000), ALLOW),  # an int, as C widens it
     ("ioctl", (CAMERA + 1, 0xC0585611), KILL),
     ("ioctl", (CAMERA, 0xC0405610), KILL),
+    ("ioctl", (CAMERA, 0xC008561C), KILL),  # S_CTRL
+    ("ioctl", (CAMERA, 0xC0145608), KILL),  # REQBUFS
     ("ioctl", (CAMERA, 0x5412), KILL),
     ("prctl", (15,), REFUSE),
     ("openat", (), KILL),

@@ -11,8 +11,11 @@ _BEFORE = "import socket\nfrom firmware_agent.camera.sandbox.lock import lock\nc
 _AFTER = "\nimport os\nos._exit(0)\n"
 
 
-def run(script, name="script"):
-    """What the script sent by `control`, and the exit code (negative: a signal)."""
+def run(script, between=()):
+    """What the script sent by `control`, and the exit code (negative: a signal).
+
+    between: each is called after one more line came, and then the script gets a byte.
+    """
     ours, theirs = socket.socketpair()
     nothing = subprocess.DEVNULL
     with ours:
@@ -23,7 +26,10 @@ def run(script, name="script"):
             streams = {"stdin": nothing, "stdout": nothing, "stderr": nothing}
             process = subprocess.Popen(command, env=environment, pass_fds=[theirs.fileno()], **streams)
         ours.settimeout(30)
-        said = b""
+        said, between = b"", list(between)
         while part := ours.recv(1 << 16):
             said += part
+            if between and part.endswith(b"\n"):
+                between.pop(0)()
+                ours.send(b"x")
     return said, process.wait(30)
