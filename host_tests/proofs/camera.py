@@ -5,8 +5,6 @@ Each function runs machines, reads what they left in a folder, and tells; the te
 
 import json
 import subprocess
-import tempfile
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path

@@ -105,7 +105,9 @@ def _opened(device):
     """The camera, its buffers made and given to it."""
     camera = os.open(device, os.O_RDWR | os.O_NONBLOCK)
     if device != "/dev/zero":
-        fcntl.ioctl(camera, videodev.REQBUFS, bytearray(videodev.BUFFERS.pack(2, videodev.CAPTURE, videodev.MMAP, 0, 0)))
+        fcntl.ioctl(
+            camera, videodev.REQBUFS, bytearray(videodev.BUFFERS.pack(2, videodev.CAPTURE, videodev.MMAP, 0, 0))
+        )
         fcntl.ioctl(camera, videodev.QBUF, videodev.buffer(0))
     return camera
 
