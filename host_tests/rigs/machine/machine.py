@@ -107,9 +107,7 @@ def _arguments(
     if unknown := set(names) - set(SETS):
         raise MachineError(f"no set of modules is called {', '.join(sorted(unknown))}")
     line = f'{_LINE} SETS="{" ".join(names)}"' + ("" if landlock else " lsm=lockdown,yama,apparmor")
-    drives = [
-        part for disk in disks for part in ("-drive", f"file={_escaped(disk)},if=virtio,format=raw,cache=unsafe")
-    ]
+    drives = [part for disk in disks for part in ("-drive", f"file={_escaped(disk)},if=virtio,format=raw,cache=unsafe")]
     share = "local,security_model=none,multidevs=remap"
     return [
         *(*ACCELERATE[accelerator(place)], "-smp", "1", "-m", str(memory)),
@@ -129,6 +127,8 @@ def _escaped(path: Path) -> str:
 def _last(out: Path) -> str:
     """The last lines of what it said, for people."""
     said = [
-        (out / name).read_text("utf-8", "replace").strip()[-600:] for name in ("output", "console") if (out / name).exists()
+        (out / name).read_text("utf-8", "replace").strip()[-600:]
+        for name in ("output", "console")
+        if (out / name).exists()
     ]
     return "it said: " + " | ".join(said)

@@ -142,7 +142,9 @@ class Bus:
                     return
                 self._next = max(self._next + self._pause, now)
                 toggle = self._sent & 1
-                self._rest = memoryview(bytes((_FIRST_BYTE, _LAST | toggle)) + self._frames[self._sent % len(self._frames)])
+                self._rest = memoryview(
+                    bytes((_FIRST_BYTE, _LAST | toggle)) + self._frames[self._sent % len(self._frames)]
+                )
             number, room = self._waiting.popleft()
             part = bytes(self._rest[:room])
             self._reply(_SUBMIT, number, 0, len(part), part)
