@@ -40,10 +40,10 @@ HANDLES = {
         "NAME": (f"{PACKAGE}/camera/sources/adapter.py",),  # says so to people
     },
     "ctypes": {
-        "CDLL": tuple(f"{PACKAGE}/camera/{name}.py" for name in ("sandbox/kernel", "cutting", "turbo")),
+        "CDLL": tuple(f"{PACKAGE}/camera/{name}.py" for name in ("sandbox/kernel", "turbo", "cutting")),
         "get_errno": (f"{PACKAGE}/camera/sandbox/kernel.py", f"{PACKAGE}/camera/cutting.py"),
-        "addressof": (f"{PACKAGE}/camera/sandbox/kernel.py", f"{PACKAGE}/camera/turbo.py"),
         **dict.fromkeys(("c_long", "create_string_buffer"), (f"{PACKAGE}/camera/sandbox/kernel.py",)),
+        "addressof": (f"{PACKAGE}/camera/sandbox/kernel.py", f"{PACKAGE}/camera/turbo.py"),
         **dict.fromkeys(
             ("byref", "c_char", "c_char_p", "c_int", "c_ulong", "c_void_p", "string_at"),
             (f"{PACKAGE}/camera/turbo.py",),
@@ -60,8 +60,8 @@ HANDLES = {
 # fmt: off
 STANDARD = {
     "argparse", "asyncio", "binascii", "collections", "contextlib", "csv", "ctypes", "dataclasses", "datetime", "errno",
-    "fcntl", "functools", "hashlib", "hmac", "io", "ipaddress", "itertools", "json", "logging", "math", "mmap", "os",
-    "pathlib", "random", "re", "resource", "secrets", "select", "shutil", "signal", "socket", "ssl",
+    "fcntl", "functools", "grp", "hashlib", "hmac", "io", "ipaddress", "itertools", "json", "logging", "math", "mmap",
+    "os", "pathlib", "pwd", "random", "re", "resource", "secrets", "select", "shutil", "signal", "socket", "ssl",
     "stat", "struct", "sys", "termios", "textwrap", "time", "tomllib", "traceback", "typing", "urllib",
     "zipfile", "zlib",
 }
