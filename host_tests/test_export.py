@@ -160,7 +160,7 @@ def test_ok__what_cannot_be_read_is_told_and_the_rest_is_there(tmp_path):
     assert code == 1 and "Could not be read in full: ledger: " in shown
     found = members(tmp_path / "mine.zip")
     assert [row["purpose"] for row in json.loads(found["ledger/data.json"]) if row["event"] == "decided"] == [
-        "snapshot"
+        "improvement_program"
     ]
     assert len(json.loads(found["consent/data.json"])) == 2
     assert json.loads(found["manifest.json"])["troubles"] and b"Could not be read in full" in found["README.txt"]
