@@ -43,6 +43,7 @@ def strip(data: bytes) -> bytes:
             if jfif and not scans and _is_rgb(frame, adobe):
                 raise FormatError("jpeg: it says in two ways what its colours are")
             _check(kind, data, at + 4, end)
+            _check_scan(frame, data[at + 4 : end])
             end = _scan_end(data, end)
             scans += 1
         elif 0xE0 <= kind <= 0xEF or kind == 0xFE:
@@ -59,9 +60,24 @@ def strip(data: bytes) -> bytes:
         at = end
 
 
+def _check_scan(frame: bytes, scan: bytes) -> None:
+    """Raise unless a scan's header names colours of its frame, and numbers that there are (T.81, B.2.3)."""
+    colours = _colours(frame)
+    for at in range(1, len(scan) - 3, 2):
+        if scan[at] not in colours or scan[at + 1] & 0xCC:
+            raise FormatError("jpeg: a scan of a colour or a table that its frame does not have")
+    if scan[-3] > 63 or scan[-2] > 63:
+        raise FormatError("jpeg: a scan of more than there is")
+
+
 def _is_rgb(frame: bytes, adobe: int) -> bool:
     """Whether a decoder that sees no JFIF marker takes it for RGB; one that sees it takes three colours for YCbCr."""
-    return frame[9] == 3 and (adobe == 0 or (adobe < 0 and frame[10::3] == b"RGB"))
+    return frame[9] == 3 and (adobe == 0 or (adobe < 0 and _colours(frame) == b"RGB"))
+
+
+def _colours(frame: bytes) -> bytes:
+    """The names of a frame's colours, a byte each."""
+    return bytes([frame[at] for at in range(10, len(frame), 3)])
 
 
 def _segment_end(data: bytes, at: int) -> int:

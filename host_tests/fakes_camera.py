@@ -81,6 +81,7 @@ class FakeCamera:
         self.there, self.covered, self.trouble, self.can_crop = True, False, "", True
         self.viewers, self.crop, self.watching, self.rate = [], list(WHOLE), [], 10.0
         self.spoil = lambda sealed: sealed
+        self.anyway = False  # pictures come although it is covered
         self.fault = None  # what is raised instead of a first picture
         self.sent = 0  # pictures to pages
         self._changed = lambda: None
@@ -111,7 +112,7 @@ class FakeCamera:
         sealer, number = Sealer(f"{purpose} {recipient}", key), 0
         try:
             while allowed() and row in self.watching:
-                if not self.covered:
+                if self.anyway or not self.covered:
                     yield self.spoil(sealer.seal(picture(number % 40)))
                     self.sent += 1
                     number += 1

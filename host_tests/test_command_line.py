@@ -60,7 +60,7 @@ def test_ok__grant_show_withdraw(rig):
     assert code == 0 and "Leaves now:" in shown and "state = " in shown
     assert "Stays, declared as never leaving, clause L9: job_file, job_path" in flat(shown)
     assert "the policy does not declare it: temperature_sensor anns_secret_chamber, wifi.ssid" in flat(shown)
-    assert "The camera is off: nobody has decided yet (consent_missing)" in shown
+    assert "The camera is off for it: nobody has decided yet (consent_missing)" in shown
     code, shown, _ = call(rig, "consent", "withdraw", "improvement_program")
     assert code == 0 and "Nothing of it leaves from now on" in shown
     assert "no       the owner withdrew consent" in call(rig, "consent", "show")[1]

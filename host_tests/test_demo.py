@@ -68,7 +68,7 @@ def test_ok__killed_hard_it_leaves_no_process(tmp_path):
 def grant(directory, purpose):
     child = pexpect.spawn(
         str(BIN / "firmware-agent"),
-        ["consent", "grant", purpose, *CONFIG],
+        ["consent", "grant", purpose, "--recipient", "lightmake", *CONFIG],
         cwd=str(directory),
         encoding="utf-8",
         timeout=30,

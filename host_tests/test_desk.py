@@ -195,7 +195,7 @@ def test_ok__the_text_that_was_agreed_to_is_served_after_the_policy_changed(tmp_
     owner = home.sessions.open("owner", phone.key, "phone", 3600.0)
     assert home.desk.policy(owner, record.policy.hex()) == old
     assert verify.check(home.desk.receipt(owner, record.sequence), old.encode()) == []
-    (row,) = [one for one in home.desk.home(owner)["purposes"] if one["purpose"] == "snapshot"]
+    (row,) = [one for one in home.desk.home(owner)["purposes"] if (one["purpose"], one["recipient"]) == SNAPSHOT]
     assert (row["state"], row["reason"]) == ("changed", "policy_changed") and row["policy"] != record.policy.hex()
     (change,) = row["changes"]
     assert (change["what"], change["before"], change["after"], change["wider"]) == ("purpose.every", "10", "5", True)

@@ -49,5 +49,5 @@ def test_fail__counts_that_promise_more_than_there_is_cost_nothing():
     for form, body in (("ascii", b"1 2\n"), ("binary_little_endian", b"\0" * 8), ("binary_big_endian", b"\xff" * 99)):
         for prop in ("float x", "list uint double x", "list uchar uchar x"):
             head = f"ply\nformat {form} 1.0\nelement vertex 1000000000\nproperty {prop}\nend_header\n"
-            with pytest.raises(FormatError, match="shorter|whole number"):
+            with pytest.raises(FormatError, match=r"shorter|whole number"):
                 pointcloud.strip(head.encode() + body)

@@ -25,8 +25,9 @@ def listen(port: int, profile: Path, announce: int) -> None:
             os.close(announce)
 
     def subscribe(*_: Any) -> None:
-        for row in catalogue.recipients.values():
-            client.subscribe(row["topic"], qos=1)
+        for name, row in catalogue.recipients.items():
+            if not catalogue.local(name):
+                client.subscribe(row["topic"], qos=1)
 
     def arrived(_: Any, __: Any, message: mqtt.MQTTMessage) -> None:
         data = bytes(message.payload)

@@ -46,11 +46,17 @@ def test_ok__the_colour_marker_stays_only_in_its_plain_form():
 def test_fail__a_picture_whose_colours_are_said_in_two_ways():
     """Without the marker that goes, a decoder would show it in other colours."""
     jfif = segment(0xE0, b"JFIF\x00\x01\x02\x00\x00\x01\x00\x01\x00\x00")
-    for ids, adobe, odd in ((b"\x01\x02\x03", 0, True), (b"\x01\x02\x03", 1, False), (b"RGB", 1, False), (b"RGB", None, True)):
+    for ids, adobe, odd in (
+        (b"\x01\x02\x03", 0, True),
+        (b"\x01\x02\x03", 1, False),
+        (b"RGB", 1, False),
+        (b"RGB", None, True),
+    ):
         parts = b"".join([ids[at : at + 1] + b"\x11\x00" for at in range(3)])
         frame = segment(0xC0, b"\x08\x00\x08\x00\x08\x03" + parts)
         said = b"" if adobe is None else segment(0xEE, b"Adobe\x00\x64\x00\x00\x00\x00" + bytes([adobe]))
-        plain = b"\xff\xd8" + said + TABLES + frame + HUFFMAN + SCAN + b"\xff\xd9"
+        scan = SCAN[:5] + ids[:1] + SCAN[6:]
+        plain = b"\xff\xd8" + said + TABLES + frame + HUFFMAN + scan + b"\xff\xd9"
         assert jpeg.strip(plain) == plain
         if odd:
             with pytest.raises(FormatError):
@@ -85,6 +91,14 @@ def test_fail__a_header_of_more_colours_than_there_are():
         for odd in (PLAIN.replace(SCAN, scan), PLAIN.replace(FRAME, frame)):
             with pytest.raises(FormatError):
                 jpeg.strip(odd)
+
+
+@pytest.mark.attack(14)
+def test_fail__a_scan_of_colours_that_its_frame_does_not_have():
+    """Its header has room for eleven letters."""
+    for odd in (b"\x01C\x00\x00\x3f\x00", b"\x01\x01A\x00\x3f\x00", b"\x01\x01\x00N\x3f\x00", b"\x01\x01\x00\x00A\x00"):
+        with pytest.raises(FormatError):
+            jpeg.strip(PLAIN.replace(SCAN[:10], segment(0xDA, odd)))
 
 
 def test_fail__odd_pictures():

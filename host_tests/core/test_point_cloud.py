@@ -15,7 +15,8 @@ MESH = (
     b"ply\nformat %s 1.0\nelement vertex 1\nproperty float x\nelement face 2\nproperty list uchar int vertex_indices\n"
 )
 FACES = b"\x01\x02\x03\x04" + b"\x02\x00\x00\x00\x00\x00\x00\x00\x01" + b"\x01\x00\x00\x00\x09"
-PCD = b"VERSION 0.7\nFIELDS x y\nSIZE 4 4\nTYPE F F\nCOUNT 1 1\nWIDTH 2\nHEIGHT 1\nVIEWPOINT 0 0 0 1 0 0 0\nPOINTS 2\nDATA "
+PCD = b"VERSION 0.7\nFIELDS x y\nSIZE 4 4\nTYPE F F\nCOUNT 1 1\nWIDTH 2\nHEIGHT 1\n"
+PCD += b"VIEWPOINT 0 0 0 1 0 0 0\nPOINTS 2\nDATA "
 
 
 def refused(data, word=""):

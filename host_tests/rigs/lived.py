@@ -36,6 +36,7 @@ async def live(rig: Rig, broker: Broker) -> Agent:
     made.people.add(Person(b"\x04" + bytes(64), "owner", "Ann's phone", 1793318400))
     made.pairing.open(Invitation("viewer"))
     made.viewers.add("Ann's tablet", "live_view", "owner", "address")
+    made.crop.choose((100, 100, 500, 500))
     made.details.correct("Ann's printer", "DE")
     made.alias()
     made.texts.keep("".join(made.catalogue.text("print_history", "lightmake")))

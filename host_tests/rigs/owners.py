@@ -106,7 +106,8 @@ class Screen:
 class Home:
     """A device with a whole agent, its desk and its doorbell in this process; nothing listens.
 
-    profile: a shipped name or a compiled file. uplink: further lines of each. device: one that is handed in is started anew.
+    profile: a shipped name or a compiled file. uplink: further lines of each. device: one that is handed in is started
+    anew.
     """
 
     def __init__(

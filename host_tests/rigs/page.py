@@ -13,8 +13,8 @@ from firmware_agent.consent.pairing import Invitation
 from firmware_agent.model import GIVEN
 from firmware_agent.profiles.compiler import compile_profile
 from host_tests.rigs.broker import Broker, Subscriber, free_port, wait_for
-from host_tests.rigs.media import KEYED
 from host_tests.rigs.lived import PROGRAM
+from host_tests.rigs.media import KEYED
 
 SHIPPED = Path(__file__).parents[2] / "firmware_agent/profiles/lightmake.toml"
 PURPOSES = ("improvement_program", "print_history", "snapshot")

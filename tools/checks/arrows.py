@@ -13,8 +13,8 @@ LAYERS = (
     ("gate", "sessions", "admissions"),
     ("decide", "transforms", "clock"),
     ("catalogue",),
-    ("model", "jpeg", "pointcloud", "pointbody", "notice"),
-    ("cbor", "config"),
+    ("model", "jpeg", "pointcloud", "notice"),
+    ("cbor", "config", "pointbody"),
     ("refusals",),
     ("errors", "addresses", "limits"),
 )

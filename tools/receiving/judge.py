@@ -3,13 +3,12 @@
 import re
 from collections.abc import Callable
 
-from receiving.media import Media, Unopened, clean
-
 from firmware_agent import cbor
 from firmware_agent.catalogue import BLOBS, REQUEST, Catalogue
 from firmware_agent.errors import FormatError
 from firmware_agent.profiles.cddl import MESSAGE, MOST_EVENTS
 from firmware_agent.transforms import SEALED
+from receiving.media import Media, Unopened, clean
 
 DAY = 86400
 SMALL = 256  # bytes; longer than any request

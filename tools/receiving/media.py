@@ -3,7 +3,10 @@
 What is checked is written nowhere, unless the maker named a directory for it.
 """
 
+import os
 from pathlib import Path
+
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from firmware_agent import jpeg, pointcloud
 from firmware_agent.camera.sealed import MAGIC, open_sealed, public_key
@@ -71,3 +74,11 @@ def private_key(path: Path) -> bytes:
         raise ValueError(f"{path.name}: not 64 digits of hex; make one with --make-media-key")
     public_key(key)
     return key
+
+
+def make_media_key(path: Path) -> str:
+    """Write a new key as hex, never over an old one; its public half in hex, for the devices' configuration."""
+    key = X25519PrivateKey.generate()
+    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as file:
+        file.write(key.private_bytes_raw().hex() + "\n")
+    return key.public_key().public_bytes_raw().hex()

@@ -35,10 +35,10 @@ class Facts:
     """What a receipt says besides the record.
 
     purpose, recipient, fields: rows of the compiled profile, fields as (name, row); a recipient's row may have
-    `address` and `contact`; without a topic it is on the owner's own network. profile, version: of the policy. text: what was shown; its SHA-256 is record.policy.
-    language: of the text. alias: 16 random bytes of this device, hex. now: seconds since 1970 UTC or None. head: of the
-    ledger, hex. region: two capital letters, or "" if the owner chose none. previous: digest of the record that this
-    one replaces, hex, or "".
+    `address` and `contact`; without a topic it is on the owner's own network. profile, version: of the policy. text:
+    what was shown; its SHA-256 is record.policy. language: of the text. alias: 16 random bytes of this device, hex.
+    now: seconds since 1970 UTC or None. head: of the ledger, hex. region: two capital letters, or "" if the owner chose
+    none. previous: digest of the record that this one replaces, hex, or "".
     """
 
     purpose: Row

@@ -13,9 +13,9 @@ _TYPES = {"char": "b", "uchar": "B", "short": "h", "ushort": "H", "int": "i", "u
 _ALIASES = ("int8", "uint8", "int16", "uint16", "int32", "uint32", "float32", "float64")
 _NAMES = ("x", "y", "z", "nx", "ny", "nz", "red", "green", "blue", "alpha", "intensity", "confidence", "label")
 _PIECES = (
-    b"comment ", b"obj_info ", b"\ncomment " + CANARY, b"#" + CANARY, b"\n", b"\r\n", b"end_header\n", b"DATA binary\n",
-    b"element vertex 1\n", b"property float x\n", b"property list uchar int vertex_index\n", b"VIEWPOINT 1 2 3 4 5 6 7\n",
-    b"999999999", b"-1", b"0", b"1e9", b" " + CANARY, b"\xff\xff\xff\xff", b"\0\0\0\0",
+    b"comment ", b"obj_info ", b"\ncomment " + CANARY, b"#" + CANARY, b"\n", b"\r\n", b"end_header\n",
+    b"DATA binary\n", b"element vertex 1\n", b"property float x\n", b"property list uchar int vertex_index\n",
+    b"VIEWPOINT 1 2 3 4 5 6 7\n", b"999999999", b"-1", b"0", b"1e9", b" " + CANARY, b"\xff\xff\xff\xff", b"\0\0\0\0",
 )  # fmt: skip
 # All that a header of ours can be made of, and nothing else.
 _PLY = re.compile(
@@ -25,8 +25,9 @@ _PLY = re.compile(
     rb"end_header\n"
 )
 _PCD = re.compile(
-    rb"VERSION 0\.7\nFIELDS(?: [a-z_]{1,14}[12]?)+\nSIZE(?: [1248])+\nTYPE(?: [IUF])+\nCOUNT(?: \d\d?)+\nWIDTH \d{1,10}\n"
-    rb"HEIGHT \d{1,10}\nVIEWPOINT 0 0 0 1 0 0 0\nPOINTS \d{1,10}\nDATA (?:ascii|binary|binary_compressed)\n"
+    rb"VERSION 0\.7\nFIELDS(?: [a-z_]{1,14}[12]?)+\nSIZE(?: [1248])+\nTYPE(?: [IUF])+\nCOUNT(?: \d\d?)+\n"
+    rb"WIDTH \d{1,10}\nHEIGHT \d{1,10}\nVIEWPOINT 0 0 0 1 0 0 0\nPOINTS \d{1,10}\n"
+    rb"DATA (?:ascii|binary|binary_compressed)\n"
 )
 
 
@@ -83,7 +84,9 @@ def _ply(rng: Random) -> bytes:
             words = []
             for kind, length in rows:
                 items = rng.randrange(5) if length else 1
-                values = [rng.randrange(100) if kind not in ("float", "double") else rng.uniform(-9, 9) for _ in range(items)]
+                values = [
+                    rng.randrange(100) if kind not in ("float", "double") else rng.uniform(-9, 9) for _ in range(items)
+                ]
                 body += struct.pack(order + _TYPES[length], items) if length and form != "ascii" else b""
                 body += b"" if form == "ascii" else struct.pack(f"{order}{items}{_TYPES[kind]}", *values)
                 words += ([str(items)] if length else []) + [f"{value:.9g}" for value in values]
@@ -96,7 +99,9 @@ def _ply(rng: Random) -> bytes:
         elif kind == 4 and at < len(lines):
             lines[at] = lines[at].rpartition(b" ")[0] + b" " + secret
         else:
-            lines.insert(at, rng.choice((secret, b"element " + secret + b" 0", b"property float " + secret, b"# " + secret)))
+            lines.insert(
+                at, rng.choice((secret, b"element " + secret + b" 0", b"property float " + secret, b"# " + secret))
+            )
     if rng.random() < 0.1:
         body += rng.choice((canary(rng), b"comment " + canary(rng) + b"\n", b"\0"))
     return end.join([*lines, b"end_header", b""]) + body
@@ -140,7 +145,12 @@ def _pcd(rng: Random) -> bytes:
             lines.insert(at, rng.choice((secret, b"SENSOR " + secret, b"FIELDS " + secret)))
     if rng.random() < 0.1:
         body += rng.choice((canary(rng), b"# " + canary(rng) + b"\n", b"\0"))
-    return rng.choice((b"", b"# .PCD v0.7 - " + canary(rng) + b"\n")) + b"\n".join(lines) + f"\nDATA {form}\n".encode() + body
+    return (
+        rng.choice((b"", b"# .PCD v0.7 - " + canary(rng) + b"\n"))
+        + b"\n".join(lines)
+        + f"\nDATA {form}\n".encode()
+        + body
+    )
 
 
 def _packed(rng: Random, raw: bytes) -> bytes:

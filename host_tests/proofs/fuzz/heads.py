@@ -1,4 +1,4 @@
-"""Heads of requests at the viewers' port: an answer with a name, or one of the known pictures; nothing that was not said."""
+"""Heads of requests at the viewers' port: an answer with a name, or one of the known pictures; nothing not said."""
 
 import base64
 import re
@@ -10,24 +10,28 @@ from host_tests.proofs.fuzz.target import Broken, Bytes, Control, Target, mutate
 
 _STATUSES = (400, 404, 405, 413, 431)
 _PATHS = (
-    "/?action=stream", "/?action=snapshot", "/stream", "/snapshot", "/webcam/?action=stream", "/webcam/?action=snapshot",
-    "/webcam?action=stream", "/webcam/stream", "/webcam/snapshot", "/", "/webcam/", "/favicon.ico", "/stream/", "//stream",
-    "/webcam/../stream", "*", "http://evil.example/stream", "/?action=stop", "/?action=stream&action=snapshot",
+    "/?action=stream", "/?action=snapshot", "/stream", "/snapshot", "/webcam/?action=stream",
+    "/webcam/?action=snapshot", "/webcam?action=stream", "/webcam/stream", "/webcam/snapshot", "/", "/webcam/",
+    "/favicon.ico", "/stream/", "//stream", "/webcam/../stream", "*", "http://evil.example/stream", "/?action=stop",
+    "/?action=stream&action=snapshot",
 )  # fmt: skip
 _PIECES = (
-    b"\r\n", b"\n", b"\r", b"\0", b" ", b"\t", b":", b"\r\n\r\n", b"\r\n ", b"%2e%2e/", b"/v/", b"?", b"&", b"&action=stream",
-    b"Transfer-Encoding: chunked\r\n", b"Transfer-Encoding : chunked\r\n", b"Content-Length: 5\r\n", b"Content-Length: 0\r\n",
-    b"Content-Length: 00\r\n", b"Host: evil.example\r\n", b"Host:\r\n", b"Expect: 100-continue\r\n", b"Authorization: Basic\r\n",
-    b"Authorization: Basic !!!!\r\n", b"Connection: upgrade\r\n", b"GET /stream HTTP/1.1\r\n", b" HTTP/1.0", b" HTTP/2.0", b"a" * 4096,
-    b"\xff\xfe", b"\x16\x03\x01", b"POST", b"HEAD",
+    b"\r\n", b"\n", b"\r", b"\0", b" ", b"\t", b":", b"\r\n\r\n", b"\r\n ", b"%2e%2e/", b"/v/", b"?", b"&",
+    b"&action=stream", b"Transfer-Encoding: chunked\r\n", b"Transfer-Encoding : chunked\r\n",
+    b"Content-Length: 5\r\n", b"Content-Length: 0\r\n", b"Content-Length: 00\r\n", b"Host: evil.example\r\n",
+    b"Host:\r\n", b"Expect: 100-continue\r\n", b"Authorization: Basic\r\n", b"Authorization: Basic !!!!\r\n",
+    b"Connection: upgrade\r\n", b"GET /stream HTTP/1.1\r\n", b" HTTP/1.0", b" HTTP/2.0", b"a" * 4096, b"\xff\xfe",
+    b"\x16\x03\x01", b"POST", b"HEAD",
 )  # fmt: skip
 _ODD = (
-    "Transfer-Encoding: chunked", "Content-Length: 5", "Content-Length: 0", "Expect: 100-continue", "Host: evil.example",
-    "Content-Encoding: gzip", "Authorization: Basic bm90aGluZw==", "Authorization: Bearer x", "X: " + "a" * 4096,
+    "Transfer-Encoding: chunked", "Content-Length: 5", "Content-Length: 0", "Expect: 100-continue",
+    "Host: evil.example", "Content-Encoding: gzip", "Authorization: Basic bm90aGluZw==", "Authorization: Bearer x",
+    "X: " + "a" * 4096,
 )  # fmt: skip
 # What an accepted head must be, said a second time and otherwise.
 _LINE = re.compile(
-    rb"(GET|HEAD) (/v/[A-Za-z0-9_-]{1,64})?(?:(?:/webcam)?/(stream|snapshot)|(?:/webcam)?/?)(\?[!-~]*)? HTTP/1\.[01]\r\n"
+    rb"(GET|HEAD) (/v/[A-Za-z0-9_-]{1,64})?(?:(?:/webcam)?/(stream|snapshot)|(?:/webcam)?/?)"
+    rb"(\?[!-~]*)? HTTP/1\.[01]\r\n"
 )
 
 
@@ -43,12 +47,19 @@ class Heads(Bytes):
         if rng.random() < 0.3:
             path = "/v/" + base64.urlsafe_b64encode(rng.randbytes(16)).decode().rstrip("=") + path
         if rng.random() < 0.4:
-            path += rng.choice("?&") + rng.choice(("1792000000000", "cacheBust=1", "timestamp=2&bypassCache=3", "=", "&" * 20))
-        lines = [f"{rng.choice(('GET', 'GET', 'GET', 'HEAD', 'POST'))} {path} HTTP/1.{rng.choice('110')}", "Host: 10.0.0.7:8089"]
+            path += rng.choice("?&") + rng.choice(
+                ("1792000000000", "cacheBust=1", "timestamp=2&bypassCache=3", "=", "&" * 20)
+            )
+        lines = [
+            f"{rng.choice(('GET', 'GET', 'GET', 'HEAD', 'POST'))} {path} HTTP/1.{rng.choice('110')}",
+            "Host: 10.0.0.7:8089",
+        ]
         if rng.random() < 0.4:
             both = base64.b64encode(f"mainsail:{rng.randbytes(6).hex()}".encode()).decode()
             lines.append(f"{rng.choice(('Authorization', 'authorization'))}: Basic {both}")
-        lines += rng.sample(("Accept: */*", "User-Agent: x", "Connection: keep-alive", "Cookie: a=b", "Range: bytes=0-"), 2)
+        lines += rng.sample(
+            ("Accept: */*", "User-Agent: x", "Connection: keep-alive", "Cookie: a=b", "Range: bytes=0-"), 2
+        )
         if rng.random() < 0.1:
             lines.insert(rng.randrange(1, len(lines) + 1), rng.choice(_ODD))
         data = "\r\n".join([*lines, "", ""]).encode()
@@ -75,7 +86,7 @@ class Heads(Bytes):
             raise Broken("it gives another picture than was asked for")
         if found.bare != (line[1] == b"HEAD") or found.secret != (line[2][3:].decode() if line[2] else None):
             raise Broken("it reads another secret or method than there is")
-        given = re.findall(rb"\r\nauthorization: *basic +([A-Za-z0-9+/=]+) *\r\n", case, re.IGNORECASE)
+        given = re.findall(rb"\r\nauthorization:[ \t]*basic +([A-Za-z0-9+/=]+)[ \t]*\r\n", case, re.IGNORECASE)
         user = None if found.secret is not None or not given else base64.b64decode(given[0]).partition(b":")[0]
         if (found.user is None) != (user is None) or (found.user is None) != (found.password is None):
             raise Broken("it reads a user where there is none, or none where there is")

@@ -16,9 +16,9 @@ from firmware_agent.errors import FormatError
 from host_tests.proofs.fuzz.target import CANARY, Broken, Bytes, Control, Target, canary, mutated
 
 _PIECES = (
-    b"\xff\xd8", b"\xff\xd9", b"\xff\xe1\x00\x10", b"\xff\xfe\x00\x0c", b"\xff\xff", b"\xff\x00", b"\xff\xd3", b"\xff\xda",
-    b"\xff\xc0", b"\xff\xc2", b"\xff\xc4\x00\x02", b"\xff\xdb\x00\x43", b"\xff\xdd\x00\x04\x00\x01", b"\xff\xdc", b"\xff\x01",
-    b"\xff\xe0\x00\x00", b"\xff\xe0\xff\xff", b"\xff", b"\x00",
+    b"\xff\xd8", b"\xff\xd9", b"\xff\xe1\x00\x10", b"\xff\xfe\x00\x0c", b"\xff\xff", b"\xff\x00", b"\xff\xd3",
+    b"\xff\xda", b"\xff\xc0", b"\xff\xc2", b"\xff\xc4\x00\x02", b"\xff\xdb\x00\x43", b"\xff\xdd\x00\x04\x00\x01",
+    b"\xff\xdc", b"\xff\x01", b"\xff\xe0\x00\x00", b"\xff\xe0\xff\xff", b"\xff", b"\x00",
 )  # fmt: skip
 
 
@@ -117,7 +117,9 @@ def _dirty(rng: Random, plain: bytes) -> bytes:
         elif kind == 9:
             plain = plain[:at] + rng.choice((canary(rng), b"\xff" * rng.randrange(1, 9) + canary(rng))) + plain[at:]
         elif kind == 10:
-            odd = rng.choice((*range(0xF0, 0xFE), 0x01, 0x02, 0xBF, 0xC3, 0xC8, 0xCC, 0xDC, 0xDE, 0xDF, 0xD0, 0xD7, 0xFF))
+            odd = rng.choice(
+                (*range(0xF0, 0xFE), 0x01, 0x02, 0xBF, 0xC3, 0xC8, 0xCC, 0xDC, 0xDE, 0xDF, 0xD0, 0xD7, 0xFF)
+            )
             plain = plain[:at] + segment(odd, canary(rng)) + plain[at:]
         else:  # within a scan
             start = plain.rfind(b"\xff\xda")

@@ -41,9 +41,7 @@ class Found:
         self.failures: list[str] = []
 
 
-def prove(
-    count: int = 1_000_000, seed: int = 1, progress: Callable[[str], None] = lambda line: None
-) -> dict[str, Any]:
+def prove(count: int = 1_000_000, seed: int = 1, progress: Callable[[str], None] = lambda line: None) -> dict[str, Any]:
     """`count` inputs altogether, and each control until it is noticed."""
     begun = time.monotonic()
     counts: dict[str, int] = {"inputs": 0}

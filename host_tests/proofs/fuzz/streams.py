@@ -1,4 +1,4 @@
-"""Other cameras' MJPEG streams: pictures that came in, whole and in order, or a refusal; however the bytes are cut up."""
+"""Other cameras' MJPEG streams: pictures that came in, whole and in order, or a refusal; however bytes are cut."""
 
 from collections.abc import Callable, Iterator
 from random import Random
@@ -9,9 +9,10 @@ from firmware_agent.errors import FormatError
 from host_tests.proofs.fuzz.target import Broken, Control, Target, mutated
 
 _PIECES = (
-    b"\r\n", b"\n", b"\r\n\r\n", b"--", b"--frame\r\n", b"--frame--\r\n", b"Content-Length: 5\r\n", b"Content-Length: 99999999\r\n",
-    b"Content-Length: -1\r\n", b"Content-Type: text/html\r\n", b"Transfer-Encoding: chunked\r\n", b"0\r\n\r\n", b"ffffffff\r\n",
-    b"HTTP/1.1 404 Not Found\r\n", b"HTTP/1.1 100 Continue\r\n\r\n", b"\xff\xd8", b"\xff\xd9", b"\0", b"a" * 5000, b"boundary=",
+    b"\r\n", b"\n", b"\r\n\r\n", b"--", b"--frame\r\n", b"--frame--\r\n", b"Content-Length: 5\r\n",
+    b"Content-Length: 99999999\r\n", b"Content-Length: -1\r\n", b"Content-Type: text/html\r\n",
+    b"Transfer-Encoding: chunked\r\n", b"0\r\n\r\n", b"ffffffff\r\n", b"HTTP/1.1 404 Not Found\r\n",
+    b"HTTP/1.1 100 Continue\r\n\r\n", b"\xff\xd8", b"\xff\xd9", b"\0", b"a" * 5000, b"boundary=",
 )  # fmt: skip
 
 
@@ -45,7 +46,10 @@ class Streams:
             cuts = sorted(rng.sample(range(len(body) + 1), min(3, len(body) + 1)))
             parts = [body[a:b] for a, b in zip([0, *cuts], [*cuts, len(body)], strict=True) if a < b]
             body = b"".join(b"%x\r\n%b\r\n" % (len(part), part) for part in parts)
-        head = [b"HTTP/1.%d 200 OK" % rng.randrange(2), b"Content-Type: multipart/x-mixed-replace; boundary=" + boundary]
+        head = [
+            b"HTTP/1.%d 200 OK" % rng.randrange(2),
+            b"Content-Type: multipart/x-mixed-replace; boundary=" + boundary,
+        ]
         head += [b"Transfer-Encoding: chunked"] if chunked else []
         data = b"\r\n".join([*head, b"", b""]) + body
         if rng.random() < 0.7:
