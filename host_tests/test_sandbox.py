@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from firmware_agent import jpeg
+from firmware_agent.camera.messages import pack
 from firmware_agent.camera.sandbox import kernel, lock, report, second
 from firmware_agent.camera.sandbox.outside import Witness
 from firmware_agent.camera.sandbox.program import program
@@ -184,8 +185,8 @@ def test_ok__it_ends_in_order_when_main_is_gone():
 def test_ok__the_kernel_confirms_the_lock_from_outside():
     with Worker() as worker:
         pid = worker.process.pid
-        with Witness(pid) as witness:
-            witness.confirm()
+        with Witness(pid) as late, pytest.raises(CannotLock, match="the kernel says that it is not"):
+            late.confirm()  # it saw no filter come
         status = dict(line.split(":\t", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines())
         assert worker.report["memory"] and int(status["VmLck"].split()[0]) > 0  # nothing can go to swap
         limits = {resource.RLIMIT_FSIZE: 0, resource.RLIMIT_CORE: 0, resource.RLIMIT_NPROC: 0}
@@ -215,6 +216,24 @@ def test_ok__memory_is_not_locked_without_room_for_pictures(mocker):
     assert lock._lock_memory(memory) is True and not memory.unlock_memory.called
     mocker.patch("mmap.mmap", side_effect=OSError(EAGAIN, "no room"))
     assert lock._lock_memory(memory) is False and memory.unlock_memory.called
+
+
+@pytest.mark.clause("L4")
+def test_ok__who_looks_from_before_the_lock_on_sees_the_filter_come():
+    ours, theirs = socket.socketpair()
+    command = [sys.executable, "-I", "-B", "-m", "firmware_agent.camera.worker", str(theirs.fileno())]
+    nothing = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.DEVNULL)
+    with ours, subprocess.Popen(command, pass_fds=[theirs.fileno()], **nothing) as process:
+        theirs.close()
+        try:
+            with Witness(process.pid) as witness:
+                with pytest.raises(CannotLock, match="the kernel says that it is not"):
+                    witness.confirm()
+                ours.sendall(pack("begin", SourceSettings("pattern").row()))
+                assert ours.recv(4)  # its report
+                witness.confirm()
+        finally:
+            process.kill()
 
 
 def test_fail__a_process_that_only_says_that_it_is_locked():
@@ -290,7 +309,7 @@ def test_fail__a_process_that_was_spoiled_before_the_lock(name):
 
 
 def test_fail__a_control_socket_of_another_kind():
-    with socket.socket() as tcp, pytest.raises(CannotLock, match="is not one of a pair"):
+    with socket.socket() as tcp, pytest.raises(CannotLock, match="is not main's"):
         lock.lock(tcp)  # in this very process: refused before anything is locked
     assert b"Seccomp:\t2" not in Path("/proc/self/status").read_bytes()
 
