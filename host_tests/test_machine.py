@@ -12,11 +12,9 @@ from host_tests.rigs.machine.machine import MachineError, run
 def test_ok__a_command_sees_this_computer_and_changes_nothing_of_it(tmp_path):
     mark = tmp_path / "mark"
     mark.write_text("here\n")
-    script = (
-        f"cat {mark}; echo changed > {mark}; cat {mark}; echo kept > /out/kept; uname -s; grep -c . /proc/swaps; exit 7"
-    )
+    script = f"cat {mark}; echo changed > {mark}; cat {mark}; echo kept > /out/kept; uname -s; exit 7"
     done = run(["sh", "-c", script], tmp_path)
-    assert done.status == 7 and done.output.split() == ["here", "changed", "Linux", "1"], done
+    assert done.status == 7 and done.output.split() == ["here", "changed", "Linux"], done
     assert mark.read_text() == "here\n" and (tmp_path / "kept").read_text() == "kept\n"
 
 

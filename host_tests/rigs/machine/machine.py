@@ -21,7 +21,8 @@ ROOT = Path(__file__).resolve().parents[3]
 PLACE = ROOT / ".peers/machine"
 PYTHON = sys.executable
 _START = """\
-export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8 PYTHONDONTWRITEBYTECODE=1
+export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root
+export LANG=C.UTF-8 PYTHONDONTWRITEBYTECODE=1
 cut -d' ' -f1 /proc/uptime > /out/booted
 cd {folder} && {command} > /out/output 2>&1 < /dev/null
 echo $? > /out/status
