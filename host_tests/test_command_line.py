@@ -84,7 +84,9 @@ def test_fail__a_grant_without_a_person(rig):
 @pytest.mark.attack(1)
 def test_fail__a_remote_terminal_where_only_the_console_counts(rig):
     rig.file.write_text(rig.file.read_text().replace('presence = "terminal"', 'presence = "console"'))
-    child = pexpect.spawn(PROGRAM, ["consent", "grant", "failure_detection", "--config", str(rig.file)], encoding="utf-8")
+    child = pexpect.spawn(
+        PROGRAM, ["consent", "grant", "failure_detection", "--config", str(rig.file)], encoding="utf-8"
+    )
     child.expect(pexpect.EOF)
     child.close()
     assert child.exitstatus == 3 and "no_presence" in child.before
