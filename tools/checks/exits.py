@@ -36,8 +36,6 @@ PROCESSES: dict[str, tuple[str, ...]] = {
     f"{PACKAGE}/camera/processes.py": ("process",),  # starts it, and the command of an adapter
     f"{PACKAGE}/camera/unit.py": ("local",),  # asks systemd for that process, by a socket that only the agent may use
     f"{PACKAGE}/cli/system.py": ("process",),  # systemctl and udevadm, six commands: who else gets at the camera
-    f"{PACKAGE}/camera/unit.py": ("local",),  # asks systemd for that process, by a socket that only the agent may use
-    f"{PACKAGE}/cli/system.py": ("process",),  # systemctl and udevadm, six commands: who else gets at the camera
     f"{PACKAGE}/camera/worker.py": ("inherited",),  # is that process: takes its end of the pair, can open nothing
     f"{PACKAGE}/camera/loop.py": ("inherited",),  # takes viewers' connections, which main accepted and passed
     f"{PACKAGE}/camera/sources/mjpeg.py": ("inherited",),  # takes the connection that main opened and passed
