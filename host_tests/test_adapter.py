@@ -1,5 +1,7 @@
 """Pictures from an adapter command: cut apart exactly, and the command can neither keep one nor bring it out."""
 
+import asyncio
+import contextlib
 import io
 import json
 import os
@@ -20,10 +22,13 @@ from firmware_agent.camera.sandbox.table import ALLOW, KILL, REFUSE, UNKNOWN
 from firmware_agent.camera.settings import SourceSettings
 from firmware_agent.camera.sources.adapter import Adapter
 from firmware_agent.camera.sources.pictures import Pictures
-from firmware_agent.errors import FormatError
+from firmware_agent.camera.start import Adapter as Command
+from firmware_agent.errors import FormatError, SourceError
+from firmware_agent.jpeg import strip
 from host_tests.rigs.adapter_attempts import ALLOWED, ATTEMPTS
 from host_tests.rigs.bpf import verdict
 from host_tests.rigs.camera import Worker
+from host_tests.rigs.hub import LIVE, Place, soon, story
 from host_tests.rigs.locked_script import ROOT, run
 from host_tests.rigs.syscalls import NUMBERS
 
@@ -410,3 +415,69 @@ def test_fail__the_process_starts_with_a_pipe_in_place_of_a_socket():
         assert worker.report["missing"] == "camera" and "by a socket" in worker.report["text"]
     os.close(reading)
     os.close(writing)
+
+
+def adapter(folder, script):
+    """A hub whose camera is that shell script."""
+    (folder / "frame.jpg").write_bytes(KINDS["plain"])
+    (folder / "adapter.sh").write_text(f"cd {folder}\n{script}\n")
+    return Place(LIVE, settings=SourceSettings("adapter"), opener=Command(["sh", str(folder / "adapter.sh")]))
+
+
+@pytest.mark.clause("L1", "L12")
+def test_ok__main_starts_the_command_when_somebody_looks_and_ends_all_of_it(tmp_path):
+    async def tale():
+        place = adapter(tmp_path, "sleep 1000 &\nwhile :; do cat frame.jpg; sleep 0.05; done")
+        assert sleeping(tmp_path) == []
+        viewer = await place.view()
+        assert await asyncio.to_thread(viewer.picture) == strip(KINDS["plain"])
+        assert len(sleeping(tmp_path)) >= 2  # the shell, and what it started
+        place.gate.given.clear()
+        place.hub.cut(*LIVE)
+        await soon(lambda: not place.hub.busy)
+        assert sleeping(tmp_path) == []
+        await place.hub.close()
+
+    story(tale())
+
+
+def test_fail__a_command_that_is_not_there_is_named(tmp_path):
+    async def tale():
+        command = Command(["no-such-camera-program"])
+        place = Place(LIVE, settings=SourceSettings("adapter"), opener=command)
+        with contextlib.suppress(SourceError):  # it may be noticed before the viewer is passed on, or after
+            await place.view()
+        await soon(lambda: not place.hub.busy)
+        assert "no program no-such-camera-program" in place.hub.state().trouble
+        await place.hub.close()
+
+    story(tale())
+
+
+def test_fail__a_command_that_ends_by_itself_ends_the_view_and_its_children(tmp_path):
+    async def tale():
+        place = adapter(tmp_path, "sleep 1000 > /dev/null &\ncat frame.jpg frame.jpg")
+        viewer = await place.view()
+        viewer.socket.settimeout(20)
+        await asyncio.to_thread(drained, viewer.socket)
+        await soon(lambda: not place.hub.busy)
+        assert "camera" in place.hub.state().trouble and sleeping(tmp_path) == []
+        await place.hub.close()
+
+    story(tale())
+
+
+def drained(sock):
+    with contextlib.suppress(ConnectionError):
+        while sock.recv(65536):
+            pass
+
+
+def sleeping(folder):
+    """Processes that run in that folder."""
+    found = []
+    for name in os.listdir("/proc"):
+        with contextlib.suppress(OSError):
+            if name.isdigit() and os.readlink(f"/proc/{name}/cwd") == str(folder):
+                found.append(int(name))
+    return found

@@ -268,6 +268,13 @@ def test_ok__a_cropped_source_gives_the_part_and_nothing_else(turbo):
     assert source.take(1.0) is None
 
 
+def test_fail__a_part_of_a_picture_that_is_too_large_is_begun(turbo):
+    inner = Still(b"")
+    inner.facts = {"width": 8000, "height": 6000}
+    with pytest.raises(FormatError, match="too large"):
+        Cropped(inner, (250, 250, 500, 500), turbo)
+
+
 @pytest.mark.parametrize("data", [b"", b"nonsense", jpeg(picture(1))[:3000]])
 def test_fail__a_cropped_source_passes_what_it_cannot_cut(turbo, data):
     with pytest.raises(FormatError):

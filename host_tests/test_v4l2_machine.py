@@ -50,7 +50,7 @@ def test_ok__a_webcam_s_pictures_come_byte_by_byte(done):
 
 
 def test_ok__a_part_of_either(done):
-    for name, size in (("part", (320, 176)), ("webcam part", (320, 240))):
+    for name, size in (("part", (320, 160)), ("webcam part", (320, 240))):
         _, pictures = shown(done[0][name])
         assert all(Image.open(io.BytesIO(one)).size == size for one in pictures), name
 

@@ -11,10 +11,10 @@ import signal
 import stat
 import sys
 
+from firmware_agent.camera.messages import CANNOT
 from firmware_agent.camera.sandbox.report import CannotLock
 from firmware_agent.camera.sandbox.weaker import confine
 
-_CANNOT = 78  # EX_CONFIG
 _MOST_DESCRIPTORS = 1 << 16
 
 
@@ -39,12 +39,12 @@ def become(command: list[str]) -> None:
 def _main(arguments: list[str]) -> int:
     if not arguments:
         print("name the command", file=sys.stderr)
-        return _CANNOT
+        return CANNOT
     try:
         become(arguments)
     except (CannotLock, OSError) as error:
         print(error, file=sys.stderr)
-    return _CANNOT
+    return CANNOT
 
 
 if __name__ == "__main__":

@@ -111,9 +111,10 @@ class Keeper:
                 descriptor = await self._feed.open()
             started = await self._starter.start(self.source, descriptor)
         except BaseException as error:
-            await self._unfed()
+            why = await self._unfed()
             if isinstance(error, SourceError):
-                self._failed(str(error))
+                self._failed(why or str(error))
+                raise SourceError(self.trouble) from None
             raise
         finally:
             self._starting = None
@@ -130,15 +131,14 @@ class Keeper:
 
     async def _bury(self, line: Line, failed: bool) -> None:
         code = await line.close()
+        why = await self._unfed()
         if failed:
-            self._failed(trouble(code))
+            self._failed(why or trouble(code))
         log.info("camera process ended")
         self._served.buried()
-        await self._unfed()
 
-    async def _unfed(self) -> None:
-        if self._feed is not None:
-            await self._feed.close()
+    async def _unfed(self) -> str:
+        return "" if self._feed is None else await self._feed.close()
 
     def _failed(self, text: str) -> None:
         if text != self.trouble:

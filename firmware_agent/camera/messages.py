@@ -11,6 +11,7 @@ from firmware_agent import cbor
 from firmware_agent.errors import FormatError
 
 CHECK = "check"  # as an argument of the camera process: whatever `begin` says, no camera is touched
+CANNOT = 78  # exit code of an adapter's command that could not be locked or found; EX_CONFIG of sysexits.h
 IDENT = 16  # bytes that name one use of the camera: of its Admission
 KEY = 32  # bytes of an X25519 public key
 

@@ -52,13 +52,15 @@ class Process:
         return os.waitstatus_to_exitcode(status)
 
     async def end(self, grace: float, everybody: bool = False) -> int:
-        """Kill it after `grace` seconds, `everybody`: and whom it started; the exit code."""
+        """Kill it after `grace` seconds, `everybody`: at once, and whom it started; the exit code."""
+        if everybody and self._code is None:  # while it is not reaped, no other group can have its number
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self.pid, signal.SIGKILL)
+            return await self.ended()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(grace):
                 return await self.ended()
         with contextlib.suppress(ProcessLookupError):
-            if everybody:
-                os.killpg(self.pid, signal.SIGKILL)
             signal.pidfd_send_signal(self._handle, signal.SIGKILL)
         return await self.ended()
 

@@ -6,12 +6,11 @@ A Starter is how: `Spawn` starts it from here; a unit of systemd's, with fewer r
 import asyncio
 import contextlib
 import logging
-import os
 import signal
 import socket
 from typing import Any, Protocol
 
-from firmware_agent.camera.messages import TO_MAIN, Inbox, pack
+from firmware_agent.camera.messages import CANNOT, TO_MAIN, Inbox, pack
 from firmware_agent.camera.processes import Process
 from firmware_agent.camera.sandbox.outside import Witness
 from firmware_agent.camera.sandbox.report import CannotLock, Locked, decode
@@ -26,6 +25,7 @@ _WORKER = "firmware_agent.camera.worker"
 _ADAPTED = "firmware_agent.camera.adapted"
 _CONTROL = 3  # the descriptor of the control socket in that process
 _REPORT = 8192  # bytes of the first message
+_LINE = 1024  # bytes of why a command cannot run
 
 
 class Started(Protocol):
@@ -60,8 +60,8 @@ class Opener(Protocol):
         """The descriptor to be passed on; it is the caller's from then on. SourceError."""
         ...
 
-    async def close(self) -> None:
-        """End whatever `open` left running here."""
+    async def close(self) -> str:
+        """End whatever `open` left running here; why it had ended by itself, if it said so, or ""."""
         ...
 
 
@@ -140,24 +140,32 @@ class Adapter:
     def __init__(self, command: list[str]) -> None:
         self._command = command
         self._process: Process | None = None
+        self._says: socket.socket | None = None  # the wrapper's one line, if the command cannot run
 
     async def open(self) -> int:
         await self.close()
-        ours, theirs = os.pipe()
+        ours, theirs = socket.socketpair()  # the camera process may read from sockets only
+        self._says, said = socket.socketpair()
         try:
-            self._process = Process(_ADAPTED, self._command, {1: theirs})
+            with theirs, said:
+                self._process = Process(_ADAPTED, self._command, {1: theirs.fileno(), 2: said.fileno()})
         except OSError as error:
-            os.close(ours)
+            ours.close()
             raise SourceError(f"camera: its command cannot be started ({error.strerror})") from None
-        finally:
-            os.close(theirs)
-        os.set_blocking(ours, False)
-        return ours
+        ours.shutdown(socket.SHUT_WR)
+        ours.setblocking(False)
+        return ours.detach()
 
-    async def close(self) -> None:
+    async def close(self) -> str:
         process, self._process = self._process, None
-        if process is not None:
-            await process.end(0.0, everybody=True)
+        says, self._says = self._says, None
+        code = None if process is None else await process.end(0.0, everybody=True)
+        if says is None:
+            return ""
+        with says:
+            says.setblocking(False)
+            line = says.recv(_LINE) if code == CANNOT else b""
+        return f"camera: its command cannot run: {line.decode('utf-8', 'replace').strip()}" if line else ""
 
 
 def trouble(code: int | None, error: Exception | None = None) -> str:

@@ -35,8 +35,9 @@ class Upstream:
             why = error.strerror or type(error).__name__
             raise SourceError(f"{where}: {why}; see whether that camera runs, or correct its url") from None
 
-    async def close(self) -> None:
+    async def close(self) -> str:
         """Nothing stays here once the connection was passed on."""
+        return ""
 
     async def _connected(self, found: list[tuple[socket.AddressFamily, str, int]]) -> int:
         loop = asyncio.get_running_loop()

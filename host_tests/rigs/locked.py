@@ -1,8 +1,8 @@
 """Runs each attempt in a process of its own: free, locked, and locked on a kernel without Landlock.
 
 `python -m host_tests.rigs.locked FOLDER [CAMERA [MODE...]]` prints JSON: {mode: {name: answer}}. An answer is "ok", the
-name of an errno, the name of the signal that ended the process, or "refused: ..." if the lock could not be set. CAMERA is
-a device of V4L2, made ready to stream; without one /dev/zero stands in.
+name of an errno, the name of the signal that ended the process, or "refused: ..." if the lock could not be set. CAMERA
+is a device of V4L2, made ready to stream; without one /dev/zero stands in.
 Each child has the real entry of the camera process; only what it does once it is locked is exchanged for the attempt.
 """
 
@@ -105,7 +105,8 @@ def _opened(device):
     """The camera, its buffers made and given to it."""
     camera = os.open(device, os.O_RDWR | os.O_NONBLOCK)
     if device != "/dev/zero":
-        fcntl.ioctl(camera, videodev.REQBUFS, bytearray(videodev.BUFFERS.pack(2, videodev.CAPTURE, videodev.MMAP, 0, 0)))
+        wanted = videodev.BUFFERS.pack(2, videodev.CAPTURE, videodev.MMAP, 0, 0)
+        fcntl.ioctl(camera, videodev.REQBUFS, bytearray(wanted))
         fcntl.ioctl(camera, videodev.QBUF, videodev.buffer(0))
     return camera
 

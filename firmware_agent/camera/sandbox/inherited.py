@@ -17,7 +17,8 @@ def check(control: socket.socket, camera: int | None, own: tuple[int, ...] = ())
     try:
         _personality()
         _threads()
-        _descriptors(control, (control.fileno(), camera, *own), camera)
+        _control(control)
+        _descriptors((control.fileno(), camera, *own), camera)
         _mappings()
     except OSError as error:
         raise CannotLock("proc", f"/proc cannot be read ({error.strerror}); mount it") from None
@@ -46,8 +47,7 @@ def _control(control: socket.socket) -> None:
         raise CannotLock("control", "the control socket is not main's; let the agent or its unit start this process")
 
 
-def _descriptors(control: socket.socket, expected: tuple[int | None, ...], camera: int | None) -> None:
-    _control(control)
+def _descriptors(expected: tuple[int | None, ...], camera: int | None) -> None:
     device = None if camera is None else _device(os.fstat(camera))
     for number in sorted(map(int, os.listdir("/proc/self/fd"))):
         if number in expected:

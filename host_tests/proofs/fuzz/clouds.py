@@ -7,7 +7,7 @@ from random import Random
 
 from firmware_agent import pointcloud
 from firmware_agent.errors import FormatError
-from host_tests.proofs.fuzz.target import CANARY, Broken, Bytes, Control, Target, canary, mutated
+from host_tests.proofs.fuzz.target import CANARY, LARGE, Broken, Bytes, Control, Target, canary, mutated
 
 _TYPES = {"char": "b", "uchar": "B", "short": "h", "ushort": "H", "int": "i", "uint": "I", "float": "f", "double": "d"}
 _ALIASES = ("int8", "uint8", "int16", "uint16", "int32", "uint32", "float32", "float64")
@@ -71,7 +71,7 @@ def _ply(rng: Random) -> bytes:
     order = ">" if form == "binary_big_endian" else "<"
     lines, body = [b"ply", b"format " + form.encode() + b" 1.0"], b""
     for element in rng.sample(("vertex", "face", "edge", "range_grid"), rng.randrange(1, 4)):
-        count = rng.choice((0, 1, 2, rng.randrange(30)))
+        count = rng.choice((0, 1, 2, rng.randrange(30))) if rng.random() >= LARGE else rng.randrange(9_000)
         lines.append(f"element {element} {count}".encode())
         rows = []
         for name in rng.sample(_NAMES, rng.randrange(1, 5)):

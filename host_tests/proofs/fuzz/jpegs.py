@@ -13,7 +13,7 @@ from PIL import Image
 
 from firmware_agent import jpeg
 from firmware_agent.errors import FormatError
-from host_tests.proofs.fuzz.target import CANARY, Broken, Bytes, Control, Target, canary, mutated
+from host_tests.proofs.fuzz.target import CANARY, LARGE, Broken, Bytes, Control, Target, canary, mutated
 
 _PIECES = (
     b"\xff\xd8", b"\xff\xd9", b"\xff\xe1\x00\x10", b"\xff\xfe\x00\x0c", b"\xff\xff", b"\xff\x00", b"\xff\xd3",
@@ -42,6 +42,8 @@ class Jpegs(Bytes):
         if not self._plain:
             self._plain = _pictures(rng)
         data = _dirty(rng, rng.choice(self._plain))
+        if rng.random() < LARGE:  # before its end: a decoder passes that over
+            data = data[:-2] + rng.randbytes(rng.randrange(300_000)).replace(b"\xff", b"\xff\0") + data[-2:]
         if rng.random() < 0.33:
             data = mutated(rng, data, _PIECES)
         return data

@@ -6,7 +6,7 @@ from typing import Protocol
 
 from firmware_agent.camera.sources.multipart import LARGEST, Pictures
 from firmware_agent.errors import FormatError
-from host_tests.proofs.fuzz.target import Broken, Control, Target, mutated
+from host_tests.proofs.fuzz.target import LARGE, Broken, Control, Target, mutated
 
 _PIECES = (
     b"\r\n", b"\n", b"\r\n\r\n", b"--", b"--frame\r\n", b"--frame--\r\n", b"Content-Length: 5\r\n",
@@ -35,7 +35,9 @@ class Streams:
         end = rng.choice((b"\r\n", b"\r\n", b"\n"))
         body = rng.choice((b"", b"", end))
         for _ in range(rng.randrange(5)):
-            picture = b"\xff\xd8" + rng.randbytes(rng.randrange(300)) + b"\xff\xd9"
+            picture = (
+                b"\xff\xd8" + rng.randbytes(rng.randrange(300 if rng.random() >= LARGE else 300_000)) + b"\xff\xd9"
+            )
             head = [line, b"Content-Type: image/jpeg"]
             head += [b"Content-Length: %d" % len(picture)] if rng.random() < 0.6 else []
             head += [b"X-Timestamp: 1792000000.1"] if rng.random() < 0.3 else []

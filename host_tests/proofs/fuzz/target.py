@@ -37,6 +37,8 @@ class Bytes:
         return len(case)
 
 
+LARGE = 0.001  # of all inputs are as large as real ones are: most are small, so that a million are done in minutes
+
 Control = tuple[str, Callable[[], Target]]  # what is wrong with it, and a target whose part under test has that
 
 

@@ -20,7 +20,7 @@ _EVERY = 2048  # bytes from one needle to the next
 
 
 def make(path: Path, count: int, width: int = 640, height: int = 480, seed: int = 1, grain: int = 12) -> None:
-    """Write `count` pictures of noise into the file `path`. grain: pixels of a speck; the finer, the larger they are."""
+    """Write `count` pictures of noise into the file `path`. grain: pixels of a speck; finer ones make more bytes."""
     from PIL import Image
 
     draw = random.Random(f"frames {seed}")

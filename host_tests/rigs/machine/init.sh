@@ -22,5 +22,6 @@ for name in proc sys dev; do mount --move /$name $root/$name; done
 mkdir -p $root/dev/shm $root/dev/pts
 for name in dev/shm run; do mount -t tmpfs tmpfs $root/$name; done
 mount -t devpts devpts $root/dev/pts; mount -t cgroup2 cgroup2 $root/sys/fs/cgroup
+mount -t securityfs securityfs $root/sys/kernel/security
 ip link set lo up
 exec switch_root $root /bin/sh /out/start

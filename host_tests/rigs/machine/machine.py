@@ -21,7 +21,8 @@ ROOT = Path(__file__).resolve().parents[3]
 PLACE = ROOT / ".peers/machine"
 PYTHON = sys.executable
 _START = """\
-export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8 PYTHONDONTWRITEBYTECODE=1
+export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root
+export LANG=C.UTF-8 PYTHONDONTWRITEBYTECODE=1
 cut -d' ' -f1 /proc/uptime > /out/booted
 cd {folder} && {command} > /out/output 2>&1 < /dev/null
 echo $? > /out/status
@@ -107,9 +108,7 @@ def _arguments(
     if unknown := set(names) - set(SETS):
         raise MachineError(f"no set of modules is called {', '.join(sorted(unknown))}")
     line = f'{_LINE} SETS="{" ".join(names)}"' + ("" if landlock else " lsm=lockdown,yama,apparmor")
-    drives = [
-        part for disk in disks for part in ("-drive", f"file={_escaped(disk)},if=virtio,format=raw,cache=unsafe")
-    ]
+    drives = [part for disk in disks for part in ("-drive", f"file={_escaped(disk)},if=virtio,format=raw,cache=unsafe")]
     share = "local,security_model=none,multidevs=remap"
     return [
         *(*ACCELERATE[accelerator(place)], "-smp", "1", "-m", str(memory)),
@@ -129,6 +128,8 @@ def _escaped(path: Path) -> str:
 def _last(out: Path) -> str:
     """The last lines of what it said, for people."""
     said = [
-        (out / name).read_text("utf-8", "replace").strip()[-600:] for name in ("output", "console") if (out / name).exists()
+        (out / name).read_text("utf-8", "replace").strip()[-600:]
+        for name in ("output", "console")
+        if (out / name).exists()
     ]
     return "it said: " + " | ".join(said)

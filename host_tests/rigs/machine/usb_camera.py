@@ -2,8 +2,8 @@
 
 The kernel's own driver (uvcvideo) takes it for a real one: it hangs on the kernel's USB/IP host controller, and this
 program is the device (kernel: usb/usbip_protocol.rst). FRAMES: pictures, as frames.py makes them, sent one after the
-other, the first again after the last. LOG gets the camera's side of the bus, a line an event: seconds (CLOCK_MONOTONIC),
-its name, what belongs to it:
+other, the first again after the last. LOG gets the camera's side of the bus, a line an event: seconds
+(CLOCK_MONOTONIC), its name, what belongs to it:
 
 ATTACHED, DETACHED; COMMIT (the host wants a stream); FIRST_IN_URB (it waits for pictures); FRAME number (it has this
 picture, whole); ALL_URBS_UNLINKED frames (it waits no more); CLEAR_HALT; COVERED, UNCOVERED; SET_INTERFACE.
@@ -31,7 +31,7 @@ _SUBMIT, _UNLINK = 1, 2
 _ANSWER = 2  # more than the command that it answers
 _HEAD = 48  # bytes of every message
 _STALLED, _RESET = -32, -104  # EPIPE, ECONNRESET
-_LAST, _FIRST_BYTE = 0x82, 2  # of a payload: its header of two bytes, end of header and end of frame
+_HEADER, _LAST = 2, 0x82  # of a payload: bytes of its header, and that it holds the end of a picture
 
 
 def lock_memory() -> None:
@@ -142,7 +142,7 @@ class Bus:
                     return
                 self._next = max(self._next + self._pause, now)
                 toggle = self._sent & 1
-                self._rest = memoryview(bytes((_FIRST_BYTE, _LAST | toggle)) + self._frames[self._sent % len(self._frames)])
+                self._rest = memoryview(bytes((_HEADER, _LAST | toggle)) + self._frames[self._sent % len(self._frames)])
             number, room = self._waiting.popleft()
             part = bytes(self._rest[:room])
             self._reply(_SUBMIT, number, 0, len(part), part)

@@ -39,12 +39,16 @@ class Webcam:
         self._strings = ("\u0409", "Emulated", "Emulated webcam", SERIAL)
 
     def _described_whole(self, width: int, height: int, rate: int) -> bytes:
-        sensor = _class(2, struct.pack("<BHBBHHHB", _TERMINAL, 0x201, 0, 0, 0, 0, 0, 3) + b"\0\0\x04")  # bit 18: privacy
+        sensor = _class(
+            2, struct.pack("<BHBBHHHB", _TERMINAL, 0x201, 0, 0, 0, 0, 0, 3) + b"\0\0\x04"
+        )  # bit 18: privacy
         output = _class(3, struct.pack("<BHBBB", _OUTPUT, 0x101, 0, _TERMINAL, 0))
         head = struct.pack("<HHIBB", 0x100, 13 + len(sensor) + len(output), 48_000_000, 1, 1)
         control = _class(1, head) + sensor + output
         bits = self._largest * 8 * rate
-        picture = struct.pack("<BBHHIIIIBI", 1, 0, width, height, bits, bits, self._largest, self._interval, 1, self._interval)
+        picture = struct.pack(
+            "<BBHHIIIIBI", 1, 0, width, height, bits, bits, self._largest, self._interval, 1, self._interval
+        )
         formats = _class(6, bytes((1, 1, 1, 1, 0, 0, 0, 0))) + _class(7, picture) + _class(13, b"\1\1\4")
         stream = _class(1, struct.pack("<BHBBBBBBBB", 1, 14 + len(formats), 0x80 | VIDEO, 0, _OUTPUT, 0, 0, 0, 1, 0))
         body = b"".join(

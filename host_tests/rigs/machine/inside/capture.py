@@ -24,7 +24,7 @@ from firmware_agent.camera.sources.make import make
 from firmware_agent.camera.settings import SourceSettings
 from firmware_agent.camera.sandbox.report import CannotLock
 
-def take(count, seconds=20):
+def take(count, seconds=60):
     found, end = [], time.monotonic() + seconds
     wait = select.poll()
     wait.register(source.fd, select.POLLIN)
@@ -64,7 +64,9 @@ say(pictures=[one.hex() for one in (pictures[0], pictures[-1], *again)])
 _COVER = """
 say(open=len(take(10)), covered=source.covered())
 control.recv(1)
-take(1, 2)
+end = time.monotonic() + 10
+while not source.covered() and time.monotonic() < end:
+    take(1, 1)
 say(open=len(take(1, 1)), covered=source.covered())
 control.recv(1)
 say(open=len(take(10)), covered=source.covered())

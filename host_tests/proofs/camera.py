@@ -1,0 +1,109 @@
+"""The camera in the emulated machine: what is left on its disks, what went over its bus, what a bad process could do.
+
+Each function runs machines, reads what they left in a folder, and tells; the tests and tools/prove judge.
+"""
+
+import json
+import subprocess
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from host_tests.rigs import attempts
+from host_tests.rigs.machine import frames
+from host_tests.rigs.machine.inside.forensics import FILE_CANARY, HOG
+from host_tests.rigs.machine.inside.hog import PAGE, needle
+from host_tests.rigs.machine.machine import PYTHON, Ran, run
+
+KEEPERS = {"memory": "swap", "shm": "swap", "unlinked": "ext4"}  # how pictures are kept: where they must be found
+INSIDE = "host_tests.rigs.machine.inside"
+WANTED = 500  # pictures that each control must leave
+_SPARE = 60  # pictures more than are asked for
+_GRAIN = 14  # of the noise: about 40 KB a picture
+_PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
+
+
+class Found(NamedTuple):
+    """shown: different pictures that were shown or kept. swap, ext4: of how many of those a needle is on that disk.
+
+    others: of pictures that were not shown. hog: pages of the hog that are in swap; deleted: whether the file that was
+    deleted is on ext4. told: what the script said of itself.
+    """
+
+    shown: int
+    swap: int
+    ext4: int
+    others: int
+    hog: int
+    deleted: bool
+    told: dict[str, Any]
+
+
+def inside(script: str, *arguments: object, out: Path, **options: Any) -> Ran:
+    """Run a script of inside/ in a machine with a camera. AssertionError, with what it printed, if it failed."""
+    done = run([PYTHON, "-m", f"{INSIDE}.{script}", *map(str, arguments)], out, sets=["camera"], **options)
+    assert done.status == 0, done.output[-3000:]
+    return done
+
+
+def forensics(how: str, count: int, out: Path, seed: int = 1, seconds: float = 280) -> Found:
+    """Stream `count` pictures under memory pressure, locked or kept in one of KEEPERS' ways, and search both disks."""
+    pictures = out / "frames"
+    frames.make(pictures, count + _SPARE, seed=seed, grain=_GRAIN)
+    disk, swap = _disk(out / "ext4", 160, "mkfs.ext4", "-q", "-F"), _disk(out / "swap", 384, "mkswap", "-q")
+    inside("forensics", how, count, seed, out=out, disks=[disk, swap], memory=320, seconds=seconds)
+    told = json.loads((out / "told").read_text())
+    all_pictures = frames.read(pictures)
+    digests = {frames.digest(picture): number for number, picture in enumerate(all_pictures)}
+    shown = {digests[one] for one in told.pop("pictures")}
+    index = frames.index(all_pictures)
+    hog = [needle(seed, page) for page in range(0, (HOG << 20) // PAGE, 16)]
+    in_swap, on_disk = frames.search(swap, [*index, *hog]), frames.search(disk, [*index, FILE_CANARY])
+    found = [{index[one] for one in where if one in index} for where in (in_swap, on_disk)]
+    for image in (disk, swap):
+        image.unlink()
+    return Found(
+        len(shown),
+        len(found[0] & shown),
+        len(found[1] & shown),
+        len((found[0] | found[1]) - shown),
+        sum(one in in_swap for one in hog),
+        FILE_CANARY in on_disk,
+        told,
+    )
+
+
+def _disk(image: Path, mebibytes: int, *command: str) -> Path:
+    with open(image, "xb") as file:
+        file.truncate(mebibytes << 20)
+    subprocess.run([*command, str(image)], check=True, env={"PATH": _PATH})
+    return image
+
+
+def escapes(out: Path, landlock: bool, modes: tuple[str, ...]) -> dict[str, dict[str, str]]:
+    """{mode: {attempt: answer}} with a real camera, on a kernel with or without Landlock (rigs/locked.py)."""
+    frames.make(out / "frames", 2)
+    inside("escapes", *modes, out=out, landlock=landlock, seconds=280)
+    answers: dict[str, dict[str, str]] = json.loads((out / "answers").read_text())
+    return answers
+
+
+def wrong(answers: dict[str, dict[str, str]]) -> list[str]:
+    """Attempts that should have failed and did not, or that show nothing because they fail without the lock as well."""
+    found = []
+    for mode, said in answers.items():
+        for attempt in [*attempts.ALL, *attempts.WITH_CAMERA, *attempts.ALLOWED]:
+            name, answer = attempt[0], said.get(attempt[0], "missing")
+            if mode == "free" or attempt in attempts.ALLOWED:
+                good = answer == "ok" or answer in (attempt[3] or "").split()
+            else:
+                good = answer == ("EPERM" if name in attempts.REFUSED else "SIGSYS")
+            found += [] if good else [f"{mode}: {name}: {answer}"]
+    return found
+
+
+def together(*work: Callable[[], Any]) -> list[Any]:
+    """What each gives; two at a time, since each machine takes one processor."""
+    with ThreadPoolExecutor(2) as pool:
+        return [future.result() for future in [pool.submit(one) for one in work]]
