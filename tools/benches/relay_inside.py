@@ -15,6 +15,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tools")]
 
 from benches.procfs import on_core  # noqa: E402 - the path comes first
 from benches.relays import STREAM, camera_process, listens, running, script  # noqa: E402
+from firmware_agent.camera import start  # noqa: E402
 from firmware_agent.camera.settings import SourceSettings  # noqa: E402
 from host_tests.rigs.broker import free_port  # noqa: E402
 from host_tests.rigs.machine.inside.guest import Webcam  # noqa: E402
@@ -44,15 +45,16 @@ def ustreamer(device: Path, listen: int) -> Iterator[int]:
 
 
 def main() -> None:
+    start.PATIENCE = 60.0  # an emulated processor
     webcam = Webcam(Path(sys.argv[1]), _RATE, _WIDTH, _HEIGHT)
     found: dict[str, list[float]] = {}
     for _ in range(ROUNDS):
-        for kind, start in (("ours", ours), ("ustreamer", ustreamer)):
+        for kind, begin in (("ours", ours), ("ustreamer", ustreamer)):
             for count in VIEWERS:
                 listen = free_port()
                 path = STREAM if kind == "ours" else "/stream"
                 with (
-                    start(webcam.node, listen) as pid,
+                    begin(webcam.node, listen) as pid,
                     running(*script("relay_drain.py", listen, count, path), ready=True),
                 ):
                     time.sleep(2)
