@@ -14,6 +14,9 @@ from firmware_agent.camera.messages import pack
 from firmware_agent.camera.sandbox.outside import Witness
 from firmware_agent.camera.sandbox.report import CannotLock
 from firmware_agent.camera.settings import SourceSettings
+from firmware_agent.camera.start import Spawn
+from firmware_agent.cli.build import starter
+from firmware_agent.cli.camera import camera
 from firmware_agent.errors import SourceError
 from host_tests.rigs.activator import activator
 
@@ -177,3 +180,20 @@ def test_fail__a_unit_of_another_user_could_not_be_ended(path):
         path.chmod(0o666)
         done = subprocess.run([sys.executable, "-c", script, path], capture_output=True, text=True, timeout=60)
     assert "runs as another user" in done.stderr
+
+
+def test_ok__doctor_names_the_level_of_the_camera_process(path):
+    with activator(path):
+        found = asyncio.run(camera(unit.Unit(path)))
+    assert "a systemd unit of its own, with the camera and no network" in found[1][1]
+    found = asyncio.run(camera(Spawn()))
+    assert found[1][0] == "note"
+    assert "the agent could open the camera, too, and the kernel's lock holds for that process only" in found[1][1]
+
+
+def test_ok__the_unit_is_asked_where_there_is_one(path, mocker):
+    assert isinstance(starter({}), Spawn)
+    assert isinstance(starter({"unit": str(path)}), unit.Unit)  # and an error says so where there is none
+    with activator(path):
+        mocker.patch("firmware_agent.cli.build.SOCKET", path)
+        assert isinstance(starter({"unit": ""}), unit.Unit)

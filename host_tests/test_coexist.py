@@ -242,20 +242,58 @@ def test_fail__what_systemd_and_udev_are_asked_is_a_short_list():
             ask(*command)
 
 
-@pytest.mark.parametrize("words", [("--dry-run",), ()])
-def test_ok__without_a_yes_it_only_says_what_it_would_do(house, tmp_path, capsys, words):
-    """No terminal here: so it is a dry run with and without that word."""
-    (tmp_path / "agent").mkdir()
-    rig = Rig(tmp_path / "agent", plain(1))
-    command = ("camera", "take", "--device", str(house.node), "--group", AGENT, *words, "--config", str(rig.file))
-    assert main(list(command)) == 1  # not a camera: the system knows nothing about that node
-    assert "a udev rule cannot name it" in capsys.readouterr().err
-    assert main(["camera", "give-back", *words, "--config", str(rig.file)]) == 0
-    assert "Nothing was taken." in capsys.readouterr().out
-    steps = plan.plan(house.root, "/dev/video0", AGENT).steps()
-    assert "USB 1d6b:0102" in steps[0]
-    assert (house.node.stat().st_mode & 0o777) == 0o660
+@pytest.fixture
+def call(house, tmp_path, mocker, capsys):
+    """The command, on the camera of the house; (exit code, what it printed, what it complained of)."""
+    rig = Rig(tmp_path, plain(1))
+    mocker.patch("firmware_agent.cli.takeover.ROOT", house.root)
+
+    def run(*words):
+        code = main(["camera", *words, "--config", str(rig.file)])
+        shown = capsys.readouterr()
+        return code, " ".join(shown.out.split()), shown.err
+
+    return run
+
+
+TAKE = ("take", "--device", "/dev/video0", "--group", AGENT)
+
+
+@pytest.mark.parametrize("words", [("--dry-run",), ("--dry-run", "--yes"), ()])
+def test_ok__without_a_yes_it_only_says_what_it_would_do(house, call, words):
+    """There is no terminal here: so it is a dry run with and without that word."""
+    house.unit("crowsnest.service")
+    before = sorted(house.root.rglob("*"))
+    code, shown, _ = call(*TAKE, *words)
+    assert code == (0 if words else 3)
+    assert "USB 1d6b:0102) belongs to root and the group daemon, mode 0660, without ACL" in shown
+    assert "keep crowsnest.service off" in shown
+    assert "Nothing was changed" in shown
+    assert sorted(house.root.rglob("*")) == before
     assert nodes.who(house.node) == ["group root (nobody)"]
+
+
+def test_ok__taken_and_given_back_by_command(house, call):
+    house.unit("crowsnest.service")
+    assert call(*TAKE, "--yes")[:2][0] == 0
+    assert nodes.who(house.node) == ["group daemon (daemon)"]
+    code, _, complaint = call(*TAKE, "--yes")
+    assert code == 1
+    assert "taken already" in complaint
+    code, shown, _ = call("give-back")
+    assert code == 3
+    assert "let crowsnest.service start again" in shown
+    assert (house.root / plan.RULE).exists()
+    assert call("give-back", "--yes")[0] == 0
+    assert nodes.who(house.node) == ["group root (nobody)"]
+    assert call("give-back", "--yes")[:2] == (0, "Nothing was taken.")
+
+
+def test_fail__a_device_that_nobody_named_and_a_group_that_is_not_there(house, call):
+    assert "name one with --device" in call("take", "--yes")[2]
+    assert "there is no group firmware-agent-x" in call(*TAKE[:3], "--group", "firmware-agent-x", "--yes")[2]
+    assert nodes.who(house.node) == ["group root (nobody)"]
+    assert not (house.root / plan.RULE).exists()
 
 
 TAKING = """

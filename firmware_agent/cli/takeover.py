@@ -20,10 +20,12 @@ from firmware_agent.cli.system import ask
 from firmware_agent.errors import AgentError
 from firmware_agent.owner.presence import confirmed
 
+ROOT = Path("/")
+
 
 def take(made: Parts, options: Namespace) -> int:
     """Say what would be done; do it after a yes, or with --yes. 1 if somebody still has the camera afterwards."""
-    root = Path("/")
+    root = ROOT
     if (root / RULE).exists():
         raise AgentError(f"camera: taken already, says /{RULE}; `camera give-back` first")
     wanted = plan(root, _device(made, options), options.group)
@@ -40,7 +42,7 @@ def take(made: Parts, options: Namespace) -> int:
 
 def give_back(made: Parts, options: Namespace) -> int:
     """Undo it; what cannot be undone is said."""
-    root = Path("/")
+    root = ROOT
     try:
         found = undo((root / RULE).read_text("utf-8"))
     except FileNotFoundError:

@@ -70,7 +70,7 @@ def in_c(folder: Path, source: int, listen: int) -> Iterator[int]:
     if not program.exists():
         subprocess.run(["gcc", "-O2", "-o", program, HERE / "relay.c"], check=True)  # noqa: S603, S607
     with running(str(program), str(source), str(listen), str(SEND)) as process:
-        _listens(listen)
+        listens(listen)
         yield process.pid
 
 
@@ -83,24 +83,32 @@ def nginx(folder: Path, source: int, listen: int) -> Iterator[int]:
     place.mkdir(exist_ok=True)
     (place / "conf").write_text(_NGINX.format(folder=place, source=source, listen=listen))
     with running(program, "-e", str(place / "errors"), "-c", str(place / "conf")) as process:
-        _listens(listen)
+        listens(listen)
         yield process.pid
 
 
 @contextlib.contextmanager
 def naive(folder: Path, source: int, listen: int) -> Iterator[int]:
     with running(*script("relay_naive.py", source, listen)) as process:
-        _listens(listen)
+        listens(listen)
         yield process.pid
 
 
 @contextlib.contextmanager
 def ours(folder: Path, source: int, listen: int, nice: int = 0) -> Iterator[int]:
     """The camera process, locked, with a source and viewers that are handed in, as main does it."""
-    with socket.create_connection(("127.0.0.1", source)) as upstream, asyncio.Runner() as runner:
+    with socket.create_connection(("127.0.0.1", source)) as upstream:
         upstream.sendall(b"GET / HTTP/1.0\r\n\r\n")
         upstream.setblocking(False)
-        started = runner.run(Spawn().start(SourceSettings("mjpeg"), upstream.fileno()))
+        with camera_process(SourceSettings("mjpeg"), upstream.fileno(), listen, nice) as pid:
+            yield pid
+
+
+@contextlib.contextmanager
+def camera_process(settings: SourceSettings, descriptor: int | None, listen: int, nice: int = 0) -> Iterator[int]:
+    """Started and locked; whoever connects to the port becomes a viewer."""
+    with asyncio.Runner() as runner:
+        started = runner.run(Spawn().start(settings, descriptor))
         assert started.pid is not None
         os.setpriority(os.PRIO_PROCESS, started.pid, nice)
         try:
@@ -128,7 +136,7 @@ def _pass_on(listener: socket.socket, started: Started) -> None:
             number += 1
 
 
-def _listens(port: int) -> None:
+def listens(port: int) -> None:
     def there() -> bool:
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port)):
             return True
