@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from host_tests.rigs import attempts
 from host_tests.rigs.machine import frames
+from host_tests.rigs.machine.bus import events
 from host_tests.rigs.machine.inside.forensics import FILE_CANARY, HOG
 from host_tests.rigs.machine.inside.hog import PAGE, needle
 from host_tests.rigs.machine.machine import PYTHON, Ran, run
@@ -79,6 +80,14 @@ def _disk(image: Path, mebibytes: int, *command: str) -> Path:
         file.truncate(mebibytes << 20)
     subprocess.run([*command, str(image)], check=True, env={"PATH": _PATH})
     return image
+
+
+def consent(out: Path) -> dict[str, Any]:
+    """What a whole agent and the webcam saw (inside/consent.py); `answer` is the picture that somebody got."""
+    frames.make(out / "frames", 300)
+    inside("consent", out=out, seconds=280)
+    seen: dict[str, Any] = json.loads((out / "seen").read_text())
+    return {**seen, "answer": (out / "snapshot").read_bytes(), "log": events(out / "bus")}
 
 
 def escapes(out: Path, landlock: bool, modes: tuple[str, ...]) -> dict[str, dict[str, str]]:
