@@ -1,8 +1,10 @@
 """The camera's side of the bus, with a whole agent in the emulated machine: when it is on, and when it is not."""
 
+from functools import partial
+
 import pytest
 
-from host_tests.proofs.camera import consent
+from host_tests.proofs.camera import consent, together, withdrawals
 from host_tests.rigs.machine import frames
 from host_tests.rigs.machine.uvc import SERIAL
 
@@ -70,3 +72,14 @@ def test_ok__a_device_that_the_kernel_may_not_use_any_more_is_said(seen):
 def test_ok__every_stream_that_began_came_to_its_end(seen):
     names = [event.name for event in seen["log"] if event.name in ("COMMIT", "ALL_URBS_UNLINKED")]
     assert names == ["COMMIT", "ALL_URBS_UNLINKED"] * (len(names) // 2) and len(names) == 8
+
+
+@pytest.mark.clause("L12")
+def test_ok__a_withdrawal_is_measured_both_ways(tmp_path):
+    """What `tools/bench withdraw` tells of the camera. Times are not judged."""
+    ways = ("agent", "file")
+    for way in ways:
+        (tmp_path / way).mkdir()
+    for runs in together(*(partial(withdrawals, way, 2, tmp_path / way) for way in ways)):
+        assert len(runs) == 2
+        assert all(set(one) == {"wire", "told", "off", "bytes"} and one["told"] > 0 < one["off"] for one in runs)

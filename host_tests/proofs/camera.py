@@ -90,6 +90,14 @@ def consent(out: Path) -> dict[str, Any]:
     return {**seen, "answer": (out / "snapshot").read_bytes(), "log": events(out / "bus")}
 
 
+def withdrawals(how: str, runs: int, out: Path) -> list[dict[str, float]]:
+    """Times and bytes of each withdrawal, decided by the agent or through the file (inside/withdrawal.py)."""
+    frames.make(out / "frames", 60, 1280, 720, grain=10)
+    inside("withdrawal", how, runs, out=out, seconds=60 + 40 * runs)
+    found: list[dict[str, float]] = json.loads((out / "runs").read_text())
+    return found
+
+
 def escapes(out: Path, landlock: bool, modes: tuple[str, ...]) -> dict[str, dict[str, str]]:
     """{mode: {attempt: answer}} with a real camera, on a kernel with or without Landlock (rigs/locked.py)."""
     frames.make(out / "frames", 2)
