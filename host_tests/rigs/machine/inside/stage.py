@@ -102,7 +102,7 @@ async def _ended(task: "asyncio.Task[None]") -> None:
 async def until(what: Callable[[], Any], seconds: float = 60.0) -> Any:
     """Wait for what is true. TimeoutError."""
     async with asyncio.timeout(seconds):
-        while not (found := what()):
+        while not (found := what()):  # noqa: ASYNC110 - what happens outside sets no event
             await asyncio.sleep(0.05)
     return found
 
