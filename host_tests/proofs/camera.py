@@ -165,9 +165,8 @@ def prove(progress: Callable[[str], None], pictures: int = 3000, stories: int = 
         progress("the bus")
         told = together(*(partial(consent, place()) for _ in range(stories)))
     locked = disks["locked"]
-    failures = [f"with Landlock: {line}" for line in wrong(on)] + [
-        f"without Landlock: {line}" for line in wrong(without)
-    ]
+    failures = [f"with Landlock: {line}" for line in wrong(on)]
+    failures += [f"without Landlock: {line}" for line in wrong(without)]
     failures += [f"story {number}: {line}" for number, seen in enumerate(told) for line in bus(seen)]
     if locked.swap or locked.ext4 or locked.others:
         failures.append("pictures of the locked process are on a disk")

@@ -38,7 +38,7 @@ _ENDED = re.compile(rb"(?:Client|Socket error on client) [0-9a-f]{16}(?: disconn
 
 
 def withdraw() -> Iterator[Row]:
-    """ms from the decision to each step of a withdrawal with 10,000 events waiting, beside SQLite's DELETE; and at a camera."""
+    """ms from the decision to each step of a withdrawal, 10,000 events waiting (beside SQLite's); and at a camera."""
     with tempfile.TemporaryDirectory() as name:
         directory = Path(name)
         plainly, securely = sqlite(directory, secure=False), sqlite(directory, secure=True)

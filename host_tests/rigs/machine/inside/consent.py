@@ -60,7 +60,7 @@ async def story(stage: Stage) -> dict[str, Any]:
     seen["withdrawn"]["status"] = (await Guest.ask(f"{live}/stream")).status
 
     # One picture, for the other purpose.
-    answer = await (await Guest.ask(f"{still}/snapshot")).rest()
+    answer = await (await Guest.enter(f"{still}/snapshot")).rest()
     seen["snapshot"] = {"start": answer[:2].hex(), "end": answer[-2:].hex(), "bytes": len(answer)}
     (OUT / "snapshot").write_bytes(answer)
     await off("after a picture")
@@ -78,8 +78,7 @@ async def story(stage: Stage) -> dict[str, Any]:
         await until(lambda: camera.state().covered)
         await asyncio.sleep(QUIET)  # what was under way
         before, commits = guest.pictures, bus().count("COMMIT")
-        answer = Guest.ask(f"{still}/snapshot")
-        status = (await answer).status
+        status = (await Guest.ask(f"{still}/snapshot")).status
         await asyncio.sleep(QUIET)
         seen["covered"] = {"pictures": guest.pictures - before, "snapshot": status, "commits": commits}
         webcam.order("uncover")

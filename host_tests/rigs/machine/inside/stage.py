@@ -21,6 +21,7 @@ from host_tests.rigs.machine.inside.guest import Webcam
 PORT = 8089
 LIVE = ("live_view", "owner")
 STILL = ("snapshot", "owner")
+_AGAIN = 10  # times that somebody asks
 _SETTINGS = """\
 profile = "lightmake"
 state = "state"
@@ -128,6 +129,17 @@ class Guest:
             guest.status = int((await reader.readuntil(b"\r\n\r\n")).split()[1])
         return guest
 
+    @classmethod
+    async def enter(cls, address: str) -> "Guest":
+        """Ask again for as long as there is no camera yet: on a slow computer its process begins slowly."""
+        for _ in range(_AGAIN):
+            guest = await cls.ask(address)
+            if guest.status != 503:
+                return guest
+            guest.leave()
+            await asyncio.sleep(2)
+        raise TimeoutError("there is no camera")
+
     def look(self) -> "Guest":
         """Read from now on, counting pictures; only the last piece is kept."""
         self._task = asyncio.get_running_loop().create_task(self._look())
@@ -166,7 +178,7 @@ def holders(node: Path) -> list[int]:
 @contextlib.asynccontextmanager
 async def looking(address: str) -> AsyncIterator[Guest]:
     """A viewer that looks for as long as the block lasts."""
-    guest = (await Guest.ask(address)).look()
+    guest = (await Guest.enter(address)).look()
     try:
         yield guest
     finally:
