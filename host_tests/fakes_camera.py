@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from firmware_agent.camera import pattern
+from firmware_agent.camera.sources import pattern
 from firmware_agent.errors import FormatError, Refused
 
 OWNER = "You, on your own network"

@@ -149,7 +149,7 @@ def test_fail__it_overwrites_nothing_and_leaves_no_half_file(lived, tmp_path):
 
 def test_ok__what_cannot_be_read_is_told_and_the_rest_is_there(tmp_path):
     rig = Rig(tmp_path, plain(free_port()))
-    for purpose in ("snapshot", "print_history"):
+    for purpose in ("failure_detection", "print_history"):
         assert call(rig, "consent", "refuse", purpose)[0] == 0
     file = rig.device.storage.directory / "ledger.0"
     data = bytearray(file.read_bytes())
@@ -160,7 +160,7 @@ def test_ok__what_cannot_be_read_is_told_and_the_rest_is_there(tmp_path):
     assert code == 1 and "Could not be read in full: ledger: " in shown
     found = members(tmp_path / "mine.zip")
     assert [row["purpose"] for row in json.loads(found["ledger/data.json"]) if row["event"] == "decided"] == [
-        "snapshot"
+        "failure_detection"
     ]
     assert len(json.loads(found["consent/data.json"])) == 2
     assert json.loads(found["manifest.json"])["troubles"] and b"Could not be read in full" in found["README.txt"]
@@ -197,4 +197,4 @@ def test_ok__show_sent_tells_what_left_newest_last(lived, tmp_path):
     assert code == 0 and expected and places == sorted(places)
     assert "no copy" in call(lived, "show", "--sent", "snapshot")[1]
     code, _, errors = call(lived, "show", "--sent", "advertising")
-    assert code == 1 and "improvement_program, print_history, snapshot" in errors
+    assert code == 1 and "failure_detection, improvement_program, live_view" in errors
