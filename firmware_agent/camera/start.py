@@ -6,7 +6,6 @@ A Starter is how: `Spawn` starts it from here; a unit of systemd's, with fewer r
 import asyncio
 import contextlib
 import logging
-import os
 import signal
 import socket
 from typing import Any, Protocol
@@ -143,16 +142,15 @@ class Adapter:
 
     async def open(self) -> int:
         await self.close()
-        ours, theirs = os.pipe()
-        try:
-            self._process = Process(_ADAPTED, self._command, {1: theirs})
-        except OSError as error:
-            os.close(ours)
-            raise SourceError(f"camera: its command cannot be started ({error.strerror})") from None
-        finally:
-            os.close(theirs)
-        os.set_blocking(ours, False)
-        return ours
+        ours, theirs = socket.socketpair()  # no pipe: after its lock the camera process can read none
+        with ours, theirs:
+            try:
+                self._process = Process(_ADAPTED, self._command, {1: theirs.fileno()})
+            except OSError as error:
+                raise SourceError(f"camera: its command cannot be started ({error.strerror})") from None
+            ours.shutdown(socket.SHUT_WR)  # what sees pictures says nothing to it
+            ours.setblocking(False)
+            return ours.detach()
 
     async def close(self) -> None:
         process, self._process = self._process, None
