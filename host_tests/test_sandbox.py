@@ -135,6 +135,8 @@ ARGUMENTS = [  # call, arguments, answer
     ("ioctl", (CAMERA, 0xC0585611 | 0xFFFFFFFF00000000), ALLOW),  # an int, as C widens it
     ("ioctl", (CAMERA + 1, 0xC0585611), KILL),
     ("ioctl", (CAMERA, 0xC0405610), KILL),
+    ("ioctl", (CAMERA, 0xC008561C), KILL),  # S_CTRL
+    ("ioctl", (CAMERA, 0xC0145608), KILL),  # REQBUFS
     ("ioctl", (CAMERA, 0x5412), KILL),
     ("prctl", (15,), REFUSE),
     ("openat", (), KILL),
@@ -151,21 +153,11 @@ def test_ok__arguments_are_looked_at_on_both_machines(machine, name, arguments, 
 def test_ok__the_camera_s_requests_are_the_kernel_s():
     """Numbers of linux/videodev2.h, as a C compiler gives them on a 64-bit machine."""
     assert V4L2 == {
-        "G_FMT": 0xC0D05604,
-        "REQBUFS": 0xC0145608,
-        "QUERYBUF": 0xC0585609,
         "QBUF": 0xC058560F,
         "DQBUF": 0xC0585611,
         "STREAMON": 0x40045612,
         "STREAMOFF": 0x40045613,
-        "G_PARM": 0xC0CC5615,
-        "S_PARM": 0xC0CC5616,
         "G_CTRL": 0xC008561B,
-        "S_CTRL": 0xC008561C,
-        "QUERYCTRL": 0xC0445624,
-        "DQEVENT": 0x80885659,
-        "SUBSCRIBE_EVENT": 0x4020565A,
-        "UNSUBSCRIBE_EVENT": 0x4020565B,
     }
 
 

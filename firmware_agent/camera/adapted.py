@@ -33,7 +33,7 @@ def become(command: list[str]) -> None:
     for number in (signal.SIGPIPE, signal.SIGXFSZ):  # Python ignores them, and so would what it becomes
         signal.signal(number, signal.SIG_DFL)
     os.dup2(0, 2)
-    os.execv(program, command)
+    os.execv(program, command)  # noqa: S606 - the owner's command, from the configuration
 
 
 def _main(arguments: list[str]) -> int:

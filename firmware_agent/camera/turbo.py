@@ -34,10 +34,12 @@ class Turbo:
     def __init__(self, name: str = LIBRARY) -> None:
         """CannotLock: there is no such library, or it is not what it should be."""
         try:
-            self._library = CDLL(name)
-            self._function("tjGetErrorStr2").restype = c_char_p
-            self._compress = self._handle("tjInitCompress")
-            self._transform = self._handle("tjInitTransform")
+            library = CDLL(name)
+            self._from_planes, self._from_rgb = library.tjCompressFromYUVPlanes, library.tjCompress2
+            self._cut, self._why = library.tjTransform, library.tjGetErrorStr2
+            self._why.restype = c_char_p
+            self._compress, self._begin_cut = _handle(library.tjInitCompress), library.tjInitTransform
+            self._end_cut = library.tjDestroy
             self._room = _Room(1 << 16)
             flat = bytes(32 * 32)
             self.planes((flat, flat, flat), (32, 32, 32), 32, 32, S420)
@@ -66,7 +68,7 @@ class Turbo:
         shape = (c_int(width), (c_int * 3)(*strides), c_int(height), c_int(sampling))
         what = (c_char_p * 3)(*planes)
         how = (byref(place), byref(size), c_int(_QUALITY), c_int(_NO_REALLOC))
-        return self._done("tjCompressFromYUVPlanes", self._compress, what, *shape, *how, size=size)
+        return self._done(self._from_planes, self._compress, what, *shape, *how, size=size)
 
     def rgb(self, pixels: bytes, stride: int, width: int, height: int) -> bytes:
         """Red, green, blue, 8 bits each, as a JPEG."""
@@ -74,7 +76,7 @@ class Turbo:
         place, size = self._room.argument()
         shape = (c_char_p(pixels), c_int(width), c_int(stride), c_int(height), c_int(_RGB))
         how = (byref(place), byref(size), c_int(S420), c_int(_QUALITY), c_int(_NO_REALLOC))
-        return self._done("tjCompress2", self._compress, *shape, *how, size=size)
+        return self._done(self._from_rgb, self._compress, *shape, *how, size=size)
 
     def cut(self, jpeg: bytes, box: Box) -> bytes:
         """That part of a JPEG, its coefficients as they are, without metadata. The box must begin at a block."""
@@ -84,24 +86,26 @@ class Turbo:
         order = c_char_p(pack("@4i2iPP", *box, 0, _CROP | _COPY_NO_METADATA, 0, 0))
         source = (c_char_p(jpeg), c_ulong(len(jpeg)), c_int(1))
         flags = c_int(_NO_REALLOC | _STOP_ON_WARNING | _LIMIT_SCANS)
-        return self._done("tjTransform", self._transform, *source, byref(place), byref(size), order, flags, size=size)
+        # A handle of its own: one that is used again would read a picture without tables by those of the one before.
+        handle = _handle(self._begin_cut)
+        try:
+            return self._done(self._cut, handle, *source, byref(place), byref(size), order, flags, size=size)
+        finally:
+            self._end_cut(handle)
 
-    def _handle(self, name: str) -> c_void_p:
-        make = self._function(name)
-        make.restype = c_void_p
-        handle = c_void_p(make())
-        if not handle:
-            raise OSError(name)
-        return handle
-
-    def _function(self, name: str) -> Any:
-        return getattr(self._library, name)
-
-    def _done(self, name: str, handle: c_void_p, *arguments: object, size: c_ulong) -> bytes:
-        if self._function(name)(handle, *arguments):
-            said: bytes = self._function("tjGetErrorStr2")(handle)
+    def _done(self, function: Any, handle: c_void_p, *arguments: object, size: c_ulong) -> bytes:
+        if function(handle, *arguments):
+            said: bytes = self._why(handle)
             raise FormatError(f"jpeg: {said.decode('ascii', 'replace')[:100]}")
         return string_at(self._room.place, size.value)
+
+
+def _handle(make: Any) -> c_void_p:
+    make.restype = c_void_p
+    handle = c_void_p(make())
+    if not handle:
+        raise FormatError("jpeg: libturbojpeg has no memory")
+    return handle
 
 
 def _padded(length: int) -> int:

@@ -194,17 +194,25 @@ OTHER_NUMBERS = [  # of x86-64 only
     ("x32: sendto, which has a row", "sendto", (CONTROL, b"", 0, 0x4000, 0, 0), "ENOSYS"),
     ("32-bit: getpid", "32-bit", (), "ENOSYS SIGSEGV"),
 ]
-WITH_CAMERA = [  # /dev/zero stands in: the kernel answers a request that passed the filter with ENOTTY
-    ("camera: hand out a buffer", "ioctl", (CAMERA, 0xC0405610, PAGE), "ENOTTY"),
-    ("camera: another format", "ioctl", (CAMERA, 0xC0D05605, PAGE), "ENOTTY"),
+_CAPTURE = struct.pack("I204x", 1)  # any request's structure begins with the kind of buffers: those of capture
+_FRAME = struct.pack("II52xI24x", 0, 1, 1)  # v4l2_buffer: the first, of capture, mapped
+WITH_CAMERA = [  # /dev/zero can stand in: the kernel answers a request that passed the filter with ENOTTY
+    ("camera: hand out a buffer", "ioctl", (CAMERA, 0xC0405610, struct.pack("II56x", 1, 0)), "ENOTTY"),
+    ("camera: another format", "ioctl", (CAMERA, 0xC0D05605, _CAPTURE), "ENOTTY EBUSY"),
+    ("camera: other buffers", "ioctl", (CAMERA, 0xC0145608, struct.pack("III8x", 2, 1, 1)), "ENOTTY"),
+    ("camera: a control", "ioctl", (CAMERA, 0xC008561C, struct.pack("II", 0x009A0910, 0)), "ENOTTY EACCES EINVAL"),
+    ("camera: its maker's own requests", "ioctl", (CAMERA, 0xC0107521, bytes(16)), "ENOTTY ENOENT"),
     ("camera: a request of terminals", "ioctl", (CAMERA, 0x5412, PAGE), "ENOTTY"),
     ("camera: its request elsewhere", "ioctl", (CONTROL, 0x40045612, PAGE), "ENOTTY"),
-    ("camera: mapped to run", "mmap", (0, 4096, 5, 2, CAMERA, 0), None),
+    ("camera: written to", "write", (CAMERA, SEND, 1), "EINVAL"),
+    ("camera: read", "read", (CAMERA, PAGE, 1), "EINVAL EBUSY EAGAIN"),
+    ("camera: mapped to run", "mmap", (0, 4096, 5, 1, CAMERA, 0), None),
     ("camera: a foreign file mapped", "mmap", (0, 4096, 1, 1, OTHER, 0), "ENODEV"),
 ]
 ALLOWED = [  # what must go on
-    ("camera: a frame", "ioctl", (CAMERA, 0xC0585611, PAGE), "ENOTTY"),
-    ("camera: begin", "ioctl", (CAMERA, 0x40045612, PAGE), "ENOTTY"),
+    ("camera: a frame", "ioctl", (CAMERA, 0xC0585611, _FRAME), "ENOTTY EAGAIN EINVAL"),
+    ("camera: begin", "ioctl", (CAMERA, 0x40045612, struct.pack("I", 1)), "ENOTTY"),
+    ("camera: its switch", "ioctl", (CAMERA, 0xC008561B, struct.pack("II", 0x009A0910, 0)), "ENOTTY"),
     ("camera: its buffer", "mmap", (0, 4096, 3, 1, CAMERA, 0), None),
     ("memory", "mmap", (0, 4096, 3, 0x22, -1, 0), None),
     ("send", "sendto", (CONTROL, b"", 0, 0x4000, 0, 0), None),

@@ -1,12 +1,14 @@
 """Runs each attempt in a process of its own: free, locked, and locked on a kernel without Landlock.
 
-`python -m host_tests.rigs.locked FOLDER` prints JSON: {mode: {name: answer}}. An answer is "ok", the name of an errno,
-the name of the signal that ended the process, or "refused: ..." if the lock could not be set.
+`python -m host_tests.rigs.locked FOLDER [CAMERA [MODE...]]` prints JSON: {mode: {name: answer}}. An answer is "ok", the
+name of an errno, the name of the signal that ended the process, or "refused: ..." if the lock could not be set. CAMERA is
+a device of V4L2, made ready to stream; without one /dev/zero stands in.
 Each child has the real entry of the camera process; only what it does once it is locked is exchanged for the attempt.
 """
 
 import ctypes
 import errno
+import fcntl
 import json
 import mmap
 import os
@@ -20,6 +22,7 @@ from firmware_agent.camera import worker
 from firmware_agent.camera.messages import LARGEST_TO_MAIN, TO_MAIN, Inbox, pack
 from firmware_agent.camera.sandbox.lock import lock
 from firmware_agent.camera.settings import SourceSettings
+from firmware_agent.camera.sources import videodev
 from host_tests.rigs import attempts
 from host_tests.rigs.preload import answer_with
 from host_tests.rigs.syscalls import NUMBERS
@@ -39,14 +42,14 @@ def possible(attempt):
     return attempt[1] in _HERE
 
 
-def run(attempt, mode, folder):
+def run(attempt, mode, folder, device="/dev/zero"):
     """The answer of one attempt."""
     ours, theirs = socket.socketpair()
     child = os.fork()
     if child == 0:
         ours.close()
         os.chdir(folder)
-        _child(attempt, mode, theirs)
+        _child(attempt, mode, theirs, device)
     theirs.close()
     entry = mode != "free" and attempt not in attempts.WITH_CAMERA + attempts.ALLOWED
     with ours:
@@ -70,13 +73,13 @@ def run(attempt, mode, folder):
     return "ok" if attempt[1].startswith("exec") and os.WEXITSTATUS(status) == 0 else f"exit {os.WEXITSTATUS(status)}"
 
 
-def _child(attempt, mode, control):
+def _child(attempt, mode, control, device):
     try:
         for number in range(3):
             os.dup2(os.open("/dev/null", os.O_RDWR), number)
         camera = None
         if attempt in attempts.WITH_CAMERA + attempts.ALLOWED:
-            camera = os.dup2(os.open("/dev/zero", os.O_RDWR), 200)
+            camera = os.dup2(_opened(device), 200)
         if mode == "locked without Landlock":
             answer_with(errno.ENOSYS, _HERE["landlock_create_ruleset"])
         os.dup2(control.fileno(), 100)
@@ -96,6 +99,15 @@ def _child(attempt, mode, control):
             worker.begin(control, lambda _: act(control))
     finally:
         os._exit(77)
+
+
+def _opened(device):
+    """The camera, its buffers made and given to it."""
+    camera = os.open(device, os.O_RDWR | os.O_NONBLOCK)
+    if device != "/dev/zero":
+        fcntl.ioctl(camera, videodev.REQBUFS, bytearray(videodev.BUFFERS.pack(2, videodev.CAPTURE, videodev.MMAP, 0, 0)))
+        fcntl.ioctl(camera, videodev.QBUF, videodev.buffer(0))
+    return camera
 
 
 class Act:
@@ -156,9 +168,10 @@ class Act:
 
 
 def main():
-    folder = Path(sys.argv[1])
+    folder, device, *modes = (*sys.argv[1:], "/dev/zero")[: max(2, len(sys.argv) - 1)]
+    folder = Path(folder)
     answers = {}
-    for mode in MODES:
+    for mode in modes or MODES:
         for place, attempt in enumerate([*attempts.ALL, *attempts.WITH_CAMERA, *attempts.ALLOWED]):
             if not possible(attempt):
                 continue
@@ -167,7 +180,7 @@ def main():
             (scratch / "file").write_bytes(b"content")
             (scratch / "spare").write_bytes(b"content")
             (scratch / "link").symlink_to("file")
-            answers.setdefault(mode, {})[attempt[0]] = run(attempt, mode, scratch)
+            answers.setdefault(mode, {})[attempt[0]] = run(attempt, mode, scratch, device)
     print(json.dumps(answers))
 
 

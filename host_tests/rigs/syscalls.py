@@ -10,7 +10,7 @@ munmap=11/215 mremap=25/216 madvise=28/233 mprotect=10/226 brk=12/214 clock_gett
 clock_nanosleep=230/115 nanosleep=35/101 futex=202/98 rt_sigreturn=15/139 rt_sigaction=13/134
 rt_sigprocmask=14/135 exit=60/93 exit_group=231/94 getrandom=318/278 restart_syscall=219/128 sched_yield=24/124
 prctl=157/167 newfstatat=262/79 fstat=5/80 sysinfo=99/179 shutdown=48/210 open=2/- openat=257/56 openat2=437/437
-creat=85/- open_by_handle_at=304/- name_to_handle_at=303/- read=0/63 pread64=17/67 readv=19/65 write=1/64
+creat=85/- open_by_handle_at=304/265 name_to_handle_at=303/- read=0/63 pread64=17/67 readv=19/65 write=1/64
 pwrite64=18/68 writev=20/66 pwritev=296/70 pwritev2=328/287 sendfile=40/71 splice=275/76 tee=276/77
 vmsplice=278/75 copy_file_range=326/285 fallocate=285/47 ftruncate=77/46 truncate=76/45 fsync=74/82
 socket=41/198 socketpair=53/199 connect=42/203 bind=49/200 listen=50/201 accept=43/202 accept4=288/242
@@ -30,6 +30,11 @@ access=21/- readlinkat=267/78 getcwd=79/17 getdents64=217/61 seccomp=317/277 set
 setuid=105/146 capset=126/91 unshare=272/97 setns=308/268 personality=135/92 arch_prctl=158/- add_key=248/217
 keyctl=250/219 init_module=175/105 finit_module=313/273 reboot=169/142 syslog=103/116 setpriority=141/140
 sched_setaffinity=203/122 getpid=39/172 gettid=186/178
+lsetxattr=189/6 lremovexattr=198/15 fremovexattr=199/16 chmod=90/- fchmod=91/52 chown=92/- fchown=93/55 lchown=94/-
+utime=132/- utimes=235/- futimesat=261/- request_key=249/218 pivot_root=155/41 open_tree=428/428 move_mount=429/429
+fsconfig=431/431 fsmount=432/432 fspick=433/433 mount_setattr=442/442 delete_module=176/106 kexec_load=246/104
+kexec_file_load=320/294 swapoff=168/225 acct=163/89 quotactl=179/60 fchmodat2=452/452 setxattrat=463/463
+removexattrat=466/466 file_setattr=469/469
 """
 
 

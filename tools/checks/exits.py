@@ -37,11 +37,14 @@ PROCESSES: dict[str, tuple[str, ...]] = {
     f"{PACKAGE}/camera/worker.py": ("inherited",),  # is that process: takes its end of the pair, can open nothing
     f"{PACKAGE}/camera/loop.py": ("inherited",),  # takes viewers' connections, which main accepted and passed
     f"{PACKAGE}/camera/sources/mjpeg.py": ("inherited",),  # takes the connection that main opened and passed
+    f"{PACKAGE}/camera/sources/adapter.py": ("inherited",),  # takes the end of an adapter command's output
+    f"{PACKAGE}/camera/adapted.py": ("process",),  # becomes that command, under a lock that exec does not open
 }
-# Code that the interpreter cannot see. No package stands between: what is called is a table of six calls in that file.
+# Code that the interpreter cannot see. No package stands between: each file calls a few functions by name.
 KERNEL: dict[str, tuple[str, ...]] = {
     f"{PACKAGE}/camera/sandbox/kernel.py": ("native",),  # locks the camera process: it can only take away
     f"{PACKAGE}/camera/cutting.py": ("native",),  # connects a socket to no address: it can only cut
+    f"{PACKAGE}/camera/turbo.py": ("native",),  # libturbojpeg: memory in, memory out, under that lock
 }
 # Not part of the agent: brings a broker for the demonstration. Only the command line may import it.
 OUTSIDE = f"{PACKAGE}/demo/"

@@ -32,12 +32,22 @@ HANDLES = {
     },
     f"{PACKAGE}.camera.sandbox.lock": {"lock": (f"{PACKAGE}/camera/worker.py",)},  # locks whatever process calls it
     f"{PACKAGE}.camera.sandbox.kernel": {
-        "Kernel": (f"{PACKAGE}/camera/sandbox/lock.py", f"{PACKAGE}/camera/sandbox/second.py"),
-        "machine": (f"{PACKAGE}/camera/sandbox/lock.py",),
+        "Kernel": tuple(f"{PACKAGE}/camera/sandbox/{name}.py" for name in ("lock", "second", "weaker")),
+        "machine": (f"{PACKAGE}/camera/sandbox/lock.py", f"{PACKAGE}/camera/sandbox/weaker.py"),
+    },
+    f"{PACKAGE}.camera.sandbox.weaker": {  # locks whatever process calls it
+        "confine": (f"{PACKAGE}/camera/adapted.py",),
+        "NAME": (f"{PACKAGE}/camera/sources/adapter.py",),  # says so to people
     },
     "ctypes": {
-        **dict.fromkeys(("CDLL", "get_errno"), (f"{PACKAGE}/camera/sandbox/kernel.py", f"{PACKAGE}/camera/cutting.py")),
-        **dict.fromkeys(("addressof", "c_long", "create_string_buffer"), (f"{PACKAGE}/camera/sandbox/kernel.py",)),
+        "CDLL": tuple(f"{PACKAGE}/camera/{name}.py" for name in ("sandbox/kernel", "cutting", "turbo")),
+        "get_errno": (f"{PACKAGE}/camera/sandbox/kernel.py", f"{PACKAGE}/camera/cutting.py"),
+        "addressof": (f"{PACKAGE}/camera/sandbox/kernel.py", f"{PACKAGE}/camera/turbo.py"),
+        **dict.fromkeys(("c_long", "create_string_buffer"), (f"{PACKAGE}/camera/sandbox/kernel.py",)),
+        **dict.fromkeys(
+            ("byref", "c_char", "c_char_p", "c_int", "c_ulong", "c_void_p", "string_at"),
+            (f"{PACKAGE}/camera/turbo.py",),
+        ),
     },
     f"{PACKAGE}.camera.cutting": {"Leash": (f"{PACKAGE}/camera/using.py",)},
     f"{PACKAGE}.camera.upstream": {"Upstream": (f"{PACKAGE}/cli/build.py",)},

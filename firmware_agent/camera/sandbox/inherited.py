@@ -16,7 +16,7 @@ def check(control: socket.socket, camera: int | None, own: tuple[int, ...] = ())
     try:
         _personality()
         _threads()
-        _descriptors(control, camera, (control.fileno(), camera, *own))
+        _descriptors(control, (control.fileno(), camera, *own), camera)
         _mappings()
     except OSError as error:
         raise CannotLock("proc", f"/proc cannot be read ({error.strerror}); mount it") from None
@@ -33,10 +33,10 @@ def _threads() -> None:
         raise CannotLock("threads", f"{count} threads run already, and a lock holds for one; start no threads before")
 
 
-def _descriptors(control: socket.socket, camera: int | None, expected: tuple[int | None, ...]) -> None:
+def _descriptors(control: socket.socket, expected: tuple[int | None, ...], camera: int | None) -> None:
     if control.family != socket.AF_UNIX or control.type != socket.SOCK_STREAM or control.getsockname():
         raise CannotLock("control", "the control socket is not one of a pair; start the camera process by the agent")
-    own = None if camera is None else _device(os.fstat(camera))
+    device = None if camera is None else _device(os.fstat(camera))
     for number in sorted(map(int, os.listdir("/proc/self/fd"))):
         if number in expected:
             continue
@@ -46,7 +46,7 @@ def _descriptors(control: socket.socket, camera: int | None, expected: tuple[int
             continue  # the listing's own
         # Python keeps a copy of a camera's descriptor for each buffer that it maps. It leads where the camera's own
         # does, and to less: the table lets nobody ask it anything.
-        if own is not None and _device(found) == own:
+        if device is not None and _device(found) == device:
             continue
         if number > 2 or _device(found) != _NOTHING:
             raise CannotLock("descriptors", f"descriptor {number} was handed in; close it where the agent is started")

@@ -2,7 +2,7 @@
 
 from struct import pack
 
-from firmware_agent.camera.sandbox.table import KILL, Check, Row
+from firmware_agent.camera.sandbox.table import KILL, UNKNOWN, Check, Row
 
 _ARCHITECTURE = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}  # AUDIT_ARCH_..., linux/audit.h
 _X32 = 0x40000000  # the bit of x86-64's second, 32-bit numbering
@@ -13,8 +13,11 @@ _WORD = 0xFFFFFFFF
 Instruction = tuple[int, int, int, int]  # code, steps over if true, steps over if false, constant
 
 
-def program(machine: str, table: tuple[Row, ...], other: int = KILL) -> bytes:
-    """The filter, 8 bytes an instruction. Another architecture and the x32 bit: KILL. other: what has no row."""
+def program(machine: str, table: tuple[Row, ...], other: int = KILL, newest: int = _X32) -> bytes:
+    """The filter, 8 bytes an instruction. Another architecture and the x32 bit: KILL. other: what has no row.
+
+    newest: calls beyond this number answer as on a kernel that does not have them.
+    """
     code: list[Instruction] = [
         (_LOAD, 0, 0, _ARCHITECTURE_AT),
         (_EQUAL, 1, 0, _ARCHITECTURE[machine]),
@@ -23,6 +26,8 @@ def program(machine: str, table: tuple[Row, ...], other: int = KILL) -> bytes:
         (_AT_LEAST, 0, 1, _X32),
         (_RETURN, 0, 0, KILL),
     ]
+    if newest < _X32:
+        code += [(_AT_LEAST, 0, 1, newest + 1), (_RETURN, 0, 0, UNKNOWN)]
     for row in table:
         number = row.x86_64 if machine == "x86_64" else row.aarch64
         if number is not None:

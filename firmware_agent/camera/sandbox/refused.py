@@ -2,11 +2,13 @@
 
 A list of what is forbidden is weaker than one of what is allowed: it is for programs that are not ours, and that
 change. Landlock keeps them from opening what they could write to; this is what Landlock does not know: attributes of
-files, sockets, what other processes share, and what changes the system. Numbers: the kernel's asm/unistd.h.
+files, sockets, what other processes share, and what changes the system. A call that is newer than this list (NEWEST)
+answers as on a kernel without it. Numbers: the kernel's asm/unistd.h.
 """
 
 from firmware_agent.camera.sandbox.table import ALLOW, REFUSE, Check, Row
 
+NEWEST = 469  # file_setattr, Linux 6.17
 _UNIX, _NETLINK, _UEVENTS = 1, 16, 15
 _STREAM, _PACKETS = 1, 5  # SOCK_STREAM, SOCK_SEQPACKET: joined for good; a datagram could be sent to any address
 _FLAGS = 0x800 | 0x80000  # SOCK_NONBLOCK, SOCK_CLOEXEC
@@ -93,7 +95,7 @@ ROWS: tuple[Row, ...] = (
             "socket",
             41,
             198,
-            "libcamera hears of devices from the kernel; nothing else is a network's or a neighbour's",
+            "libcamera hears of devices from the kernel; all else is a network's or a neighbour's",
         ),
         (Check(0, (_NETLINK,)), Check(2, (_UEVENTS,))),
         *(ALLOW, REFUSE),

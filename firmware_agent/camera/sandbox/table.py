@@ -5,13 +5,14 @@ family (sockets have their own calls), socket, connect, bind, dup, fork, exec, m
 kill. Numbers: the kernel's asm/unistd.h; aarch64 has no number for what it never had.
 """
 
-from errno import EPERM
+from errno import ENOSYS, EPERM
 from typing import NamedTuple
 
 ALLOW = 0x7FFF0000
 KILL = 0x80000000  # the whole process, by a SIGSYS that nothing can catch
 _ERRNO = 0x00050000
 REFUSE = _ERRNO | EPERM
+UNKNOWN = _ERRNO | ENOSYS
 _NO_DESCRIPTOR = 0xFFFFFFFF  # -1, as the kernel sees an int
 
 
@@ -41,24 +42,14 @@ def _request(letters: str, number: int, size: int) -> int:
     return direction << 30 | size << 16 | ord("V") << 8 | number
 
 
-# linux/videodev2.h with 64-bit words. Not here: EXPBUF (makes a descriptor), S_FMT (decided before the lock), and
-# everything of outputs, tuners and overlays.
+# linux/videodev2.h with 64-bit words: what a stream of a camera that is open and mapped needs, and its privacy switch.
+# Not here: what decides something (formats, buffers, controls), and EXPBUF, which makes a descriptor.
 V4L2 = {
-    "G_FMT": _request("RW", 4, 208),
-    "REQBUFS": _request("RW", 8, 20),
-    "QUERYBUF": _request("RW", 9, 88),
     "QBUF": _request("RW", 15, 88),
     "DQBUF": _request("RW", 17, 88),
     "STREAMON": _request("W", 18, 4),
     "STREAMOFF": _request("W", 19, 4),
-    "G_PARM": _request("RW", 21, 204),  # pictures a second
-    "S_PARM": _request("RW", 22, 204),
-    "G_CTRL": _request("RW", 27, 8),  # the privacy switch
-    "S_CTRL": _request("RW", 28, 8),
-    "QUERYCTRL": _request("RW", 36, 68),
-    "DQEVENT": _request("R", 89, 136),  # the privacy switch moved
-    "SUBSCRIBE_EVENT": _request("W", 90, 32),
-    "UNSUBSCRIBE_EVENT": _request("W", 91, 32),
+    "G_CTRL": _request("RW", 27, 8),
 }
 _READ_WRITE = 0x3  # PROT_READ | PROT_WRITE; never PROT_EXEC
 _SEND = 0x40 | 0x4000 | 0x8000  # MSG_DONTWAIT, MSG_NOSIGNAL, MSG_MORE; never MSG_FASTOPEN, which connects

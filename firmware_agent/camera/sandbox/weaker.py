@@ -8,21 +8,21 @@ import os
 import resource
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
-from glob import glob
+from pathlib import Path
 from struct import pack
 
 from firmware_agent.camera.sandbox.kernel import Kernel, machine
 from firmware_agent.camera.sandbox.program import program
-from firmware_agent.camera.sandbox.refused import ROWS
+from firmware_agent.camera.sandbox.refused import NEWEST, ROWS
 from firmware_agent.camera.sandbox.report import CannotLock
 from firmware_agent.camera.sandbox.table import ALLOW
 
 NAME = "adapter"
-# What may be opened for writing: to say nothing, and what cameras and their memory are asked by. No disk, no terminal.
+# What may be opened for writing below /dev: what keeps nothing, and what cameras and their memory are asked by.
 DEVICES = (
-    *("/dev/null", "/dev/zero", "/dev/full"),
-    *("/dev/video*", "/dev/media*", "/dev/v4l-subdev*"),
-    *("/dev/dma_heap/*", "/dev/udmabuf", "/dev/vchiq", "/dev/vcio", "/dev/vcsm-cma"),
+    *("null", "zero", "full"),
+    *("video*", "media*", "v4l-subdev*"),
+    *("dma_heap/*", "udmabuf", "vchiq", "vcio", "vcsm-cma"),
 )
 # linux/landlock.h: WRITE_FILE, then REMOVE and MAKE of all kinds; REFER, TRUNCATE and IOCTL_DEV came later.
 _WRITE, _REMOVE_AND_MAKE, _REFER, _TRUNCATE, _IOCTL = 0x2, 0x1FF0, 0x2000, 0x4000, 0x8000
@@ -54,7 +54,7 @@ def confine() -> int:
         kernel.forbid_privileges()
         with ExitStack() as opened:
             kernel.landlock_restrict(_attributes(version), _exceptions(version, opened))
-        kernel.filter(program(name, ROWS, ALLOW))
+        kernel.filter(program(name, ROWS, ALLOW, NEWEST))
         _prove()
     except (OSError, ValueError) as error:
         raise CannotLock("adapter lock", f"the kernel refuses ({error}); use one with Landlock and seccomp") from None
@@ -81,7 +81,7 @@ def _attributes(version: int) -> bytes:
 def _exceptions(version: int, opened: ExitStack) -> Iterator[tuple[int, int]]:
     rights = _WRITE | (_IOCTL if version >= 5 else 0)
     for pattern in DEVICES:
-        for path in glob(pattern):
+        for path in Path("/dev").glob(pattern):
             with suppress(FileNotFoundError):  # unplugged since
                 place = os.open(path, os.O_PATH | os.O_CLOEXEC)
                 opened.callback(os.close, place)

@@ -18,7 +18,7 @@ _AT_ONCE = 16  # pieces, before others have their turn
 
 
 class Adapter:
-    """Implements Source. The command streams for as long as it lives; while nobody looks it waits for a reader."""
+    """Implements Source. The command streams for as long as it lives: main ends it with the camera process."""
 
     camera: int | None = None
 
@@ -26,23 +26,20 @@ class Adapter:
         """Takes the descriptor over. CannotLock: it is no socket of a pair."""
         if not stat.S_ISSOCK(os.fstat(descriptor).st_mode):
             raise CannotLock("camera", "the adapter's output must come by a socket; start the command by the agent")
-        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, 0, fileno=descriptor)
+        self._socket = socket.socket(fileno=descriptor)
         self.fd = descriptor
         self.facts: dict[str, str | int] = {"driver": "adapter command", "format": "JPEG", "lock": NAME}
         self._pictures = Pictures(_LARGEST)
         self._piece = memoryview(bytearray(_PIECE))
-        self._looked_at = False
         self._skip = False
 
     def on(self) -> None:
         """See Source. What came while nobody looked is thrown away, and so is what had begun by then."""
-        self._looked_at = True
         self._read()
         self._skip = self._pictures.begun
 
     def off(self) -> None:
-        """See Source: nothing is read any more, so the command has to wait. Its camera goes on."""
-        self._looked_at = False
+        """See Source. The command and its camera go on: `take` should be called on, or what comes later is old."""
 
     def due(self, now: float) -> float | None:
         """See Source."""
@@ -50,8 +47,6 @@ class Adapter:
 
     def take(self, now: float) -> bytes | None:
         """See Source. OSError: the command has ended."""
-        if not self._looked_at:
-            return None
         odd = self._pictures.odd
         newest = self._read()
         if newest is None and self._pictures.odd > odd:
@@ -69,8 +64,10 @@ class Adapter:
                 count = self._socket.recv_into(self._piece, _PIECE, socket.MSG_DONTWAIT)
             except BlockingIOError:
                 break
-            if count == 0:
+            if count == 0 and newest is None:
                 raise OSError("the adapter command has ended")
+            if count == 0:
+                break
             newest = self._newer(self._piece[:count]) or newest
         return newest
 

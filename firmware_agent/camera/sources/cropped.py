@@ -17,6 +17,9 @@ class Cropped:
         self._turbo = turbo
         self.fd, self.camera = source.fd, source.camera
         self.facts = {**source.facts, "crop": " ".join(map(str, crop))}
+        width, height = source.facts.get("width"), source.facts.get("height")
+        if isinstance(width, int) and isinstance(height, int):
+            turbo.prepare(width, height)  # before the lock: what is too large is said when it can still be read
 
     def on(self) -> None:
         """See Source."""

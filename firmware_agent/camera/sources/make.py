@@ -9,10 +9,20 @@ KEPT = PASSED  # what another program sends goes on coming: unread, it would be 
 
 
 def make(settings: SourceSettings, descriptor: int | None) -> Source:
-    """Open what `settings` say. descriptor: of the kinds in PASSED, None otherwise.
+    """Open what `settings` say, and show the part that the owner drew. descriptor: of the kinds in PASSED, else None.
 
     OSError, FormatError or CannotLock with a text for the owner: there is no such source, or it cannot be used.
     """
+    source = _whole(settings, descriptor)
+    if not any(settings.crop):
+        return source
+    from firmware_agent.camera.sources.cropped import Cropped
+    from firmware_agent.camera.turbo import Turbo
+
+    return Cropped(source, settings.crop, Turbo())
+
+
+def _whole(settings: SourceSettings, descriptor: int | None) -> Source:
     if settings.kind == "pattern":
         from firmware_agent.camera.sources.pattern import Pattern
 
@@ -25,4 +35,8 @@ def make(settings: SourceSettings, descriptor: int | None) -> Source:
         from firmware_agent.camera.sources.mjpeg import Upstream
 
         return Upstream(descriptor)
+    if settings.kind == "adapter" and descriptor is not None:
+        from firmware_agent.camera.sources.adapter import Adapter
+
+        return Adapter(descriptor)
     raise FormatError(f"camera: a source of kind {settings.kind} cannot be used here")

@@ -85,8 +85,7 @@ class Pictures:
         self.odd += 1
         self._at, self._scans = 0, False
         after = self._held.find(_NEXT, 1)
-        if after < 0:
-            keep = 2 if self._held.endswith(_BEGIN) else 1 if self._held.endswith(b"\xff") else 0
-            # What is too large, or begins with what is kept already, is not looked at again.
-            after = len(self._held) - keep if len(self._held) > keep else len(self._held)
+        if after < 0:  # its first bytes may be the last that came
+            kept = 2 if self._held.endswith(_BEGIN) else int(self._held.endswith(b"\xff"))
+            after = max(1, len(self._held) - kept)
         del self._held[:after]
