@@ -84,7 +84,9 @@ def test_fail__a_grant_without_a_person(rig):
 @pytest.mark.attack(1)
 def test_fail__a_remote_terminal_where_only_the_console_counts(rig):
     rig.file.write_text(rig.file.read_text().replace('presence = "terminal"', 'presence = "console"'))
-    child = pexpect.spawn(PROGRAM, ["consent", "grant", "failure_detection", "--config", str(rig.file)], encoding="utf-8")
+    child = pexpect.spawn(
+        PROGRAM, ["consent", "grant", "failure_detection", "--config", str(rig.file)], encoding="utf-8"
+    )
     child.expect(pexpect.EOF)
     child.close()
     assert child.exitstatus == 3 and "no_presence" in child.before
@@ -159,6 +161,21 @@ WRONG = (
     ("[source.demo]\n[uplink.lightmake]\nhost='mqtts://broker.example'", "uplink.lightmake.host: is wrong"),
     ("[source.demo]\n[uplink.lightmake]\nhost='broker.example:8883'", "uplink.lightmake.host: is wrong"),
     ("[source.demo\n", "not TOML"),
+    ("[source.camera]", 'source.camera.kind: is missing; allowed: one of "pattern", "v4l2", "mjpeg", "adapter"'),
+    ("[source.camera]\nkind = 5", "source.camera.kind: is wrong"),
+    ("[source.camera]\nkind = 'v4l2'", "source.camera.device: is missing; allowed: a camera, like /dev/video0"),
+    ("[source.camera]\nkind = 'v4l2'\ndevice = '/etc/passwd'", "source.camera.device: is wrong"),
+    ("[source.camera]\nkind = 'v4l2'\ndevice = '/dev/../etc/passwd'", "source.camera.device: is wrong"),
+    ("[source.camera]\nkind = 'v4l2'\ndevice = '/dev/video0'\nrate = 0", "source.camera.rate: is wrong"),
+    (
+        "[source.camera]\nkind = 'v4l2'\ndevice = '/dev/video0'\ncrop = [900, 0, 200, 500]",
+        "source.camera.crop: is wrong; allowed: the part that is shown",
+    ),
+    ("[source.camera]\nkind = 'mjpeg'\nurl = 'http://8.8.8.8/'", "source.camera.url: is wrong"),
+    ("[source.camera]\nkind = 'mjpeg'\nurl = 'http://u:p@cam.local/'", "source.camera.url: is wrong"),
+    ("[source.camera]\nkind = 'adapter'\ncommand = ['rpicam-vid']", "source.camera.command: is wrong"),
+    ("[source.camera]\nkind = 'pattern'\nurl = 'http://h/'", "source.camera.url: is not a key; allowed: one of kind"),
+    ("[source.demo]\n[uplink.lightmake]\nhost='x'\nmedia_key='00'", "uplink.lightmake.media_key: is wrong"),
 )
 
 
