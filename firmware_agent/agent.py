@@ -61,6 +61,7 @@ class Agent:
         self._permits: dict[Pair, bytes] = {}  # the consent record that permits
         self._ends: int | None = None  # when the first of them ends, seconds since 1970
         self._begun = False
+        self._stirred = False
         self._alert = 0.0  # until then (ticks) whoever decided may still be writing down what was done
         self._reread = 0.0  # then (ticks) the ledger is read again: a slow command writes later than that
         self._last: dict[Pair, float] = {}
@@ -77,9 +78,10 @@ class Agent:
                     await asyncio.sleep(TICK)
                     continue
                 if self.camera is not None:
-                    self.camera.wake = changed.set
-                if changed.is_set():
+                    self.camera.wake = lambda: self._stir(changed)
+                if changed.is_set() and not self._stirred:
                     self._alert = self._ticks() + _ALERT
+                self._stirred = False
                 changed.clear()  # first: what is written from here on ends the pause
                 self.tick()
                 with contextlib.suppress(TimeoutError):
@@ -87,6 +89,11 @@ class Agent:
                         await changed.wait()
         finally:
             await self.close()
+
+    def _stir(self, changed: asyncio.Event) -> None:
+        """Somebody looks through the camera: ticks must come often now. Nothing was decided."""
+        self._stirred = True
+        changed.set()
 
     def pause(self) -> float:
         """Seconds until a tick would have something to do, as far as this process knows."""

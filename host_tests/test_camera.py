@@ -18,6 +18,7 @@ from firmware_agent.cli import build
 from firmware_agent.refusals import Refused
 from host_tests.rigs.agent import Rig, forward, plain, until
 from host_tests.rigs.broker import Broker, Subscriber, free_port
+from host_tests.rigs.hub import soon
 from host_tests.rigs.looking import Looking, pair
 from host_tests.rigs.media import CAMERA, keyed, opened
 
@@ -259,3 +260,29 @@ def test_ok__each_kind_of_camera_in_the_configuration_is_what_its_process_is_tol
     assert type(build.opener(rig.parts.config.sources["camera"])) is opener
     rig.parts.crop.choose((5, 6, 7, 8))  # what the owner drew counts
     assert rig.agent().camera.source.crop == (5, 6, 7, 8)
+
+
+@pytest.mark.clause("L1", "L12")
+def test_ok__an_agent_at_rest_wakes_for_whoever_looks(tmp_path, monkeypatch):
+    """It would rest for an hour: whoever looks ends that, for else nobody would end the process in time."""
+    monkeypatch.setattr("firmware_agent.agent.REST", 3600.0)
+    rig = Rig(tmp_path, plain(free_port()), sources=CAMERA)
+    rig.grant("live_view", "owner")
+
+    async def story():
+        agent = rig.agent()
+        running = asyncio.create_task(agent.run(asyncio.Event()))
+        while agent.pause() < 3600:  # what was decided at the start keeps it awake for a moment
+            await asyncio.sleep(0.05)
+            rig.device.passed += 1
+        await asyncio.sleep(0.3)
+        viewer = await looks(agent, ("live_view", "owner"))
+        await asyncio.to_thread(viewer.picture)
+        viewer.socket.close()
+        await soon(lambda: not agent.watched())
+        rig.device.passed += 3.5
+        await soon(lambda: not workers())
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+
+    asyncio.run(story())
