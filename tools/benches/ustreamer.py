@@ -1,4 +1,4 @@
-"""Our camera process beside ustreamer on the same webcam, in the emulated machine: the kernel's own driver feeds both."""
+"""Our camera process beside ustreamer on the same webcam, in the emulated machine, by the kernel's own driver."""
 
 import json
 import shutil
