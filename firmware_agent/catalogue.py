@@ -169,12 +169,12 @@ def _check(rows: "dict[str, Any]") -> None:
     _shape(rows, dict([("profile", str), ("version", str)] + [(table, dict) for table in tables]))
     _shape(rows["age"], AGE_PARTS)
     _shape(rows["device"], DEVICE_PARTS)
-    words: "dict[str, str]" = {}
+    words: "dict[Any, Any]" = {}
     for table, parts in (("recipients", RECIPIENT_PARTS), ("purposes", PURPOSE_PARTS), ("fields", FIELD_PARTS)):
         for name, row in list(rows[table].items()):
             _need(_word(name))
             _shape(row, parts)
-            # one object for each word, not as many as were read: a small heap has no room for those
+            # one object for each word and list, not as many as were read: a small heap has no room for those
             rows[table][name] = {part: _shared(row[part], words) for part in parts}
     _need(_word(rows["profile"]) and not any([name in rows["purposes"] for name in RESERVED]))
     local = [name for name, row in rows["recipients"].items() if not row["topic"]]
@@ -186,11 +186,13 @@ def _check(rows: "dict[str, Any]") -> None:
         _parameters(row["parameters"], PARAMETERS[row["transform"]])
 
 
-def _shared(value: "Any", words: "dict[str, str]") -> "Any":
+def _shared(value: "Any", words: "dict[Any, Any]") -> "Any":
+    """The same text, or list of texts, as one that was met before. Nobody changes a catalogue."""
     if isinstance(value, str):
         return words.setdefault(value, value)
-    if isinstance(value, list):
-        return [_shared(one, words) for one in value]
+    if isinstance(value, list) and all([isinstance(one, str) for one in value]):
+        made = [_shared(one, words) for one in value]
+        return words.setdefault(tuple(made), made)
     return value
 
 

@@ -10,7 +10,11 @@ import pytest
 from PIL import Image
 
 from firmware_agent import jpeg
+from firmware_agent.camera.settings import SourceSettings
 from firmware_agent.camera.sources import pattern
+from firmware_agent.camera.start import Adapter
+from firmware_agent.camera.upstream import Upstream
+from firmware_agent.cli import build
 from firmware_agent.refusals import Refused
 from host_tests.rigs.agent import Rig, forward, plain, until
 from host_tests.rigs.broker import Broker, Subscriber, free_port
@@ -234,3 +238,24 @@ def test_ok__a_real_encoder_s_pictures_keep_their_pixels():
         clean = jpeg.strip(raw.getvalue())
         assert b"canary" in raw.getvalue() and b"canary" not in clean
         assert Image.open(io.BytesIO(clean)).tobytes() == Image.open(raw).tobytes()
+
+
+KINDS = {
+    'kind = "v4l2"\ndevice = "/dev/video0"\nwidth = 1280\nheight = 720\ncrop = [1, 2, 3, 4]': (
+        SourceSettings("v4l2", "/dev/video0", 1280, 720, 30, (1, 2, 3, 4)),
+        type(None),
+    ),
+    'kind = "mjpeg"\nurl = "http://192.168.1.7/?action=stream"\nrate = 9': (SourceSettings("mjpeg", rate=9), Upstream),
+    'kind = "adapter"\ncommand = ["/usr/bin/rpicam-vid", "-t", "0"]': (SourceSettings("adapter"), Adapter),
+}
+
+
+@pytest.mark.parametrize("text", KINDS)
+def test_ok__each_kind_of_camera_in_the_configuration_is_what_its_process_is_told(tmp_path, text):
+    rig = Rig(tmp_path, plain(free_port()), sources=f"[source.camera]\n{text}")
+    settings, opener = KINDS[text]
+    agent = rig.agent()
+    assert agent.camera.source == settings
+    assert type(build.opener(rig.parts.config.sources["camera"])) is opener
+    rig.parts.crop.choose((5, 6, 7, 8))  # what the owner drew counts
+    assert rig.agent().camera.source.crop == (5, 6, 7, 8)

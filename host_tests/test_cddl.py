@@ -246,7 +246,7 @@ EVERY_REFUSED = (
     ("all", 5, (-57, 106, "7", True, 7.0)),
     ("all", 6, (-3, 47483, "1", False)),
     ("other", 65535, (4, 6, "5", True, None)),
-    ("look", 7, (b"", b"\xff\xd8\xff", bytes(4097), "text", 1, True)),
+    ("look", 7, (b"", b"\xff\xd8\xff", bytes(4096 + 61), "text", 1, True)),
     ("all", 9, (1, True, "one")),
 )
 

@@ -86,7 +86,7 @@ def test_ok__the_tree_passes_the_lint_for_micropython() -> None:
         "import socket\nsocket.gethostbyname('secret.example')",
         "import subprocess",
         "from subprocess import run as r",
-        "from firmware_agent.camera.supervisor import socket",
+        "from firmware_agent.camera.start import socket",
         "from firmware_agent.egress import wire_mqtt\nwire_mqtt.socket.socket()",
         "import os\nos.system('x')",
         "import os as o\no.execv('x', [])",
@@ -147,7 +147,7 @@ def test_ok__what_opens_nothing(text: str) -> None:
 
 def test_fail__a_listed_file_does_more_than_its_row_says() -> None:
     assert exits_with("firmware_agent/camera/worker.py", "import socket\nsocket.socket(fileno=3)\nsocket.socket()")
-    assert exits_with("firmware_agent/camera/supervisor.py", "import asyncio\nasyncio.open_connection('h', 1)")
+    assert exits_with("firmware_agent/camera/start.py", "import asyncio\nasyncio.open_connection('h', 1)")
     assert not exits_with("firmware_agent/camera/worker.py", "import socket\nsocket.socket(fileno=3)")
 
 
@@ -198,7 +198,7 @@ def test_fail__the_agent_imports_the_demonstration(text: str) -> None:
         ("firmware_agent/model.py", "from firmware_agent import gate"),
         ("firmware_agent/errors.py", "from firmware_agent import cbor"),
         ("firmware_agent/device/linux.py", "from firmware_agent.gate import Gate"),
-        ("firmware_agent/camera/x.py", "from . import supervisor"),
+        ("firmware_agent/camera/x.py", "from . import start"),
         ("firmware_agent/camera/x.py", "from ..egress import door"),
         ("firmware_agent/novelty.py", "from firmware_agent import errors"),
         (CORE_FILE, "import json"),

@@ -103,7 +103,7 @@ def test_ok__refuse_withdraw_all_and_a_grant_with_an_end(rig):
     shown = call(rig, "consent", "withdraw", "--all")[1]
     assert shown.count("Withdrawn:") == 1 and shown.count("was not allowed") == 9
     before = events(rig)
-    assert call(rig, "consent", "withdraw", "--all")[1].count("was not allowed") == 3
+    assert call(rig, "consent", "withdraw", "--all")[1].count("was not allowed") == 10
     assert events(rig) == before
     shown = call(rig, "consent", "show")[1]
     assert "the owner refused" in shown and "the owner withdrew" in shown and "nobody has decided" in shown
@@ -161,6 +161,21 @@ WRONG = (
     ("[source.demo]\n[uplink.lightmake]\nhost='mqtts://broker.example'", "uplink.lightmake.host: is wrong"),
     ("[source.demo]\n[uplink.lightmake]\nhost='broker.example:8883'", "uplink.lightmake.host: is wrong"),
     ("[source.demo\n", "not TOML"),
+    ("[source.camera]", 'source.camera.kind: is missing; allowed: one of "pattern", "v4l2", "mjpeg", "adapter"'),
+    ("[source.camera]\nkind = 5", "source.camera.kind: is wrong"),
+    ("[source.camera]\nkind = 'v4l2'", "source.camera.device: is missing; allowed: a camera, like /dev/video0"),
+    ("[source.camera]\nkind = 'v4l2'\ndevice = '/etc/passwd'", "source.camera.device: is wrong"),
+    ("[source.camera]\nkind = 'v4l2'\ndevice = '/dev/../etc/passwd'", "source.camera.device: is wrong"),
+    ("[source.camera]\nkind = 'v4l2'\ndevice = '/dev/video0'\nrate = 0", "source.camera.rate: is wrong"),
+    (
+        "[source.camera]\nkind = 'v4l2'\ndevice = '/dev/video0'\ncrop = [900, 0, 200, 500]",
+        "source.camera.crop: is wrong; allowed: the part that is shown",
+    ),
+    ("[source.camera]\nkind = 'mjpeg'\nurl = 'http://8.8.8.8/'", "source.camera.url: is wrong"),
+    ("[source.camera]\nkind = 'mjpeg'\nurl = 'http://u:p@cam.local/'", "source.camera.url: is wrong"),
+    ("[source.camera]\nkind = 'adapter'\ncommand = ['rpicam-vid']", "source.camera.command: is wrong"),
+    ("[source.camera]\nkind = 'pattern'\nurl = 'http://h/'", "source.camera.url: is not a key; allowed: one of kind"),
+    ("[source.demo]\n[uplink.lightmake]\nhost='x'\nmedia_key='00'", "uplink.lightmake.media_key: is wrong"),
 )
 
 

@@ -5,14 +5,18 @@ import dataclasses
 import os
 import signal
 import socket
+import sys
+from pathlib import Path
 
 import pytest
 
+from firmware_agent import jpeg
 from firmware_agent.camera.cutting import Leash
 from firmware_agent.camera.keeper import PAUSES
 from firmware_agent.camera.sealed import open_sealed, public_key
 from firmware_agent.camera.settings import SourceSettings
-from firmware_agent.camera.start import Child
+from firmware_agent.camera.sources import pattern
+from firmware_agent.camera.start import Adapter, Child
 from firmware_agent.camera.upstream import Upstream
 from firmware_agent.errors import FormatError, SourceError
 from firmware_agent.refusals import Refused, Unsealed
@@ -555,6 +559,60 @@ FAR = (
 def test_fail__a_camera_beyond_the_own_network_is_not_asked(url):
     with pytest.raises(SourceError):
         Upstream(url)
+
+
+ADAPTER = """
+import sys, time
+sys.stdout.write = None
+for picture in [open(sys.argv[1], "rb").read()] * 10000:
+    sys.stdout.buffer.write(picture)
+    sys.stdout.buffer.flush()
+    time.sleep(0.01)
+"""
+
+
+@pytest.mark.clause("L1", "L4")
+def test_ok__the_command_of_an_adapter_runs_while_somebody_looks(tmp_path):
+    script, picture = tmp_path / "adapter.py", tmp_path / "picture.jpg"
+    script.write_text(ADAPTER)
+    picture.write_bytes(pattern.jpeg(3))
+    command = [sys.executable, "-I", str(script), str(picture)]
+
+    def commands():
+        found = [path for path in Path("/proc").glob("[0-9]*/cmdline") if str(script).encode() in _read(path)]
+        return [path for path in found if b"Z (" not in _read(path.parent / "status")]
+
+    async def tale():
+        place = Place(LIVE, settings=SourceSettings("adapter"), opener=Adapter(command))
+        assert commands() == []
+        viewer = await place.view()
+        shown = await asyncio.to_thread(viewer.picture)
+        assert shown == jpeg.strip(pattern.jpeg(3)) and len(commands()) == 1
+        assert place.hub.state().facts["lock"]  # weaker, and shown as such
+        place.hub.cut(*LIVE)
+        await soon(lambda: not place.hub.busy)
+        assert commands() == [] and place.pids == []
+        await place.hub.close()
+
+    story(tale())
+
+
+def test_fail__an_adapter_whose_command_is_not_there():
+    async def tale():
+        place = Place(LIVE, settings=SourceSettings("adapter"), opener=Adapter(["/no/such/program"]))
+        viewer = await place.view()
+        assert (await rest(viewer.socket))[-1] is None  # its output ended before the first picture
+        await soon(lambda: place.hub.state().trouble and not place.hub.busy)
+        await place.hub.close()
+
+    story(tale())
+
+
+def _read(path):
+    try:
+        return path.read_bytes()
+    except OSError:
+        return b""
 
 
 def test_ok__main_asks_for_the_stream_and_reads_none_of_it():

@@ -66,7 +66,7 @@ def test_ok__a_refusal_of_what_was_never_given_destroys_nothing_and_waits_for_no
     rig = Rig(tmp_path, plain(free_port()))
     with rig.device.storage.claim():
         start = time.monotonic()
-        code, shown = call(rig, "consent", "refuse", "snapshot")
+        code, shown = call(rig, "consent", "refuse", "failure_detection")
         assert code == 0 and "destroyed" not in shown and "link" not in shown
         assert time.monotonic() - start < 3
 

@@ -72,13 +72,11 @@ ATTACKS = {
 
 # What the tests above do not prove yet: such a row says "partly" and why, however green its tests are.
 MISSING = {
-    "L3": "shown for telemetry with two recipients; sharing of pictures comes with the camera",
-    "L4": "shown for snapshots; live view and the proof on the disk come with the camera",
     "L8": "no address leaves; sending a chosen region is not built",
     "L9": "no file is ever read; recognising models in a report comes with the scrubber",
     "L10": "no serial number leaves; the support bundle is not built",
     "L22": "never logged or exported; tokens of printers are files of the integrator, not sealed",
-    17: "shown for the camera's process; the search of disks comes with the camera, main's memory rests on its unit",
+    17: "shown for the camera's process, on the disks as well; main's memory rests on its unit",
     14: "names of OctoPrint's jobs and EXIF; G-code and reports come with the scrubber",
     23: "client id, topic and user name; the certificate's subject is the maker's choice",
 }

@@ -320,7 +320,7 @@ def hub(made: Parts, ledger: Ledger) -> Hub | None:
         return None
     device = made.device
     admissions = AdmissionGate(made.gate, device.entropy(32), device.entropy)
-    return Hub(admissions, starter(row), camera_source(row, made.crop), ledger, device.ticks, _feed(row))
+    return Hub(admissions, starter(row), camera_source(row, made.crop), ledger, device.ticks, opener(row))
 
 
 def starter(row: dict[str, Any]) -> Starter:
@@ -342,7 +342,8 @@ def camera_source(row: dict[str, Any], crop: Crop) -> SourceSettings:
     )
 
 
-def _feed(row: dict[str, Any]) -> Opener | None:
+def opener(row: dict[str, Any]) -> Opener | None:
+    """Where it is main that opens the camera's source: who does that."""
     if row["kind"] == "mjpeg":
         return Upstream(row["url"])
     return Adapter(row["command"]) if row["kind"] == "adapter" else None

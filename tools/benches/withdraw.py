@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from benches.camera_withdraw import camera
 from benches.rows import Row, row
 from firmware_agent.agent import Agent
 from firmware_agent.cli import build
@@ -37,7 +38,7 @@ _ENDED = re.compile(rb"(?:Client|Socket error on client) [0-9a-f]{16}(?: disconn
 
 
 def withdraw() -> Iterator[Row]:
-    """ms from the decision to each step of a withdrawal with 10,000 events waiting, beside SQLite's DELETE."""
+    """ms from the decision to each step of a withdrawal, 10,000 events waiting (beside SQLite's); and at a camera."""
     with tempfile.TemporaryDirectory() as name:
         directory = Path(name)
         plainly, securely = sqlite(directory, secure=False), sqlite(directory, secure=True)
@@ -60,6 +61,7 @@ def withdraw() -> Iterator[Row]:
     for what, times in commands.items():
         for share in (50, 99):
             yield row(f"command: {what}, p{share}", percentile(times, share), "ms")
+    yield from camera()
 
 
 def percentile(values: list[float], share: int) -> float:
