@@ -1,4 +1,4 @@
-"""Run in the emulated machine by `tools/bench relay`: our camera process and ustreamer, in turns, on the same webcam.
+"""Run in the emulated machine by `tools/bench ustreamer`: ours and ustreamer, in turns, on the same webcam.
 
 `python relay_inside.py FRAMES`: prints JSON, {"ours 4": [ms of CPU for each picture that the camera sent, ...], ...}.
 """
