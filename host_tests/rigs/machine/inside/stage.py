@@ -50,6 +50,7 @@ class Stage:
         self.webcam = webcam
         self._settings = config.load(folder / "agent.toml")
         self.made = build.parts(self._settings, LinuxDevice(folder / "state"))
+        self._apart = build.parts(self._settings, LinuxDevice(folder / "state"))
         self.agent = build.agent(self.made)
         camera = self.agent.camera
         assert camera is not None
@@ -78,9 +79,8 @@ class Stage:
 
     def decide(self, pair: tuple[str, str], state: str) -> None:
         """As another program does it: through a store of its own, in the same files."""
-        apart = build.parts(self._settings, self.made.device)
-        policy = apart.catalogue.policy(*pair)
-        apart.consents.put(*pair, state, policy, "owner", "test", self.made.device.now())
+        apart = self._apart
+        apart.consents.put(*pair, state, apart.catalogue.policy(*pair), "owner", "test", apart.device.now())
 
     def grant(self, pair: tuple[str, str]) -> None:
         self.decide(pair, GIVEN[0])

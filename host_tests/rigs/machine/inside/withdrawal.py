@@ -43,7 +43,7 @@ async def one(stage: Stage, viewer: "subprocess.Popen[str]", address: str, by_ag
     if by_agent:
         stage.agent.withdraw(*LIVE, put)
     else:
-        stage.withdraw(LIVE)
+        await asyncio.to_thread(stage.withdraw, LIVE)  # the agent goes on meanwhile
     said: dict[str, Any] = json.loads(await asyncio.to_thread(viewer.stdout.readline))
     await until(lambda: webcam.seen("ALL_URBS_UNLINKED") > before)
     off = [event.when for event in webcam.events() if event.name == "ALL_URBS_UNLINKED"][-1]
