@@ -127,7 +127,8 @@ class Agent:
             self._reread = self._ticks() + REST
             self.ledger.refresh()
         if self.camera is not None:
-            self.camera.tick()
+            media = self.gate.catalogue.purposes
+            self.camera.tick(any(media[purpose]["media"] for purpose, _ in self._permits))
         self._clock.keep()
         for expire in self._expiries:
             expire(self._clock.latest())

@@ -146,6 +146,10 @@ def _video(value: Any) -> bool:
     return _text(value) and value.startswith("/dev/") and ".." not in value
 
 
+def _port(value: Any) -> bool:
+    return isinstance(value, str) and re.fullmatch(r"([0-9]{1,3}-[0-9]{1,3}(\.[0-9]{1,3}){0,6})?", value) is not None
+
+
 def _command(value: Any) -> bool:
     return isinstance(value, list) and 0 < len(value) <= 64 and all(_text(one) for one in value) and value[0][0] == "/"
 
@@ -216,6 +220,7 @@ _CAMERAS: dict[str, dict[str, Check]] = {
         "device": (_video, "a camera, like /dev/video0 or a name below /dev/v4l/by-id", _REQUIRED),
         "width": (_whole(0, 16384), "pixels, 0 to 16384; 0: what the camera likes", 0),
         "height": (_whole(0, 16384), "pixels, 0 to 16384; 0: what the camera likes", 0),
+        "port": (_port, 'its USB port, like "1-1.2", to be off while nothing is allowed; "": it stays on', ""),
         **_RATE,
         **_CROP,
         **_UNIT,

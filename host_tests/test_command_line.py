@@ -101,13 +101,26 @@ def test_ok__refuse_withdraw_all_and_a_grant_with_an_end(rig):
     assert code == 3 and "Nothing changed: failure_detection -> lightmake is STILL ALLOWED" in shown
     assert "print_history -> lightmake was not allowed" in call(rig, "consent", "withdraw", "print_history")[1]
     shown = call(rig, "consent", "withdraw", "--all")[1]
-    assert shown.count("Withdrawn:") == 1 and shown.count("was not allowed") == 9
+    assert shown.count("Withdrawn:") == 1 and "was not allowed" not in shown
     before = events(rig)
-    assert call(rig, "consent", "withdraw", "--all")[1].count("was not allowed") == 10
+    assert "Nothing was allowed" in call(rig, "consent", "withdraw", "--all")[1]
     assert events(rig) == before
     shown = call(rig, "consent", "show")[1]
     assert "the owner refused" in shown and "the owner withdrew" in shown and "nobody has decided" in shown
     assert "ALLOWED" not in call(rig, "consent", "show")[1]
+
+
+def test_ok__to_narrow_no_recipient_need_be_named(rig):
+    recipients = rig.parts.catalogue.purposes["snapshot"]["recipients"]
+    assert len(recipients) > 1
+    code, shown = at_the_terminal(rig, "consent", "grant", "snapshot", "--recipient", "owner")
+    assert code == 0 and "consent withdraw snapshot --recipient owner" in shown
+    assert at_the_terminal(rig, "consent", "grant", "snapshot", "--recipient", "lightmake")[0] == 0
+    assert call(rig, "consent", "withdraw", "snapshot")[1].count("Withdrawn:") == 2
+    shown = call(rig, "consent", "refuse", "snapshot")[1]
+    assert [shown.count(f"Refused: snapshot -> {one}") for one in recipients] == [1] * len(recipients)
+    code, shown, _ = call(rig, "consent", "refuse", "snapshot", "--recipient", "owner")
+    assert code == 0 and "lightmake" not in shown
 
 
 def test_fail__wrong_names_say_what_is_allowed(rig):

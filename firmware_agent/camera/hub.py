@@ -15,6 +15,7 @@ from firmware_agent.camera.account import Account, History, Use
 from firmware_agent.camera.keeper import Keeper
 from firmware_agent.camera.line import Line
 from firmware_agent.camera.messages import KEY
+from firmware_agent.camera.port import Port
 from firmware_agent.camera.sandbox.report import Locked
 from firmware_agent.camera.settings import SourceSettings
 from firmware_agent.camera.start import Opener, Starter, check
@@ -31,7 +32,8 @@ _STILL = 6.0  # s for one picture
 
 
 class Hub:
-    """feed: opens the source, where it is main that does. ticks: seconds that only go forward.
+    """feed: opens the source, where it is main that does. port: of the camera, if it may be switched off. ticks: seconds
+    that only go forward.
 
     `wake`, if set, is called when something begins here, so that ticks come often enough to see its end.
     """
@@ -44,13 +46,14 @@ class Hub:
         history: History,
         ticks: Callable[[], float],
         feed: Opener | None = None,
+        port: Port | None = None,
     ) -> None:
         self.admissions = admissions
         self.wake: Callable[[], object] | None = None
         self._starter = starter
         self._ticks = ticks
         self._account = Account(history, ticks)
-        self._keeper = Keeper(starter, feed, source, ticks, self)
+        self._keeper = Keeper(starter, feed, port, source, ticks, self)
         self._coming: dict[bytes, Admission] = {}  # wait for the process to begin
         self._live: dict[bytes, Live] = {}
         self._leaving: dict[bytes, Live] = {}  # main is done with them, the camera process has not said so yet
@@ -129,8 +132,10 @@ class Hub:
         """Whether something would be missed if `tick` were not called several times a second."""
         return self._keeper.busy or bool(self._live or self._coming)
 
-    def tick(self) -> None:
-        """Cut what is no longer permitted; end the process that nobody needs; write what ended."""
+    def tick(self, allowed: bool = True) -> None:
+        """Cut what is no longer permitted; end the process that nobody needs; write what ended. allowed: whether
+        anything of the camera is: if not, its port is switched off, where that was asked for.
+        """
         refused = set()
         for use in self._live.values():
             try:
@@ -141,6 +146,8 @@ class Hub:
             self._cut(lambda one: one.ident in refused)
         if self._keeper.line is not None and not self._live and not self._coming and self._ticks() - self._idle >= IDLE:
             self._keeper.stop()
+        if not allowed:
+            self._keeper.release()
         self._account.settle()
 
     def uses(self) -> list[Use]:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any, Protocol
 
 from firmware_agent.camera.line import Line
+from firmware_agent.camera.port import Port
 from firmware_agent.camera.settings import SourceSettings
 from firmware_agent.camera.start import Opener, Starter, trouble
 from firmware_agent.errors import SourceError
@@ -31,19 +32,27 @@ class Served(Protocol):
 
 
 class Keeper:
-    """feed: opens the source, where it is main that does. ticks: seconds that only go forward.
+    """feed: opens the source, where it is main that does. port: of the camera, if it may be switched off. ticks:
+    seconds that only go forward.
 
     line: to the process, None while there is none. trouble: why there is none although somebody asked, or "".
     """
 
     def __init__(
-        self, starter: Starter, feed: Opener | None, source: SourceSettings, ticks: Callable[[], float], served: Served
+        self,
+        starter: Starter,
+        feed: Opener | None,
+        port: Port | None,
+        source: SourceSettings,
+        ticks: Callable[[], float],
+        served: Served,
     ) -> None:
         self.source = source
         self.line: Line | None = None
         self.trouble = ""
         self._starter = starter
         self._feed = feed
+        self._port = port
         self._ticks = ticks
         self._served = served
         self._starting: asyncio.Task[Line] | None = None
@@ -89,6 +98,11 @@ class Keeper:
             line.hang_up()
             self._run(self._bury(line, False))
 
+    def release(self) -> None:
+        """Nothing of the camera is allowed: once no process has it, no other program gets it either."""
+        if self._port is not None and not self.busy:
+            self._port.off()
+
     def worked(self) -> None:
         """It gave a picture."""
         self._failures = 0
@@ -107,6 +121,8 @@ class Keeper:
         try:
             while self._ending:
                 await asyncio.wait(self._ending)  # the one before still has the camera
+            if self._port is not None:
+                await self._port.on()
             if self._feed is not None:
                 descriptor = await self._feed.open()
             started = await self._starter.start(self.source, descriptor)

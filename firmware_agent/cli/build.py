@@ -14,6 +14,7 @@ from firmware_agent.admissions import AdmissionGate
 from firmware_agent.agent import Agent
 from firmware_agent.camera.crop import WHOLE, Crop, part
 from firmware_agent.camera.hub import Hub
+from firmware_agent.camera.port import Port
 from firmware_agent.camera.settings import SourceSettings
 from firmware_agent.camera.start import Adapter, Opener, Spawn, Starter
 from firmware_agent.camera.stills import FIELD, Still
@@ -320,7 +321,8 @@ def hub(made: Parts, ledger: Ledger) -> Hub | None:
         return None
     device = made.device
     admissions = AdmissionGate(made.gate, device.entropy(32), device.entropy)
-    return Hub(admissions, starter(row), camera_source(row, made.crop), ledger, device.ticks, opener(row))
+    port = Port(row["port"], row["device"]) if row.get("port") else None
+    return Hub(admissions, starter(row), camera_source(row, made.crop), ledger, device.ticks, opener(row), port)
 
 
 def starter(row: dict[str, Any]) -> Starter:

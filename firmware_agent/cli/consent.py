@@ -54,23 +54,26 @@ def grant(made: Parts, options: Namespace) -> int:
     if asks:
         ledger.decided(authority.attest(True, person, made.clock.now()))
     ledger.decided(authority.allow(purpose, recipient, person, policy, made.clock.now(), until))
-    print(f"Allowed: {purpose} -> {recipient}. To stop it:\n  {typed(made, f'consent withdraw {purpose}')}")
+    only = f" --recipient {recipient}" if len(made.catalogue.purposes[purpose]["recipients"]) > 1 else ""
+    print(f"Allowed: {purpose} -> {recipient}. To stop it:\n  {typed(made, f'consent withdraw {purpose}{only}')}")
     return 0
 
 
 def refuse(made: Parts, options: Namespace) -> int:
-    """Store a no."""
-    return narrow(made, [chosen(made, options)], REFUSED, "Refused")
+    """Store a no; to all recipients if none is named."""
+    return narrow(made, _all_chosen(made, options), REFUSED, "Refused")
 
 
 def withdraw(made: Parts, options: Namespace) -> int:
     """Store a withdrawal of what was given and destroy what waits; a running agent stops before its next publish."""
     allowed = given(made)
     if options.all:
-        pairs = sorted({*made.catalogue.pairs(), *allowed})
+        pairs = allowed
+        if not pairs:
+            print("Nothing was allowed: there is nothing to withdraw.")
     else:  # an older policy may have had it
         pairs = [pair for pair in allowed if pair[0] == options.purpose and options.recipient in (None, pair[1])]
-        pairs = pairs or [chosen(made, options)]
+        pairs = pairs or _all_chosen(made, options)
     for purpose, recipient in pairs:
         if (purpose, recipient) not in allowed:
             print(f"{purpose} -> {recipient} was not allowed: there is nothing to withdraw.")
@@ -80,6 +83,13 @@ def withdraw(made: Parts, options: Namespace) -> int:
 def _standing(made: Parts, purpose: str, recipient: str) -> str:
     found = made.gate.decide(purpose, recipient)
     return "STILL ALLOWED" if found.allowed else f"not allowed, {words.why(found.reason)}"
+
+
+def _all_chosen(made: Parts, options: Namespace) -> list[tuple[str, str]]:
+    """As `chosen`, for what narrows: without a recipient it means all of them."""
+    if options.recipient is None and options.purpose in made.catalogue.purposes:
+        return [(options.purpose, one) for one in made.catalogue.purposes[options.purpose]["recipients"]]
+    return [chosen(made, options)]
 
 
 def chosen(made: Parts, options: Namespace) -> tuple[str, str]:

@@ -152,7 +152,8 @@ def _parser() -> argparse.ArgumentParser:
     ):
         one = add(decisions, name, command, text)
         one.add_argument("purpose", nargs=None if name != "withdraw" else "?", help="as `consent show` names it")
-        one.add_argument("--recipient", help="needed only where a purpose has several")
+        whom = "needed only where a purpose has several" if name == "grant" else "one only; without it: all of them"
+        one.add_argument("--recipient", help=whom)
         if name == "grant":
             one.add_argument("--for", dest="time", metavar="TIME", help="30min, 12h or 7d; without it: until withdrawn")
         if name == "withdraw":

@@ -126,12 +126,12 @@ class Watchful(Spawn):
 class Place:
     """A hub: `hub`, `gate`, `history`, `starter`; `passed` seconds on its clock, which only the test moves."""
 
-    def __init__(self, *given, starter=None, settings=PATTERN, opener=None):
+    def __init__(self, *given, starter=None, settings=PATTERN, opener=None, port=None):
         self.gate, self.history = FakeGate(*given), FakeHistory()
         self.starter = Watchful() if starter is None else starter
         self.passed = 0.0
         self.admissions = AdmissionGate(self.gate, os.urandom(32), os.urandom)
-        self.hub = Hub(self.admissions, self.starter, settings, self.history, lambda: self.passed, opener)
+        self.hub = Hub(self.admissions, self.starter, settings, self.history, lambda: self.passed, opener, port)
 
     def admit(self, to=LIVE, viewer="tablet", stream=True):
         return self.admissions.admit(*to, viewer, stream)
