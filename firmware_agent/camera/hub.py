@@ -32,8 +32,8 @@ _STILL = 6.0  # s for one picture
 
 
 class Hub:
-    """feed: opens the source, where it is main that does. port: of the camera, if it may be switched off. ticks: seconds
-    that only go forward.
+    """feed: opens the source, where it is main that does. port: of the camera, if it may be switched off. ticks:
+    seconds that only go forward.
 
     `wake`, if set, is called when something begins here, so that ticks come often enough to see its end.
     """
