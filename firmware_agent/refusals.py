@@ -14,6 +14,10 @@ REASONS.update(
         "not_an_admission": ("only an admission made by the agent opens the camera", "ask for the picture again"),
         "too_many_viewers": ("too many look through the camera already", "close some of them"),
         "stills_only": ("this purpose shows single pictures, no stream", "allow the live view, or ask for a picture"),
+        "stills_paced": (
+            "this purpose shows single pictures, at most one a second",
+            "ask again in a second, or allow the live view",
+        ),
         "not_for_the_page": ("this is not a purpose that the page can show", "allow the live view, and open that"),
         "not_for_viewers": ("a program on the network can only be let in for what stays there", "choose another"),
         "not_asked_for": ("such a picture is not sent at the owner's word", "see which purposes the policy has"),

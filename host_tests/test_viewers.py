@@ -268,12 +268,26 @@ def test_fail__a_camera_that_is_not_there_or_that_is_full():
         ):
             street.hub.raises = error
             found, headers, body = await street.get(f"/v/{secret}/stream")
-            assert found == status and PICTURE not in body and (status != 503 or headers["retry-after"])
+            assert (
+                found == status
+                and PICTURE not in body
+                and headers.get("retry-after") == ("5" if status == 503 else None)
+            )
         street.hub.raises = ZeroDivisionError("a defect")
         assert await street.get(f"/v/{secret}/stream") == (0, {}, b"")
         assert street.hub.served == [] and street.admissions._open == {}
         street.hub.raises = None
         assert (await street.get(f"/v/{secret}/snapshot"))[0] == 200  # it goes on
+
+    story(tell)
+
+
+def test_fail__too_many_single_pictures_are_over_in_a_second():
+    async def tell(street):
+        secret = street.add(purpose="snapshot")
+        street.hub.raises = Refused("stills_paced", "snapshot", "owner")
+        status, headers, body = await street.get(f"/v/{secret}/snapshot")
+        assert status == 503 and headers["retry-after"] == "1" and b"at most one a second" in body
 
     story(tell)
 
