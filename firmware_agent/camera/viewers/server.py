@@ -52,6 +52,7 @@ class Viewers:
         self._passed: dict[Admission, Viewer] = {}  # may still look
         self._tasks: dict[Call, asyncio.Task[None]] = {}
         self._listening: asyncio.Task[None] | None = None
+        self._unwritten = False
         self.port = 0
         self.trouble = ""
 
@@ -80,12 +81,22 @@ class Viewers:
         gone = [admission for admission, one in self._passed.items() if (one.name, one.digest) not in known]
         for admission in gone:
             self._forget(admission)
-        if gone:
-            self._hub.tick()
+        if gone or self._unwritten:
+            self._cut()
         if book and (self._listening is None or self._listening.done()):
             self._listen()
         elif not book:
             self._close()
+
+    def _cut(self) -> None:
+        """Whoever was removed. That it cannot be written just now keeps nobody at the camera, and this port alive."""
+        try:
+            self._hub.tick()
+            self._unwritten = False
+        except AgentError as error:
+            if not self._unwritten:
+                log.error("viewers: %s", error)
+            self._unwritten = True
 
     async def run(self, changed: asyncio.Event | None = None) -> None:
         """Look until cancelled, then leave nothing running. changed: set whenever somebody wrote to the book; without
@@ -97,7 +108,7 @@ class Viewers:
                     changed.clear()  # first: what is written from here on ends the pause
                 self.look()
                 self._prune()
-                quiet = changed is not None and not self._passed and not self.trouble
+                quiet = changed is not None and not (self._passed or self.trouble or self._unwritten)
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(REST if quiet else TICK):
                         await (changed or asyncio.Event()).wait()
