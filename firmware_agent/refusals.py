@@ -13,6 +13,7 @@ REASONS.update(
         "session_ended": ("the session is over", "open the page again; a paired phone signs in by itself"),
         "not_an_admission": ("only an admission made by the agent opens the camera", "ask for the picture again"),
         "too_many_viewers": ("too many look through the camera already", "close some of them"),
+        "viewer_full": ("this viewer looks too many times already", "close some of its windows, or restart it"),
         "stills_only": ("this purpose shows single pictures, no stream", "allow the live view, or ask for a picture"),
         "stills_paced": (
             "this purpose shows single pictures, at most one a second",

@@ -263,6 +263,7 @@ def test_fail__a_camera_that_is_not_there_or_that_is_full():
         for error, status in (
             (SourceError("camera: it is not there"), 503),
             (Refused("too_many_viewers", "live_view", "owner"), 503),
+            (Refused("viewer_full", "live_view", "owner"), 503),
             (Unsealed("consent_changed", "live_view", "owner"), 403),
             (StorageError("no room"), 503),
         ):
@@ -551,6 +552,44 @@ def test_fail__a_book_that_cannot_be_read_lets_nobody_in():
         assert (await asking.answer())[0] == 503
         street.viewers.look()
         assert await client.ended() == b"" and street.viewers.port == 0
+
+    story(tell)
+
+
+@pytest.mark.clause("L12")
+@pytest.mark.attack(9)
+def test_fail__a_history_that_cannot_be_written_ends_no_port(caplog):
+    """As on a disk that is full: who was removed is cut all the same, the others go on, and it is said once."""
+
+    async def tell(street):
+        secret, other = street.add("one"), street.add("two")
+        changed = asyncio.Event()
+        running = asyncio.create_task(street.viewers.run(changed))
+        client = await street.call()
+        client.send(head(f"/v/{secret}/stream"))
+        assert await client.picture()
+        cut = street.hub.tick
+
+        def full():
+            cut()
+            raise StorageError("ledger: no space left on device")
+
+        street.hub.tick = full
+        street.book.remove("one")
+        changed.set()
+        assert await client.ended() == b""
+        for _ in range(3):
+            changed.set()
+            await asyncio.sleep(0.05)
+        assert not running.done() and street.viewers._unwritten
+        assert (await street.get(f"/v/{other}/snapshot"))[0] == 200
+        assert (await street.get(f"/v/{secret}/snapshot"))[0] == 404
+        street.hub.tick = cut
+        changed.set()
+        await until(lambda: not street.viewers._unwritten)
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        assert [one.getMessage() for one in caplog.records].count("viewers: ledger: no space left on device") == 1
 
     story(tell)
 

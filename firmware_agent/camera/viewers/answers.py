@@ -23,7 +23,11 @@ _MORE = {
     405: "Allow: GET, HEAD\r\n",
 }
 _LATER = 5  # s after which a client may try again
-_BUSY = {"too_many_viewers": _LATER, "stills_paced": 1}  # refusals that are over by themselves: after how many s
+_BUSY = {
+    "too_many_viewers": _LATER,
+    "viewer_full": _LATER,
+    "stills_paced": 1,
+}  # refusals that are over by themselves: after how many s
 
 
 def told(status: int, bare: bool = False, why: str = "", later: int = _LATER) -> bytes:
