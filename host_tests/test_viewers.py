@@ -14,7 +14,7 @@ import traceback
 import pytest
 
 from firmware_agent.camera.viewers import call as calls
-from firmware_agent.camera.viewers.callers import Mistakes, Waiting
+from firmware_agent.camera.viewers.callers import Known, Mistakes, Waiting
 from firmware_agent.camera.viewers.request import END
 from firmware_agent.errors import SourceError, StorageError
 from firmware_agent.refusals import REASONS, Refused, Unsealed
@@ -387,6 +387,35 @@ def test_fail__more_connections_than_anybody_needs():
         assert (await street.say(head(f"/v/{secret}/snapshot"), "127.0.1.1"))[0] == 200
 
     story(tell, ticks=Still())
+
+
+@pytest.mark.attack(9)
+def test_ok__strangers_who_use_up_all_connections_keep_out_no_viewer():
+    async def tell(street):
+        secret = street.add()
+        assert (await street.say(head(f"/v/{secret}/snapshot"), "127.0.1.1"))[0] == 200
+        for _ in range(3):
+            (await street.call("127.0.1.2")).close()  # who was not let in is not known
+        await until(lambda: not street.viewers._tasks)
+        while street.viewers._all_calls.take():
+            pass
+        assert await street.say(head(f"/v/{secret}/snapshot"), "127.0.1.2") == (0, {}, b"")
+        assert (await street.say(head(f"/v/{secret}/snapshot"), "127.0.1.1"))[0] == 200
+        while street.viewers._known_calls.take():
+            pass
+        assert await street.say(head(f"/v/{secret}/snapshot"), "127.0.1.1") == (0, {}, b"")  # theirs has an end, too
+
+    story(tell, ticks=Still())
+
+
+def test_ok__who_was_let_in_is_known_for_an_hour_in_bounded_memory():
+    ticks = Still()
+    known = Known(ticks, most=3)
+    for address in ("a", "b", "c", "a", "d"):
+        known.met(address)
+    assert len(known) == 3 and [known.knows(one) for one in "abcd"] == [True, False, True, True]
+    ticks.now = Known.LATELY
+    assert not known.knows("a")
 
 
 @pytest.mark.attack(9)
