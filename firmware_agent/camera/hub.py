@@ -49,6 +49,7 @@ class Hub:
     ) -> None:
         self.admissions = admissions
         self.wake: Callable[[], object] | None = None
+        self.swappable = False  # whether the last camera process could not lock its memory
         self._starter = starter
         self._ticks = ticks
         self._account = Account(history, ticks)
@@ -219,6 +220,7 @@ class Hub:
             if self.wake is not None:
                 self.wake()
             line = await self._keeper.begun()
+            self.swappable = not line.started.locked.memory
             self.admissions.verify(admission)
             if line is not self._keeper.line:
                 raise SourceError(self._keeper.trouble or "camera: it has just ended")
