@@ -13,6 +13,8 @@ from firmware_agent.model import Denial, Permit
 from firmware_agent.refusals import Refused, Unsealed
 
 MOST = 128  # uses of the camera at a time
+KEPT = 16  # of them for the owner's page and for pictures that are sent: programs on the network cannot take these
+EACH = 16  # for one viewer of one purpose and recipient
 
 
 class Decides(Protocol):
@@ -48,10 +50,15 @@ class AdmissionGate:
         self._entropy = entropy
         self._open: dict[bytes, Admission] = {}
 
-    def admit(self, purpose: str, recipient: str, viewer: str, stream: bool) -> Admission:
-        """An Admission if consent holds at this moment; Refused if not, or if there are too many."""
+    def admit(self, purpose: str, recipient: str, viewer: str, stream: bool, own: bool = False) -> Admission:
+        """An Admission if consent holds at this moment; Refused if not, or if there are too many. own: for the owner's
+        page or a picture that is sent, not for a program on the network.
+        """
         permit = self._permit(purpose, recipient)
-        if len(self._open) >= MOST:
+        who = (purpose, recipient, viewer)
+        if sum((one.purpose, one.recipient, one.viewer) == who for one in self._open.values()) >= EACH:
+            raise Refused("viewer_full", purpose, recipient)
+        if len(self._open) >= (MOST if own else MOST - KEPT):
             raise Refused("too_many_viewers", purpose, recipient)
         made = Admission(self._entropy(16), purpose, recipient, viewer, stream, permit.consent, permit.generation)
         made = replace(made, seal=self._seal(made))

@@ -13,7 +13,12 @@ REASONS.update(
         "session_ended": ("the session is over", "open the page again; a paired phone signs in by itself"),
         "not_an_admission": ("only an admission made by the agent opens the camera", "ask for the picture again"),
         "too_many_viewers": ("too many look through the camera already", "close some of them"),
+        "viewer_full": ("this viewer looks too many times already", "close some of its windows, or restart it"),
         "stills_only": ("this purpose shows single pictures, no stream", "allow the live view, or ask for a picture"),
+        "stills_paced": (
+            "this purpose shows single pictures, at most one a second",
+            "ask again in a second, or allow the live view",
+        ),
         "not_for_the_page": ("this is not a purpose that the page can show", "allow the live view, and open that"),
         "not_for_viewers": ("a program on the network can only be let in for what stays there", "choose another"),
         "not_asked_for": ("such a picture is not sent at the owner's word", "see which purposes the policy has"),

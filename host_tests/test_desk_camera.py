@@ -4,12 +4,15 @@ import asyncio
 
 import pytest
 
+from firmware_agent.camera import start
 from firmware_agent.camera.crop import SPOT
 from firmware_agent.camera.sealed import open_sealed, public_key
+from firmware_agent.cli.swap import swaps
 from firmware_agent.egress.ledger import entries
 from firmware_agent.errors import AgentError, FormatError, SourceError
 from firmware_agent.refusals import Refused
 from host_tests.rigs.broker import free_port
+from host_tests.rigs.hub import soon
 from host_tests.rigs.media import CAMERA, KEYED, PRIVATE
 from host_tests.rigs.owners import Home
 
@@ -46,6 +49,50 @@ async def watched(home, session, pair=LIVE):
         return await anext(pieces)
     finally:
         await pieces.aclose()
+
+
+@pytest.mark.attack(17)
+def test_fail__memory_that_is_not_locked_while_there_is_swap_is_shown(home, monkeypatch):
+    phone, owner = home.pair("owner")
+    home.allow(phone, owner, LIVE)
+    locked, swap = [True], [True]
+    real = start.greet
+
+    async def greeted(*parts):
+        found, facts = await real(*parts)
+        return found._replace(memory=locked[0]), facts
+
+    monkeypatch.setattr(start, "greet", greeted)
+    monkeypatch.setattr("firmware_agent.cli.sight.swaps", lambda: swap[0])
+
+    def warned():
+        return "camera_memory" in [row["code"] for row in home.desk.home(owner)["warnings"]]
+
+    async def story():
+        for memory, there, shown in (
+            (True, True, False),
+            (False, True, True),
+            (False, False, False),
+            (True, True, False),
+        ):
+            locked[0], swap[0] = memory, there
+            await watched(home, owner)
+            assert warned() == shown
+            home.agent.camera.cut_all()
+            await soon(lambda: not home.agent.camera.busy)
+            assert warned() == shown  # it stays when nobody looks any more
+        await home.agent.close()
+
+    asyncio.run(story())
+
+
+def test_ok__whether_there_is_swap(tmp_path):
+    table = tmp_path / "swaps"
+    assert swaps(table)  # nobody knows
+    table.write_text("Filename\tType\tSize\tUsed\tPriority\n")
+    assert not swaps(table)
+    table.write_text(table.read_text() + "/swapfile file 1048572 0 -2\n")
+    assert swaps(table)
 
 
 @pytest.mark.clause("L1", "L12")

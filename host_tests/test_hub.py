@@ -1,6 +1,7 @@
 """Main's side of the camera: only who is admitted looks, only while consent holds, and a cut needs nobody's help."""
 
 import asyncio
+import contextlib
 import dataclasses
 import os
 import signal
@@ -73,7 +74,7 @@ def test_ok__it_ends_three_seconds_after_the_last_one_looked_and_begins_anew():
         await asyncio.to_thread(viewer.picture)
         (first,) = place.pids
         viewer.socket.close()
-        await soon(lambda: place.history.told("watched") or place.hub.tick())
+        await soon(lambda: not place.hub._live)
         place.forward(2.9)
         assert place.pids == [first]
         place.forward(0.2)
@@ -134,6 +135,35 @@ def test_fail__what_was_opened_for_one_use_serves_no_other():
         second, twice = pair()
         with ours, second, twice, pytest.raises(Unsealed):  # once is once
             await place.hub.pass_on(admission, twice)
+        await place.hub.close()
+
+    story(tale())
+
+
+@pytest.mark.clause("L2", "L3")
+def test_fail__single_pictures_so_fast_that_they_are_a_live_view():
+    async def tale():
+        place = Place(LIVE, SNAP, MAKER, ("local_service", "home"))
+        took = []
+        for _ in range(40):  # ten seconds
+            try:
+                viewer = await place.view(SNAP, stream=False)
+            except Refused as refusal:
+                took.append(refusal.reason)
+            else:
+                took.append(await asyncio.to_thread(viewer.answer) and "picture")
+                viewer.socket.close()
+                await soon(lambda: not place.hub._live)
+            place.forward(0.25)
+        assert took == ["picture", "stills_paced", "stills_paced", "stills_paced"] * 10
+        for to in (LIVE, ("local_service", "home")):  # whoever may see a stream may poll
+            for _ in range(5):
+                viewer = await place.view(to, stream=False)
+                await asyncio.to_thread(viewer.answer)
+                viewer.socket.close()
+        for _ in range(2):  # an uplink has a pace of its own
+            assert await place.hub.still(place.admit(MAKER, "", False), KEY, LARGEST)
+        await soon(lambda: not place.admissions._open)
         await place.hub.close()
 
     story(tale())
@@ -266,7 +296,8 @@ def test_ok__a_tick_cuts_what_another_process_withdrew_and_leaves_the_others():
         for _ in range(3):
             await asyncio.to_thread(mine.picture)
         assert place.pids == before
-        await soon(lambda: place.history.told("watched") or place.hub.tick())
+        await soon(lambda: not place.hub._leaving)
+        place.forward(60)
         (row,) = place.history.told("watched")
         assert row[:2] == ("local_service", "timelapse") and row[4] > 0 and row[5] > 0
         await place.hub.close()
@@ -359,6 +390,88 @@ def test_ok__single_pictures_within_a_minute_are_one_line():
         assert len(place.history.told("watched")) == 2
 
     story(tale())
+
+
+@pytest.mark.attack(9)
+@pytest.mark.parametrize("detail", ["stream", "page"])
+def test_fail__a_view_that_is_opened_again_and_again_floods_no_history(detail):
+    async def tale():
+        place = Place(LIVE)
+        for _ in range(12):
+            if detail == "page":
+                async with contextlib.aclosing(place.hub.watch(place.admit(), KEY)) as pieces:
+                    await anext(pieces)
+            else:
+                viewer = await place.view()
+                await asyncio.to_thread(viewer.picture)
+                viewer.socket.close()
+            await soon(lambda: not place.hub._live and not place.hub._leaving)
+            assert place.hub.uses() == []
+            place.forward(5)
+        assert [row[4] for row in place.history.told("watching")] == [detail]
+        place.forward(60)
+        ((*_, pictures, size),) = place.history.told("watched")
+        assert pictures >= 12 and size > 12 * 2000
+        await place.hub.close()
+
+    story(tale())
+
+
+def test_ok__what_two_do_or_what_is_done_for_another_consent_is_never_one_session():
+    place = Place(LIVE, SNAP)
+    account, first = place.hub._account, place.admit()
+    account.begin(first, "stream")
+    others = [place.admit(viewer="phone"), place.admit(stream=False), place.admit(SNAP, stream=False)]
+    for one, detail in zip(others, ("stream", "picture", "picture"), strict=True):
+        account.begin(one, detail)
+    place.gate.given[LIVE] = 2
+    account.begin(place.admit(), "stream")
+    assert len(place.history.told("watching")) == 5
+    account.begin(dataclasses.replace(first, ident=b"again" * 3 + b"!"), "stream")
+    assert len(place.history.told("watching")) == 5
+
+
+@pytest.mark.attack(9)
+@pytest.mark.parametrize("rest", [60, 61, 119, 240, 600, 601])
+def test_fail__whoever_waits_between_two_views_fills_no_history_either(rest):
+    """The pause that joins grows: 24 entries of each detail in two hours at most, whatever the rhythm."""
+    place = Place(LIVE)
+    account, seen = place.hub._account, 0
+    while place.passed < 7200:
+        for detail in ("stream", "picture"):
+            admission = place.admit(stream=detail == "stream")
+            account.begin(admission, detail)
+            account.add(admission.ident, 1, 100)
+            account.end(admission.ident)
+            place.admissions.close(admission)
+            seen += 1
+        place.passed += rest
+        account.settle()
+    assert len(place.history.rows) <= 4 * 16
+    account.settle(everything=True)
+    assert sum(row[4] for row in place.history.told("watched")) == seen  # nothing is left out
+    assert len(place.history.told("watched")) == len(place.history.told("watching"))
+    account.begin(place.admit(), "stream")
+    place.hub._account.settle()
+    before = len(place.history.told("watching"))
+    account.hide(LIVE)
+    place.passed += 3601
+    account.begin(place.admit(), "stream")  # beside one whose count is still to come
+    assert len(place.history.told("watching")) == before + 1
+    account.settle()
+    assert len(place.history.told("watched")) == before - 1
+
+
+def test_ok__after_a_quiet_hour_a_minute_parts_two_sessions_again():
+    place = Place(LIVE)
+    account = place.hub._account
+    for rest in (60, 119, 3600, 60, 60):
+        admission = place.admit()
+        account.begin(admission, "stream")
+        account.end(admission.ident)
+        place.passed += rest
+        account.settle()
+    assert len(place.history.told("watching")) == 4  # after 119 s it was the same one
 
 
 def test_ok__a_cut_writes_nothing_before_all_is_cut():
@@ -488,7 +601,7 @@ def test_ok__close_leaves_nothing_and_nothing_begins_after_it():
         for viewer in viewers:
             assert (await rest(viewer.socket))[-1] is None
         await asyncio.gather(coming, return_exceptions=True)
-        assert len(place.history.told("watched")) == 3
+        assert len(place.history.told("watched")) == 1
         with pytest.raises(SourceError):
             await place.view()
 

@@ -322,6 +322,16 @@ def test_ok__a_viewer_with_a_password_for_what_is_not_allowed_yet(somebody):
     assert page.done("add_viewer")[0]["way"] == "basic"
 
 
+def test_ok__nothing_is_promised_of_what_a_program_keeps(anybody):
+    browser, words, page = anybody.browser, anybody.words, anybody.filmed
+    page.state("local_service home", "allowed")
+    page.state(LIVE, "allowed")
+    anybody.enter()
+    theirs, mine = browser.text("#purpose-local_service-home"), browser.text(CARD)
+    assert words["fact.kept.theirs"] in theirs and words["fact.kept.not"] not in theirs
+    assert words["fact.kept.not"] in mine and words["fact.kept.theirs"] not in mine
+
+
 @pytest.mark.clause("P5")
 def test_ok__only_the_bed_by_pointer_by_keyboard_and_by_numbers(anybody):
     browser, words, page = anybody.browser, anybody.words, anybody.filmed

@@ -90,7 +90,7 @@ def families():
         "role.*": {f"role.{name}" for name in (*PEOPLE, MAKER)},
         "role.*.text": {f"role.{name}.text" for name in PEOPLE},
         "state.*": {f"state.{name}" for name in _states()},
-        "warning.*": {"warning.plain_http", "warning.no_clock", "warning.no_presence"},
+        "warning.*": {f"warning.{code}" for code in ("plain_http", "no_clock", "no_presence", "camera_memory")},
         "warning.*.title": {f"warning.{code}.title" for code in known_warnings()},
         "change.*": {f"change.{name}" for name in changed | {"recipient"} | {f"age.{one}" for one in notice.AGE}},
         "meaning.*": {f"meaning.{name}" for name in meanings()},

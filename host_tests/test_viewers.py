@@ -14,7 +14,7 @@ import traceback
 import pytest
 
 from firmware_agent.camera.viewers import call as calls
-from firmware_agent.camera.viewers.callers import Mistakes, Waiting
+from firmware_agent.camera.viewers.callers import Known, Mistakes, Waiting
 from firmware_agent.camera.viewers.request import END
 from firmware_agent.errors import SourceError, StorageError
 from firmware_agent.refusals import REASONS, Refused, Unsealed
@@ -263,17 +263,32 @@ def test_fail__a_camera_that_is_not_there_or_that_is_full():
         for error, status in (
             (SourceError("camera: it is not there"), 503),
             (Refused("too_many_viewers", "live_view", "owner"), 503),
+            (Refused("viewer_full", "live_view", "owner"), 503),
             (Unsealed("consent_changed", "live_view", "owner"), 403),
             (StorageError("no room"), 503),
         ):
             street.hub.raises = error
             found, headers, body = await street.get(f"/v/{secret}/stream")
-            assert found == status and PICTURE not in body and (status != 503 or headers["retry-after"])
+            assert (
+                found == status
+                and PICTURE not in body
+                and headers.get("retry-after") == ("5" if status == 503 else None)
+            )
         street.hub.raises = ZeroDivisionError("a defect")
         assert await street.get(f"/v/{secret}/stream") == (0, {}, b"")
         assert street.hub.served == [] and street.admissions._open == {}
         street.hub.raises = None
         assert (await street.get(f"/v/{secret}/snapshot"))[0] == 200  # it goes on
+
+    story(tell)
+
+
+def test_fail__too_many_single_pictures_are_over_in_a_second():
+    async def tell(street):
+        secret = street.add(purpose="snapshot")
+        street.hub.raises = Refused("stills_paced", "snapshot", "owner")
+        status, headers, body = await street.get(f"/v/{secret}/snapshot")
+        assert status == 503 and headers["retry-after"] == "1" and b"at most one a second" in body
 
     story(tell)
 
@@ -372,6 +387,35 @@ def test_fail__more_connections_than_anybody_needs():
         assert (await street.say(head(f"/v/{secret}/snapshot"), "127.0.1.1"))[0] == 200
 
     story(tell, ticks=Still())
+
+
+@pytest.mark.attack(9)
+def test_ok__strangers_who_use_up_all_connections_keep_out_no_viewer():
+    async def tell(street):
+        secret = street.add()
+        assert (await street.say(head(f"/v/{secret}/snapshot"), "127.0.1.1"))[0] == 200
+        for _ in range(3):
+            (await street.call("127.0.1.2")).close()  # who was not let in is not known
+        await until(lambda: not street.viewers._tasks)
+        while street.viewers._all_calls.take():
+            pass
+        assert await street.say(head(f"/v/{secret}/snapshot"), "127.0.1.2") == (0, {}, b"")
+        assert (await street.say(head(f"/v/{secret}/snapshot"), "127.0.1.1"))[0] == 200
+        while street.viewers._known_calls.take():
+            pass
+        assert await street.say(head(f"/v/{secret}/snapshot"), "127.0.1.1") == (0, {}, b"")  # theirs has an end, too
+
+    story(tell, ticks=Still())
+
+
+def test_ok__who_was_let_in_is_known_for_an_hour_in_bounded_memory():
+    ticks = Still()
+    known = Known(ticks, most=3)
+    for address in ("a", "b", "c", "a", "d"):
+        known.met(address)
+    assert len(known) == 3 and [known.knows(one) for one in "abcd"] == [True, False, True, True]
+    ticks.now = Known.LATELY
+    assert not known.knows("a")
 
 
 @pytest.mark.attack(9)
@@ -537,6 +581,44 @@ def test_fail__a_book_that_cannot_be_read_lets_nobody_in():
         assert (await asking.answer())[0] == 503
         street.viewers.look()
         assert await client.ended() == b"" and street.viewers.port == 0
+
+    story(tell)
+
+
+@pytest.mark.clause("L12")
+@pytest.mark.attack(9)
+def test_fail__a_history_that_cannot_be_written_ends_no_port(caplog):
+    """As on a disk that is full: who was removed is cut all the same, the others go on, and it is said once."""
+
+    async def tell(street):
+        secret, other = street.add("one"), street.add("two")
+        changed = asyncio.Event()
+        running = asyncio.create_task(street.viewers.run(changed))
+        client = await street.call()
+        client.send(head(f"/v/{secret}/stream"))
+        assert await client.picture()
+        cut = street.hub.tick
+
+        def full():
+            cut()
+            raise StorageError("ledger: no space left on device")
+
+        street.hub.tick = full
+        street.book.remove("one")
+        changed.set()
+        assert await client.ended() == b""
+        for _ in range(3):
+            changed.set()
+            await asyncio.sleep(0.05)
+        assert not running.done() and street.viewers._unwritten
+        assert (await street.get(f"/v/{other}/snapshot"))[0] == 200
+        assert (await street.get(f"/v/{secret}/snapshot"))[0] == 404
+        street.hub.tick = cut
+        changed.set()
+        await until(lambda: not street.viewers._unwritten)
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        assert [one.getMessage() for one in caplog.records].count("viewers: ledger: no space left on device") == 1
 
     story(tell)
 

@@ -1,7 +1,8 @@
 """Who looks through the camera, and what the ledger says of it: when it began, and how much was seen when it ended.
 
-Single pictures of one viewer within a minute are one session: a time-lapse program must not flood the history. What is
-written at an end is written later (`settle`): whoever cuts does not wait for the flash.
+What one viewer asks for again within a minute is one session, and its sum is written: whoever asks again and again must
+not flood the history. Where sessions still follow one another, the pause that joins them grows. What is written at an
+end is written later (`settle`): whoever cuts does not wait for the flash.
 """
 
 from collections.abc import Callable
@@ -10,9 +11,12 @@ from typing import Protocol
 
 from firmware_agent.admissions import Admission
 
-TOGETHER = 60.0  # s between two pictures of one session, at most
+TOGETHER = 60.0  # s between two uses of one session, at most; twice as many for each session that follows within
+LATELY = 3600.0  # s after the one before
+LONGEST = 600.0  # s: then a viewer makes 6 sessions of each detail in an hour at most, of two entries each
 
 Pair = tuple[str, str]
+Key = tuple[object, ...]
 
 
 class History(Protocol):
@@ -36,11 +40,26 @@ class Use:
 
 
 class _Session:
-    def __init__(self, first: Admission, told: bool, since: float) -> None:
+    """key: what one session has in common. open: uses that something may still be added to."""
+
+    def __init__(self, first: Admission, key: Key, told: bool, since: float) -> None:
         self.first = first
+        self.key = key
         self.told = told
         self.since = self.last = since
         self.open = 0
+        self.pictures = 0
+        self.size = 0
+        self.hidden = False
+
+
+class _Part:
+    """One use within a session."""
+
+    def __init__(self, session: _Session, about: Admission, since: float) -> None:
+        self.session = session
+        self.about = about
+        self.since = since
         self.pictures = 0
         self.size = 0
         self.shown = True
@@ -52,96 +71,119 @@ class Account:
     def __init__(self, history: History, ticks: Callable[[], float]) -> None:
         self._history = history
         self._ticks = ticks
-        self._sessions: dict[tuple[object, ...], _Session] = {}
-        self._of: dict[bytes, _Session] = {}  # ident of a use -> its session
+        self._sessions: dict[Key, _Session] = {}
+        self._parts: dict[bytes, _Part] = {}  # by the ident of the use
+        self._pauses: dict[Key, tuple[float, float]] = {}  # viewer -> (s that join, when a session was begun or ended)
         self._over: list[_Session] = []
 
     def begin(self, admission: Admission, detail: str) -> None:
         """Write that it begins, before anything is seen. detail: "stream", "picture", "page", or "" for what has
         entries of its own, as a release has.
         """
-        key = _key(admission)
+        key = (*_who(admission), admission.consent, admission.generation, detail)
         session = self._sessions.get(key)
-        if session is None or not session.shown or self._ticks() - session.last >= TOGETHER:
-            fresh = _Session(admission, bool(detail), self._ticks())
+        if session is None or session.hidden or self._past(session):
+            fresh = _Session(admission, key, bool(detail), self._ticks())
             if detail:
                 self._history.watching(
                     admission.purpose, admission.recipient, admission.ident, admission.consent, detail
                 )
-            if session is not None:
+            if session is not None and not session.open:
                 self._close(session)
             session = self._sessions[key] = fresh
+            self._follows(admission)
         session.open += 1
         session.last = self._ticks()
-        self._of[admission.ident] = session
+        self._parts[admission.ident] = _Part(session, admission, session.last)
 
     def add(self, ident: bytes, pictures: int, size: int) -> None:
         """So many pictures and bytes more went to this use."""
-        session = self._of.get(ident)
-        if session is not None:
-            session.pictures += pictures
-            session.size += size
+        part = self._parts.get(ident)
+        if part is not None:
+            for one in (part, part.session):
+                one.pictures += pictures
+                one.size += size
 
     def left(self, ident: bytes) -> None:
         """Nobody looks there any more; what it was may still be counted."""
-        session = self._of.get(ident)
-        if session is not None and session.first.stream:
-            session.shown = False
+        part = self._parts.get(ident)
+        if part is not None:
+            part.shown = False
 
     def end(self, ident: bytes) -> None:
         """This use is over; nothing is added to it any more."""
-        session = self._of.pop(ident, None)
-        if session is None:
+        part = self._parts.pop(ident, None)
+        if part is None:
             return
+        session = part.session
         session.open -= 1
         session.last = self._ticks()
-        if not session.open and (session.first.stream or not session.shown):
+        if not session.open and session.hidden:
             self._close(session)
 
     def hide(self, pair: Pair) -> None:
         """Nobody looks for this purpose and recipient any more: what counts it may still come."""
+        for part in self._parts.values():
+            if (part.about.purpose, part.about.recipient) == pair:
+                part.shown = False
         for session in list(self._sessions.values()):
             if (session.first.purpose, session.first.recipient) == pair:
-                session.shown = False
+                session.hidden = True
                 if not session.open:
                     self._close(session)
 
     def uses(self) -> list[Use]:
         """Who looks, or got a picture within the last minute."""
-        return [
-            Use(
-                session.first.viewer,
-                session.first.purpose,
-                session.first.recipient,
-                session.first.stream,
-                session.since,
-                session.pictures,
-                session.size,
-            )
+        streams = [_use(part.about, part) for part in self._parts.values() if part.shown and part.about.stream]
+        stills = [
+            _use(session.first, session)
             for session in self._sessions.values()
-            if session.shown
+            if not session.first.stream
+            and not session.hidden
+            and (session.open or self._ticks() - session.last < TOGETHER)
         ]
+        return streams + stills
 
     def settle(self, everything: bool = False) -> None:
         """Write what ended. everything: the agent ends, and so does all that is open."""
         for session in list(self._sessions.values()):
-            if everything or (not session.open and self._ticks() - session.last >= TOGETHER):
+            if everything or self._past(session):
                 self._close(session)
+        for who, (_, last) in list(self._pauses.items()):
+            if self._ticks() - last >= LATELY:
+                del self._pauses[who]
         while self._over:
             one = self._over[0]
             about = one.first
             self._history.watched(about.purpose, about.recipient, about.ident, about.consent, one.pictures, one.size)
             del self._over[0]
 
+    def _past(self, session: _Session) -> bool:
+        """Whether what comes now is another session."""
+        pause, _ = self._pauses.get(_who(session.first), (TOGETHER, 0.0))
+        return not session.open and self._ticks() - session.last >= pause
+
+    def _follows(self, admission: Admission) -> None:
+        """One more session of this viewer."""
+        who = _who(admission)
+        before = self._pauses.get(who)
+        pause = TOGETHER if before is None else min(2 * before[0], LONGEST)
+        self._pauses[who] = (pause, self._ticks())
+
     def _close(self, session: _Session) -> None:
-        key = _key(session.first)
-        if self._sessions.get(key) is session:
-            del self._sessions[key]
-            if session.told:
-                self._over.append(session)
+        if self._sessions.get(session.key) is session:
+            del self._sessions[session.key]
+        who = _who(session.first)
+        if who in self._pauses:
+            pause, last = self._pauses[who]
+            self._pauses[who] = (pause, max(last, session.last))
+        if session.told:
+            self._over.append(session)
 
 
-def _key(one: Admission) -> tuple[object, ...]:
-    if one.stream:
-        return (one.ident,)
-    return (one.viewer, one.purpose, one.recipient, one.consent, one.generation)
+def _who(one: Admission) -> Key:
+    return (one.viewer, one.purpose, one.recipient)
+
+
+def _use(about: Admission, one: _Session | _Part) -> Use:
+    return Use(about.viewer, about.purpose, about.recipient, about.stream, one.since, one.pictures, one.size)

@@ -22,9 +22,11 @@ from firmware_agent.camera.start import Opener, Starter, check
 from firmware_agent.camera.state import CameraState, facts, said
 from firmware_agent.camera.using import Live, Sealed, Viewed
 from firmware_agent.errors import FormatError, SourceError
+from firmware_agent.limits import Buckets
 from firmware_agent.refusals import Refused, Unsealed
 
 STILLS = ("snapshot", "support_photo")  # purposes under which nobody sees more than single pictures
+STILLS_RATE = 1.0  # of them a second, for each viewer: faster ones would be the live view that nobody allowed
 IDLE = 3.0  # s for which the camera process outlives the last use
 PAGE_EVERY = 66  # ms from picture to picture on the owner's page
 PAGE_LARGEST = 1 << 21  # bytes of one such picture
@@ -50,6 +52,7 @@ class Hub:
     ) -> None:
         self.admissions = admissions
         self.wake: Callable[[], object] | None = None
+        self.swappable = False  # whether the last camera process could not lock its memory
         self._starter = starter
         self._ticks = ticks
         self._account = Account(history, ticks)
@@ -57,6 +60,7 @@ class Hub:
         self._coming: dict[bytes, Admission] = {}  # wait for the process to begin
         self._live: dict[bytes, Live] = {}
         self._leaving: dict[bytes, Live] = {}  # main is done with them, the camera process has not said so yet
+        self._paced = Buckets(STILLS_RATE, 1, ticks)  # for each viewer
         self._idle = 0.0  # since when nobody looks, ticks
         self._said: dict[str, Any] = {}
 
@@ -216,14 +220,14 @@ class Hub:
         used = ident in self._live or ident in self._coming
         if used or (stream is not None and admission.stream is not stream):
             raise Unsealed("not_an_admission")
-        if admission.stream and admission.purpose in STILLS:
-            self.admissions.close(admission)
-            raise Refused("stills_only", admission.purpose, admission.recipient)
+        if admission.purpose in STILLS:
+            self._single(admission)
         self._coming[ident] = admission
         try:
             if self.wake is not None:
                 self.wake()
             line = await self._keeper.begun()
+            self.swappable = not line.started.locked.memory
             self.admissions.verify(admission)
             if line is not self._keeper.line:
                 raise SourceError(self._keeper.trouble or "camera: it has just ended")
@@ -234,6 +238,18 @@ class Hub:
         finally:
             self._coming.pop(ident, None)
             self._idle = self._ticks()
+
+    def _single(self, admission: Admission) -> None:
+        """Refused: that would be more than single pictures. Those for uplinks have a pace of their own (stills.py)."""
+        who = (admission.viewer, admission.purpose, admission.recipient)
+        reason = ""
+        if admission.stream:
+            reason = "stills_only"
+        elif admission.viewer and not self._paced.take(who):
+            reason = "stills_paced"
+        if reason:
+            self.admissions.close(admission)
+            raise Refused(reason, admission.purpose, admission.recipient)
 
     async def _sealed(
         self, admission: Admission, stream: bool, detail: str, key: bytes, every: int, largest: int

@@ -28,7 +28,7 @@ class Still:
 
     async def read(self) -> list[Record]:
         """One sealed picture, taken now; Refused if consent does not hold, SourceError if there is no camera."""
-        admission = self._hub.admissions.admit(*self.to, "", False)
+        admission = self._hub.admissions.admit(*self.to, "", False, own=True)
         return [Record({FIELD: await self._hub.still(admission, self._key, self._most)})]
 
     async def rest(self) -> None:

@@ -154,7 +154,7 @@ class AgentHands:
         if pair not in shown(self._made) or pair[0] not in WATCHED:
             raise Refused("not_for_the_page", *pair)
         camera = self._camera()
-        admission = camera.admissions.admit(*pair, viewer, True)
+        admission = camera.admissions.admit(*pair, viewer, True, own=True)
         async with contextlib.aclosing(camera.watch(admission, key)) as pieces:
             async for piece in pieces:
                 yield piece

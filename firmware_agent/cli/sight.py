@@ -10,6 +10,7 @@ from firmware_agent.camera.crop import WHOLE
 from firmware_agent.catalogue import REQUEST
 from firmware_agent.cli import words
 from firmware_agent.cli.build import Parts
+from firmware_agent.cli.swap import swaps
 from firmware_agent.consent.changes import Change, changes
 from firmware_agent.consent.people import Person
 from firmware_agent.sessions import SessionGate
@@ -149,6 +150,10 @@ class AgentSight:
         if not self._here():
             text = "The device has no screen or button that the agent knows: it cannot show codes."
             found.append(_warning("no_presence", text))
+        hub = self._agent.camera
+        if hub is not None and hub.swappable and swaps():
+            text = "The memory that holds camera pictures cannot be locked: they could reach the disk, as swap."
+            found.append(_warning("camera_memory", text))
         for error in self._agent.troubles.values():
             found.append(_warning("source", str(error)))
         for line in [*self._made.consents.trouble(), *self._made.people.trouble()]:

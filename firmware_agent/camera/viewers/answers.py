@@ -21,20 +21,27 @@ _TEXTS = {
 _MORE = {
     401: 'WWW-Authenticate: Basic realm="camera", charset="UTF-8"\r\n',
     405: "Allow: GET, HEAD\r\n",
-    503: "Retry-After: 5\r\n",
 }
-_BUSY = ("too_many_viewers",)  # refusals that are over by themselves
+_LATER = 5  # s after which a client may try again
+_BUSY = {
+    "too_many_viewers": _LATER,
+    "viewer_full": _LATER,
+    "stills_paced": 1,
+}  # refusals that are over by themselves: after how many s
 
 
-def told(status: int, bare: bool = False, why: str = "") -> bytes:
-    """The whole answer; without its body if only the head was asked for. why: in place of what to do."""
+def told(status: int, bare: bool = False, why: str = "", later: int = _LATER) -> bytes:
+    """The whole answer; without its body if only the head was asked for. why: in place of what to do. later: s after
+    which a 503 is over, perhaps.
+    """
     phrase, text = _TEXTS[status]
+    more = f"Retry-After: {later}\r\n" if status == 503 else _MORE.get(status, "")
     body = ((why or text) + "\n").encode("utf-8")
     head = (
         f"HTTP/1.1 {status} {phrase}\r\n"
         "Content-Type: text/plain; charset=utf-8\r\n"
         f"Content-Length: {len(body)}\r\n"
-        f"{_MORE.get(status, '')}"
+        f"{more}"
         "X-Content-Type-Options: nosniff\r\n"
         "Cache-Control: no-store\r\n"
         "Connection: close\r\n"
@@ -46,7 +53,7 @@ def told(status: int, bare: bool = False, why: str = "") -> bytes:
 def refused(reason: str, bare: bool = False) -> bytes:
     """Why the camera is not shown to somebody whom the owner let in. reason: a name of REASONS."""
     if reason in _BUSY:
-        return told(503, bare, _said("", reason))
+        return told(503, bare, _said("", reason), _BUSY[reason])
     return told(403, bare, _said(_TEXTS[403][1] + ": ", reason))
 
 

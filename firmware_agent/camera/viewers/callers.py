@@ -39,6 +39,30 @@ class Waiting(Generic[One]):
         return list(self._rows)
 
 
+class Known:
+    """From where somebody was let in lately: `most` addresses, the ones that were heard of last. ticks: seconds."""
+
+    LATELY = 3600.0  # s
+
+    def __init__(self, ticks: Callable[[], float], most: int = 64) -> None:
+        self._ticks = ticks
+        self._most = most
+        self._rows: dict[str, float] = {}
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def met(self, address: str) -> None:
+        self._rows.pop(address, None)
+        self._rows[address] = self._ticks()
+        while len(self._rows) > self._most:
+            del self._rows[next(iter(self._rows))]
+
+    def knows(self, address: str) -> bool:
+        when = self._rows.get(address)
+        return when is not None and self._ticks() - when < self.LATELY
+
+
 class Mistakes:
     """How long the answer to wrong credentials waits: not at all for two, then twice as long each time.
 

@@ -11,7 +11,7 @@ from firmware_agent.admissions import MOST, Admission, AdmissionGate
 from firmware_agent.camera.viewers import answers
 from firmware_agent.camera.viewers.book import Book, Viewer
 from firmware_agent.camera.viewers.call import Call
-from firmware_agent.camera.viewers.callers import Mistakes, Waiting
+from firmware_agent.camera.viewers.callers import Known, Mistakes, Waiting
 from firmware_agent.camera.viewers.needs import Hub
 from firmware_agent.camera.viewers.request import Problem, Wanted, wanted
 from firmware_agent.errors import AgentError, SourceError, StorageError
@@ -49,9 +49,12 @@ class Viewers:
         self._mistakes = Mistakes(ticks)
         self._calls = Buckets(80, 160, ticks)  # new connections, for each address: a page may ask for each picture
         self._all_calls = Buckets(240, 480, ticks)
+        self._known = Known(ticks)
+        self._known_calls = Buckets(80, 160, ticks)  # of those together, where strangers use up what is there for all
         self._passed: dict[Admission, Viewer] = {}  # may still look
         self._tasks: dict[Call, asyncio.Task[None]] = {}
         self._listening: asyncio.Task[None] | None = None
+        self._unwritten = False
         self.port = 0
         self.trouble = ""
 
@@ -80,12 +83,22 @@ class Viewers:
         gone = [admission for admission, one in self._passed.items() if (one.name, one.digest) not in known]
         for admission in gone:
             self._forget(admission)
-        if gone:
-            self._hub.tick()
+        if gone or self._unwritten:
+            self._cut()
         if book and (self._listening is None or self._listening.done()):
             self._listen()
         elif not book:
             self._close()
+
+    def _cut(self) -> None:
+        """Whoever was removed. That it cannot be written just now keeps nobody at the camera, and this port alive."""
+        try:
+            self._hub.tick()
+            self._unwritten = False
+        except AgentError as error:
+            if not self._unwritten:
+                log.error("viewers: %s", error)
+            self._unwritten = True
 
     async def run(self, changed: asyncio.Event | None = None) -> None:
         """Look until cancelled, then leave nothing running. changed: set whenever somebody wrote to the book; without
@@ -97,7 +110,7 @@ class Viewers:
                     changed.clear()  # first: what is written from here on ends the pause
                 self.look()
                 self._prune()
-                quiet = changed is not None and not self._passed and not self.trouble
+                quiet = changed is not None and not (self._passed or self.trouble or self._unwritten)
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(REST if quiet else TICK):
                         await (changed or asyncio.Event()).wait()
@@ -158,7 +171,7 @@ class Viewers:
                 self._met(call)
 
     def _met(self, call: Call) -> None:
-        if not self._calls.take(call.address) or not self._all_calls.take():
+        if not self._calls.take(call.address) or not self._room(call):
             return call.close()
         gone = self._waiting.enter(call, call.address)
         if gone is not None and gone in self._tasks:
@@ -166,6 +179,9 @@ class Viewers:
         task = asyncio.get_running_loop().create_task(self._serve(call))
         self._tasks[call] = task
         task.add_done_callback(lambda done: self._ended(call, done))
+
+    def _room(self, call: Call) -> bool:
+        return self._all_calls.take() or (self._known.knows(call.address) and self._known_calls.take())
 
     def _ended(self, call: Call, task: asyncio.Task[None]) -> None:
         del self._tasks[call]
@@ -227,6 +243,7 @@ class Viewers:
         if viewer is None:
             await asyncio.sleep(self._mistakes.wait(call.address))
             raise Problem(401 if asked.secret is None else 404)
+        self._known.met(call.address)
         return viewer
 
     def _forget(self, admission: Admission) -> None:

@@ -34,8 +34,13 @@ export function cardFacts(row) {
   return facts([
     [t(row.local ? "fact.shown" : "fact.who"), who(row)],
     [t("fact.every"), row.every ? t("fact.every.span", { span: span(row.every) }) : t(row.media ? "fact.every.asked" : "fact.every.event")],
-    [t("fact.kept"), row.kept ? t("fact.kept.span", { span: span(row.kept) }) : t("fact.kept.not")],
+    [t("fact.kept"), kept(row)],
   ]);
+}
+
+function kept(row) {
+  if (row.purpose === "local_service") return t("fact.kept.theirs"); // the policy binds no program of the owner's
+  return row.kept ? t("fact.kept.span", { span: span(row.kept) }) : t("fact.kept.not");
 }
 
 export function exactly(row) {
