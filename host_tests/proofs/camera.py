@@ -26,6 +26,7 @@ INSIDE = "host_tests.rigs.machine.inside"
 WANTED = 500  # pictures that each control must leave
 _SPARE = 60  # pictures more than are asked for
 _GRAIN = 14  # of the noise: about 40 KB a picture
+_MEMORY = 288  # MiB that a machine needs without pictures
 _PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
 
 
@@ -62,7 +63,8 @@ def forensics(
     pictures = out / "frames"
     frames.make(pictures, count + _SPARE, seed=seed, grain=_GRAIN)
     disk, other = _disk(out / "ext4", folder, "mkfs.ext4", "-q", "-F"), _disk(out / "swap", swap, "mkswap", "-q")
-    inside("forensics", how, count, seed, out=out, disks=[disk, other], memory=320, seconds=seconds)
+    memory = _MEMORY + (pictures.stat().st_size >> 20) * 2  # the webcam and what may be kept
+    inside("forensics", how, count, seed, out=out, disks=[disk, other], memory=memory, seconds=seconds)
     told = json.loads((out / "told").read_text())
     all_pictures = frames.read(pictures)
     digests = {frames.digest(picture): number for number, picture in enumerate(all_pictures)}

@@ -25,8 +25,28 @@ RATE = 60  # pictures a second, if this machine can
 LIMIT, HOG = 80, 96  # MiB that the processes under pressure have together, and that one of them wants for itself
 FILE_CANARY = hashlib.sha256(b"a file that was deleted").digest()
 
-Enter = Callable[[], None]
-Press = Callable[[], None]
+
+class Pressure:
+    """enter: what a process must call to come under it. It begins with `begin`, once that process works."""
+
+    def __init__(self, seed: int, enter: Callable[[], None]) -> None:
+        self.enter = enter
+        self._seed = seed
+        self._hog: subprocess.Popen[str] | None = None
+
+    def begin(self) -> None:
+        """Memory becomes scarce."""
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+        self._hog = python("hog", HOG, self._seed, preexec_fn=self.enter, **pipes)
+
+    def press(self) -> None:
+        """Until the hog went over all of its memory once more."""
+        hog = self._hog
+        assert hog is not None and hog.stdout is not None and hog.stdin is not None
+        assert hog.stdout.readline() == "full\n"
+        hog.stdin.write("\n")
+        hog.stdin.flush()
+        assert hog.stdout.readline() == "again\n"
 
 
 def main() -> None:
@@ -39,46 +59,38 @@ def main() -> None:
     (folder / "deleted").unlink()
     webcam = Webcam(OUT / "frames", RATE)
     enter = squeeze(LIMIT)
-    hog = python("hog", HOG, seed, stdin=subprocess.PIPE, stdout=subprocess.PIPE, preexec_fn=enter)
-
-    def press() -> None:
-        """Until the hog went over all of its memory once more."""
-        assert hog.stdout is not None and hog.stdin is not None
-        hog.stdout.readline()
-        hog.stdin.write("\n")
-        hog.stdin.flush()
-        hog.stdout.readline()
-
+    pressure = Pressure(seed, enter)
     begun = time.monotonic()
-    if how == "locked":
-        told = watch(webcam, count, press, enter)
-    else:
-        told = keep(how, str(folder), webcam, count, press, enter)
+    told = watch(webcam, count, pressure) if how == "locked" else keep(how, str(folder), webcam, count, pressure)
     os.sync()
     (OUT / "told").write_text(json.dumps({**told, "seconds": round(time.monotonic() - begun, 1)}))
 
 
-def watch(webcam: Webcam, count: int, press: Press, enter: Enter) -> dict[str, object]:
+def watch(webcam: Webcam, count: int, pressure: Pressure) -> dict[str, object]:
     """The real camera process and one viewer."""
     settings = SourceSettings("v4l2", str(webcam.node), rate=120)
-    with Worker(settings, preexec_fn=enter) as worker, worker.view() as looking:
+    with Worker(settings, preexec_fn=pressure.enter) as worker, worker.view() as looking:
         stream = map(digest, pictures(looking.socket))
-        shown = different(stream, count)
+        shown = different(stream, 1)
+        pressure.begin()
+        shown += different(stream, count)
         before = memory(worker.process.pid)
-        press()
+        pressure.press()
         shown += different(stream, 20)  # it goes on
         after = memory(worker.process.pid)
         return {"lock": worker.report, "facts": worker.facts, "before": before, "after": after, "pictures": shown}
 
 
-def keep(how: str, folder: str, webcam: Webcam, count: int, press: Press, enter: Enter) -> dict[str, object]:
+def keep(how: str, folder: str, webcam: Webcam, count: int, pressure: Pressure) -> dict[str, object]:
     """A process that keeps what it sees."""
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
-    keeper = python("keeper", how, webcam.node, folder, preexec_fn=enter, **pipes)
+    keeper = python("keeper", how, webcam.node, folder, preexec_fn=pressure.enter, **pipes)
     assert keeper.stdout is not None and keeper.stdin is not None
-    kept = different(map(str.strip, keeper.stdout), count)
+    kept = different(map(str.strip, keeper.stdout), 1)
+    pressure.begin()
+    kept += different(map(str.strip, keeper.stdout), count)
     before = memory(keeper.pid)
-    press()
+    pressure.press()
     after = memory(keeper.pid)
     keeper.stdin.close()
     kept += [line.strip() for line in keeper.stdout]
