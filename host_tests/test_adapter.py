@@ -472,7 +472,7 @@ def test_ok__main_starts_the_command_when_somebody_looks_and_ends_all_of_it(tmp_
         place.gate.given.clear()
         place.hub.cut(*LIVE)
         await soon(lambda: not place.hub.busy)
-        assert sleeping(tmp_path) == []
+        await soon(lambda: sleeping(tmp_path) == [])  # all are killed; each takes its moment to be gone
         await place.hub.close()
 
     story(tale())
