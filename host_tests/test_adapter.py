@@ -513,7 +513,8 @@ def test_fail__a_command_that_ends_by_itself_ends_the_view_and_its_children(tmp_
         viewer.socket.settimeout(20)
         await asyncio.to_thread(drained, viewer.socket)
         await soon(lambda: not place.hub.busy)
-        assert "camera" in place.hub.state().trouble and sleeping(tmp_path) == []
+        assert "camera" in place.hub.state().trouble
+        await soon(lambda: sleeping(tmp_path) == [])
         await place.hub.close()
 
     story(tale())
