@@ -9,6 +9,7 @@ from firmware_agent.errors import FormatError
 _FRAMES = (0xC0, 0xC1, 0xC2)  # SOF0 to SOF2: baseline, extended, progressive
 _TABLES = (0xC4, 0xDB, 0xDD)  # DHT, DQT, DRI
 _MOST_COLOURS = 4
+_MOST_SCANS = 100  # a progressive picture has about ten
 _MOST_TABLES = 16384  # bytes; a progressive picture with tables for every scan has about 2,000
 
 
@@ -20,6 +21,9 @@ def strip(data: bytes) -> bytes:
     start = 0  # of what is kept and not in `kept` yet: a picture that was clean is not copied piece by piece
     at, scans, frames, tables = 2, 0, 0, 0
     frame, jfif, adobe = b"", False, -1
+    fresh: "set[int]" = set()  # frame header, tables and restart interval that no scan has followed yet
+    scanned = b""  # the colours of a picture that is not progressive: one scan each
+    interval = 0
     while True:
         if at + 2 > len(data) or data[at] != 0xFF:
             raise FormatError("jpeg: no segment where one is due")
@@ -27,6 +31,8 @@ def strip(data: bytes) -> bytes:
         if kind == 0xD9:
             if not scans:
                 raise FormatError("jpeg: ends without a picture")
+            if fresh:
+                raise FormatError("jpeg: tables that no scan uses")
             kept.append(data[start : at + 2])
             return b"".join(kept)
         end = _segment_end(data, at)
@@ -35,17 +41,21 @@ def strip(data: bytes) -> bytes:
             tables += end - at
             if tables > _MOST_TABLES:
                 raise FormatError("jpeg: more tables than a picture needs")
-            _check(kind, data, at + 4, end)
+            _check(kind, data, at + 4, end, fresh)
             frame = data[at:end] if kind in _FRAMES else frame
+            interval = data[at + 4] | data[at + 5] if kind == 0xDD else interval
         elif kind == 0xDA:
             if frames != 1:
                 raise FormatError("jpeg: a scan without exactly one frame header")
             if jfif and not scans and _is_rgb(frame, adobe):
                 raise FormatError("jpeg: it says in two ways what its colours are")
-            _check(kind, data, at + 4, end)
-            _check_scan(frame, data[at + 4 : end])
-            end = _scan_end(data, end)
+            _check(kind, data, at + 4, end, fresh)
+            scanned = _check_scan(frame, data[at + 4 : end], b"" if frame[1] == 0xC2 else scanned)
+            end = _scan_end(data, end, interval)
+            fresh.clear()
             scans += 1
+            if scans > _MOST_SCANS:
+                raise FormatError("jpeg: more scans than a picture needs")
         elif 0xE0 <= kind <= 0xEF or kind == 0xFE:
             kept.append(data[start:at])
             start = end
@@ -60,14 +70,18 @@ def strip(data: bytes) -> bytes:
         at = end
 
 
-def _check_scan(frame: bytes, scan: bytes) -> None:
-    """Raise unless a scan's header names colours of its frame, and numbers that there are (T.81, B.2.3)."""
+def _check_scan(frame: bytes, scan: bytes, before: bytes) -> bytes:
+    """The names of the colours scanned `before` and by this scan, whose header names colours of its frame, each once,
+    and numbers that there are (T.81, B.2.3); else it raises.
+    """
     colours = _colours(frame)
     for at in range(1, len(scan) - 3, 2):
-        if scan[at] not in colours or scan[at + 1] & 0xCC:
-            raise FormatError("jpeg: a scan of a colour or a table that its frame does not have")
+        if scan[at] not in colours or scan[at] in before or scan[at + 1] & 0xCC:
+            raise FormatError("jpeg: a scan of a colour or a table that its frame does not have, or had already")
+        before += scan[at : at + 1]
     if scan[-3] > 63 or scan[-2] > 63:
         raise FormatError("jpeg: a scan of more than there is")
+    return before
 
 
 def _is_rgb(frame: bytes, adobe: int) -> bool:
@@ -89,32 +103,43 @@ def _segment_end(data: bytes, at: int) -> int:
     return at + 2 + length
 
 
-def _check(kind: int, data: bytes, at: int, end: int) -> None:
-    """Raise if a segment that is kept has room for anything but its own tables (T.81, B.2)."""
+def _check(kind: int, data: bytes, at: int, end: int, fresh: "set[int]") -> None:
+    """Raise if a segment that is kept has room for anything but its own tables (T.81, B.2), or puts one in the place
+    of one that is `fresh`, where it adds its own.
+    """
     if kind == 0xDD:
-        fits = end - at == 2
+        fits = end - at == 2 and kind not in fresh
+        fresh.add(kind)
     elif kind == 0xDA:
         fits = at < end and end - at == 4 + 2 * data[at] and 1 <= data[at] <= _MOST_COLOURS
     elif kind in _FRAMES:
         fits = end - at > 5 and end - at == 6 + 3 * data[at + 5] and 1 <= data[at + 5] <= _MOST_COLOURS
+        fresh.add(kind)
     else:
-        while at < end:
+        fits = True
+        while at < end and fits:
+            place = kind << 8 | data[at] & (0x03 if kind == 0xDB else 0x13)
+            fits = not data[at] & 0xEC and place not in fresh
+            fresh.add(place)
             if kind == 0xDB:
                 at += 1 + 64 * (1 + (data[at] >> 4))
             else:
-                at += 17 + sum(data[at + 1 : at + 17])
-        fits = at == end
+                count = sum(data[at + 1 : at + 17])
+                fits = fits and count <= 256
+                at += 17 + count
+        fits = fits and at == end
     if not fits:
-        raise FormatError("jpeg: segment %02x has a length that does not fit what it holds" % kind)
+        raise FormatError("jpeg: segment %02x does not fit what it holds, or is one too many" % kind)
 
 
-def _scan_end(data: bytes, at: int) -> int:
-    """The place of the first marker that is neither a stuffed byte nor a restart.
+def _scan_end(data: bytes, at: int, interval: int) -> int:
+    """The place of the first marker that is neither a stuffed byte nor the next restart, if there is an `interval`.
 
     This loop is all of a picture's price: a large one has a thousand stuffed bytes. (Counting pairs, splitting and a
     compiled pattern look at every byte, and cost more on a picture than `find`, which leaps.)
     """
     find = data.find
+    restart = 0xD0
     try:
         at = find(b"\xff", at) + 1
         while True:
@@ -122,8 +147,9 @@ def _scan_end(data: bytes, at: int) -> int:
                 at = find(b"\xff", at) + 1
             if not at:
                 raise FormatError("jpeg: ends inside the picture")
-            if not 0xD0 <= data[at] <= 0xD7:
-                return at - 1
+            if not interval or data[at] != restart:
+                return at - 1  # a restart out of its turn is no segment of a picture, and is refused as such
+            restart = 0xD0 | (restart + 1) & 7
             at = find(b"\xff", at) + 1
     except IndexError:
         raise FormatError("jpeg: ends inside the picture")

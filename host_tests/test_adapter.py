@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import ctypes
 import io
 import json
 import os
@@ -219,7 +220,9 @@ def output(command, **options):
 
 
 def lay_out(folder):
-    """What the attempts need: things to write to and to remove, a FIFO that is read, sockets that listen. One port."""
+    """What the attempts need: things to write to and to remove, a FIFO that is read, sockets that listen, objects of
+    System V. A port, and the numbers of those.
+    """
     for name in ("file", "mapped"):
         (folder / name).write_bytes(b"content")
     for name in ("spare", "spare2"):
@@ -232,9 +235,23 @@ def lay_out(folder):
         listener.bind(str(folder / "listener"))
         listener.listen(8)
         datagrams.bind(str(folder / "datagrams"))
-        with socket.create_server(("127.0.0.1", 0)) as server:
-            yield server.getsockname()[1]
+        with socket.create_server(("127.0.0.1", 0)) as server, system_v() as objects:
+            yield server.getsockname()[1], *objects
     os.close(reader)
+
+
+@contextlib.contextmanager
+def system_v():
+    """Numbers of a shared memory, a message queue and a semaphore, of which each ends here."""
+    call = ctypes.CDLL(None, use_errno=True)
+    made = call.shmget(0, 4096, 0o1600), call.msgget(0, 0o1600), call.semget(0, 1, 0o1600)
+    try:
+        assert min(made) >= 0, os.strerror(ctypes.get_errno())
+        yield made
+    finally:
+        call.shmctl(made[0], 0, None)
+        call.msgctl(made[1], 0, None)
+        call.semctl(made[2], 0, 0)
 
 
 @pytest.fixture(scope="module")
@@ -243,8 +260,8 @@ def answers(tmp_path_factory):
     found = {}
     for mode in ("free", "locked"):
         folder = tmp_path_factory.mktemp(mode)
-        for port in lay_out(folder):
-            command = [sys.executable, "-B", str(RIG), str(folder), str(port)]
+        for numbers in lay_out(folder):
+            command = [sys.executable, "-B", str(RIG), str(folder), *map(str, numbers)]
             if mode == "locked":
                 said, why, code = output(command)
                 assert code == 0, why
@@ -362,7 +379,7 @@ def test_ok__every_row_has_the_kernel_s_number_and_a_reason(machine):
 @pytest.mark.parametrize("machine", ["x86_64", "aarch64"])
 def test_fail__a_call_that_came_after_the_list_was_written(machine):
     code, here = program(machine, ROWS, ALLOW, NEWEST), ARCHITECTURES[machine]
-    listed = {getattr(row, machine) for row in ROWS}
+    listed = {getattr(row, machine) for row in ROWS if row.otherwise != ALLOW}
     for number in range(2048):
         expected = UNKNOWN if number > NEWEST else REFUSE if number in listed else ALLOW
         assert verdict(code, here, number) == expected, number
@@ -384,9 +401,13 @@ def test_fail__a_call_that_came_after_the_list_was_written(machine):
         ("socketpair", (1, 0x805, 0), ALLOW),
         ("socketpair", (1, 2, 0), REFUSE),
         ("socketpair", (2, 1, 0), REFUSE),
+        ("ioctl", (3, 0x40086602), REFUSE),
+        ("ioctl", (3, 0x401C5820), REFUSE),
+        ("ioctl", (3, 0x140086602), REFUSE),
+        ("ioctl", (3, 0xC0585611), ALLOW),  # VIDIOC_DQBUF
     ],
 )
-def test_ok__only_joined_sockets_and_news_of_devices(machine, name, arguments, answer):
+def test_ok__only_joined_sockets_news_of_devices_and_requests_that_mark_no_file(machine, name, arguments, answer):
     code = program(machine, ROWS, ALLOW, NEWEST)
     assert verdict(code, ARCHITECTURES[machine], NUMBERS[machine][name], arguments) == answer
 
@@ -417,6 +438,19 @@ def test_fail__the_process_starts_with_a_pipe_in_place_of_a_socket():
     os.close(writing)
 
 
+LEAVES = """
+import os, time
+for leave in (os.setsid, os.setpgrp):
+    if os.fork() == 0:
+        try:
+            leave()
+        except OSError:
+            pass
+        break
+time.sleep(1000)
+"""
+
+
 def adapter(folder, script):
     """A hub whose camera is that shell script."""
     (folder / "frame.jpg").write_bytes(KINDS["plain"])
@@ -426,19 +460,37 @@ def adapter(folder, script):
 
 @pytest.mark.clause("L1", "L12")
 def test_ok__main_starts_the_command_when_somebody_looks_and_ends_all_of_it(tmp_path):
+    """Also what wants to leave the command's group: by itself, or by a shell with job control."""
+    leaving = f"{sys.executable} -I -B -c '{LEAVES}'"
+
     async def tale():
-        place = adapter(tmp_path, "sleep 1000 &\nwhile :; do cat frame.jpg; sleep 0.05; done")
+        place = adapter(tmp_path, f"sleep 1000 &\n{leaving} &\nwhile :; do cat frame.jpg; sleep 0.05; done")
         assert sleeping(tmp_path) == []
         viewer = await place.view()
         assert await asyncio.to_thread(viewer.picture) == strip(KINDS["plain"])
-        assert len(sleeping(tmp_path)) >= 2  # the shell, and what it started
+        await soon(lambda: len(sleeping(tmp_path)) >= 6)  # the shell, and what it started
         place.gate.given.clear()
         place.hub.cut(*LIVE)
         await soon(lambda: not place.hub.busy)
-        assert sleeping(tmp_path) == []
+        await soon(lambda: sleeping(tmp_path) == [])  # all are killed; each takes its moment to be gone
         await place.hub.close()
 
     story(tale())
+
+
+@pytest.mark.clause("L1")
+def test_fail__what_leaves_the_session_lives_on_when_the_lock_lets_it(tmp_path):
+    """The control of the one above: without the lock, the same program outlives its group."""
+    process = subprocess.Popen([sys.executable, "-I", "-B", "-c", LEAVES], cwd=tmp_path, start_new_session=True)
+    deadline = time.monotonic() + 20
+    while len({os.getpgid(one) for one in sleeping(tmp_path)}) < 3 and time.monotonic() < deadline:
+        time.sleep(0.01)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait(20)
+    left = sleeping(tmp_path)
+    for one in left:
+        os.kill(one, signal.SIGKILL)
+    assert len(left) == 2
 
 
 def test_fail__a_command_that_is_not_there_is_named(tmp_path):
@@ -461,7 +513,8 @@ def test_fail__a_command_that_ends_by_itself_ends_the_view_and_its_children(tmp_
         viewer.socket.settimeout(20)
         await asyncio.to_thread(drained, viewer.socket)
         await soon(lambda: not place.hub.busy)
-        assert "camera" in place.hub.state().trouble and sleeping(tmp_path) == []
+        assert "camera" in place.hub.state().trouble
+        await soon(lambda: sleeping(tmp_path) == [])
         await place.hub.close()
 
     story(tale())

@@ -16,7 +16,7 @@ from firmware_agent.camera.sandbox.report import CannotLock
 from firmware_agent.camera.settings import SourceSettings
 from firmware_agent.camera.start import Spawn
 from firmware_agent.cli.build import starter
-from firmware_agent.cli.camera import camera
+from firmware_agent.cli.camera import camera, command
 from firmware_agent.errors import SourceError
 from host_tests.rigs.activator import activator
 
@@ -189,6 +189,11 @@ def test_ok__doctor_names_the_level_of_the_camera_process(path):
     found = asyncio.run(camera(Spawn()))
     assert found[1][0] == "note"
     assert "the agent could open the camera, too, and the kernel's lock holds for that process only" in found[1][1]
+
+
+def test_ok__doctor_names_what_an_adapter_command_needs():
+    ((how, text),) = command("adapter")
+    assert how == "note" and "a drop-in" in text and command("v4l2") == []
 
 
 def test_ok__the_unit_is_asked_where_there_is_one(path, mocker):

@@ -35,6 +35,20 @@ def test_ok__the_example_configuration_is_accepted(tmp_path):
     assert set(tomllib.loads(example)["source"]) == set(found.sources)
 
 
+def test_ok__each_adapter_that_the_docs_name_is_accepted(tmp_path):
+    from firmware_agent import config
+
+    text = (ROOT / "docs/integrate.md").read_text("utf-8")
+    (example,) = re.findall(r"```toml\n(.*?)```", text, re.S)
+    head = example[: example.index("[source.")]
+    found = re.findall(r"command = (\[\".*?\])", text)
+    assert found
+    for command in found:
+        file = tmp_path / "agent.toml"
+        file.write_text(f'{head}\n[source.camera]\nkind = "adapter"\ncommand = {command}\n')
+        assert config.load(file).sources["camera"]["command"] == tomllib.loads(f"x = {command}")["x"]
+
+
 def test_ok__the_picture_is_what_the_tool_draws(tmp_path):
     import subprocess
     import sys

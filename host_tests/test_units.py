@@ -116,6 +116,8 @@ def machine():
         "main-reach.service": _probe(
             f"{main}\n[Service]\nSupplementaryGroups=video\n", "reach", "main-reach"
         ),  # as after a take-over
+        "main-adapter.service": _probe(f"{main}\n{_drop_in()}\n", "adapter", "main-adapter"),
+        "strict-adapter.service": _probe(main.replace("landlock_add_rule ", ""), "adapter", "strict-adapter"),
         "camera-reach.service": _probe(camera, "reach", "camera-reach"),
         "free-reach.service": _probe(
             "[Service]\nExecStart=\nSupplementaryGroups=video\nUser=firmware-agent\n", "reach", "free"
@@ -124,6 +126,14 @@ def machine():
     with Systemd(units) as found:
         found.run(f"systemctl start {SOCKET.name}")
         yield found
+
+
+def _drop_in():
+    """What docs/operate.md says that an adapter command needs."""
+    (text,) = re.findall(
+        r"```ini\n(.*?adapter.conf\n.*?)```", (UNITS.parent.parent / "docs/operate.md").read_text(), re.S
+    )
+    return text
 
 
 def _probe(text, what, name):
@@ -174,6 +184,13 @@ def test_ok__main_cannot_open_a_camera_and_the_cameras_unit_has_no_network(machi
         assert one["init"] != "ok"
         assert one["nice"] == 10
     assert camera["state"] == "EACCES"
+
+
+@pytest.mark.clause("L4")
+def test_ok__an_adapter_command_locks_itself_and_runs_in_the_agents_unit_as_documented(machine):
+    assert said(machine, "main-adapter") == {"said": "picture\n", "trouble": ""}
+    strict = said(machine, "strict-adapter")  # the control: without the one call it does not run
+    assert strict["said"] == "" and "cannot run" in strict["trouble"]
 
 
 @pytest.mark.clause("L4")

@@ -54,7 +54,7 @@ class Upstream:
                     fault = error
                     continue
                 undo.pop_all()
-                return sock.detach()
+                return sock.detach()  # not half-closed: nginx and servers of asyncio's protocols would end the stream
         raise fault
 
     def _question(self) -> bytes:

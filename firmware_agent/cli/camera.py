@@ -20,6 +20,19 @@ async def camera(starter: Starter) -> list[Finding]:
     return [found, _level(starter), *_weaker(locked)]
 
 
+def command(kind: str) -> list[Finding]:
+    """What a source of this kind costs. Doctor runs outside of the agent's unit, and cannot tell what that gives it."""
+    if kind != "adapter":
+        return []
+    return [
+        (
+            "note",
+            "camera: its command runs with the agent's rights, under a weaker lock of its own; as a service it needs "
+            "the camera in the agent's unit, which then has network and camera (a drop-in: docs/operate.md)",
+        )
+    ]
+
+
 def _level(starter: Starter) -> Finding:
     if isinstance(starter, Unit):
         return (

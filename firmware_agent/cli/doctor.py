@@ -12,7 +12,7 @@ from firmware_agent.addresses import is_loopback
 from firmware_agent.cli import words
 from firmware_agent.cli.addresses import addresses, plain
 from firmware_agent.cli.build import Parts, endpoint, sources, starter
-from firmware_agent.cli.camera import camera
+from firmware_agent.cli.camera import camera, command
 from firmware_agent.cli.coexist import findings as others
 from firmware_agent.cli.ledger import cut_off
 from firmware_agent.cli.stores import register
@@ -160,6 +160,7 @@ async def _sources(made: Parts) -> list[Finding]:
     row = made.config.sources.get("camera")
     if row is not None:
         findings += await camera(starter(row))
+        findings += command(row["kind"])
         findings += others(row.get("device", ""), row.get("url", ""))
         findings += _keys(made)
     try:

@@ -1,6 +1,7 @@
-"""What an adapter command could try to keep a picture or bring it out: `adapter_attempts.py FOLDER PORT` prints JSON.
+"""What an adapter command could try to keep a picture or bring it out, as JSON.
 
-FOLDER holds what host_tests/test_adapter.py puts there; PORT listens on 127.0.0.1. Each
+`adapter_attempts.py FOLDER PORT MEMORY QUEUE SEMAPHORE`:
+FOLDER holds what host_tests/test_adapter.py puts there; PORT listens on 127.0.0.1; the others are System V's. Each
 attempt runs in a child, and again in a child's child: {name: ["ok" or errno's name, the same of the grandchild]}.
 """
 
@@ -14,7 +15,7 @@ import socket
 import struct
 import sys
 
-PLACE = {"folder": "", "port": 0}
+PLACE = {"folder": "", "port": 0, "memory": 0, "queue": 0, "semaphore": 0}
 _syscall = ctypes.CDLL(None, use_errno=True).syscall
 _X86 = os.uname().machine == "x86_64"
 _TMPFILE = os.O_TMPFILE | os.O_WRONLY
@@ -25,10 +26,10 @@ def path(name):
 
 
 def raw(x86_64, aarch64, *arguments):
-    """One system call; EFAULT, EINVAL, ENOENT and EBADF show that the kernel took it up."""
+    """One system call; EFAULT, EINVAL, ENOENT, EBADF and ENOTTY show that the kernel took it up."""
     if _syscall(x86_64 if _X86 else aarch64, *map(ctypes.c_long, arguments)) < 0:
         number = ctypes.get_errno()
-        if number not in (errno.EFAULT, errno.EINVAL, errno.ENOENT, errno.EBADF, errno.ENOSYS):
+        if number not in (errno.EFAULT, errno.EINVAL, errno.ENOENT, errno.EBADF, errno.ENOSYS, errno.ENOTTY):
             raise OSError(number, "")
 
 
@@ -51,6 +52,32 @@ def large_memory():
     """Memory that is a file, as large as many pictures."""
     number = os.memfd_create("pictures")
     os.ftruncate(number, 4 << 20)
+
+
+def existing_memory():
+    """System V's, which another process made before."""
+    attach = ctypes.CDLL(None, use_errno=True).shmat
+    attach.restype, attach.argtypes = ctypes.c_void_p, (ctypes.c_int, ctypes.c_void_p, ctypes.c_int)
+    place = attach(PLACE["memory"], None, 0)
+    if place == ctypes.c_void_p(-1).value:
+        raise OSError(ctypes.get_errno(), "")
+    ctypes.memmove(place, b"picture", 7)
+
+
+def existing_queue():
+    message = ctypes.create_string_buffer(struct.pack("=q8s", 1, b"picture"))
+    raw(69, 189, PLACE["queue"], ctypes.addressof(message), 8, 0o4000)
+
+
+def existing_semaphore(call=(65, 193)):
+    change = ctypes.create_string_buffer(struct.pack("=Hhh", 0, 42, 0))
+    raw(*call, PLACE["semaphore"], ctypes.addressof(change), 1, 0)
+
+
+def asked(request):
+    """A request at a file that is open to be read."""
+    with open(path("file"), "rb") as file:
+        raw(16, 29, file.fileno(), request, 0)
 
 
 def shared():
@@ -95,6 +122,20 @@ ATTEMPTS = {
     "shared memory": shared,
     "a large file in memory": large_memory,
     "SysV shared memory": lambda: raw(29, 194, 77, 4096, 0o1600),
+    "SysV shared memory that is there": existing_memory,
+    "SysV messages to a queue that is there": existing_queue,
+    "a message taken from a SysV queue": lambda: raw(70, 188, -1, 0, 0, 0, 0),
+    "a SysV semaphore that is there": existing_semaphore,
+    "the same, with a time limit": lambda: existing_semaphore((220, 192)),
+    "the mode of SysV memory": lambda: raw(31, 195, PLACE["memory"], 1, 0),
+    "the mode of a SysV queue": lambda: raw(71, 187, PLACE["queue"], 1, 0),
+    "the value of a SysV semaphore": lambda: raw(66, 191, PLACE["semaphore"], 0, 16, 42),
+    "flags of a file": lambda: asked(0x40086602),
+    "the project of a file": lambda: asked(0x401C5820),
+    "the generation of a file": lambda: asked(0x40087602),
+    "a Btrfs volume": lambda: asked(0x5000940E),
+    "a session of its own": os.setsid,
+    "a group of its own": os.setpgrp,
     "a message queue": lambda: raw(240, 180, ctypes.addressof(ctypes.create_string_buffer(b"none")), 0, 0, 0),
     "a key": lambda: raw(250, 219, 0, -3, 0, 0, 0),
     "TCP": lambda: connected(socket.AF_INET, socket.SOCK_STREAM, ("127.0.0.1", PLACE["port"])),
@@ -116,6 +157,7 @@ ALLOWED = {
     "a small file in memory": lambda: os.ftruncate(os.memfd_create("settings"), 1 << 16),
     "a pair of sockets": lambda: socket.socketpair(),
     "hear of devices": lambda: socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 15).bind((0, 1)),
+    "a request at a file": lambda: asked(0x80086601),  # FS_IOC_GETFLAGS
     "start a program": lambda: os.posix_spawn("/bin/true", ["true"], {}),
 }
 MAIN = os.getpid()
@@ -144,6 +186,6 @@ def tried(attempt, deeper):
 
 
 if __name__ == "__main__":
-    PLACE.update(folder=sys.argv[1], port=int(sys.argv[2]))
+    PLACE.update(zip(PLACE, [sys.argv[1], *map(int, sys.argv[2:])]))
     every = {**ATTEMPTS, **ALLOWED}
     print(json.dumps({name: [tried(one, False), tried(one, True)] for name, one in every.items()}), flush=True)

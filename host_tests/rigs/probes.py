@@ -1,6 +1,6 @@
 """What runs inside the units of a real systemd, in place of the agent and of the camera process.
 
-`python -m host_tests.rigs.probes reach|use`: prints JSON.
+`python -m host_tests.rigs.probes reach|use|adapter`: prints JSON.
 """
 
 import asyncio
@@ -17,6 +17,7 @@ from pathlib import Path
 
 from firmware_agent.camera.messages import pack
 from firmware_agent.camera.settings import SourceSettings
+from firmware_agent.camera.start import Adapter
 from firmware_agent.camera.unit import Unit
 
 
@@ -82,5 +83,15 @@ async def use():
     return said
 
 
+async def adapt():
+    """Main starts an adapter command: what it says, and why it did not run."""
+    adapter = Adapter(["/bin/echo", "picture"])
+    with socket.socket(fileno=await adapter.open()) as output:
+        said = await asyncio.wait_for(asyncio.get_running_loop().sock_recv(output, 100), 30)
+    await asyncio.sleep(0.5)  # it has ended, and its exit code says how
+    return {"said": said.decode(), "trouble": await adapter.close()}
+
+
 if __name__ == "__main__":
-    print(json.dumps(asyncio.run(use()) if sys.argv[1] == "use" else reach("/opt/agent/camera")))
+    probes = {"use": lambda: asyncio.run(use()), "adapter": lambda: asyncio.run(adapt())}
+    print(json.dumps(probes.get(sys.argv[1], lambda: reach("/opt/agent/camera"))()))

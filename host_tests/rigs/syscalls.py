@@ -35,6 +35,8 @@ utime=132/- utimes=235/- futimesat=261/- request_key=249/218 pivot_root=155/41 o
 fsconfig=431/431 fsmount=432/432 fspick=433/433 mount_setattr=442/442 delete_module=176/106 kexec_load=246/104
 kexec_file_load=320/294 swapoff=168/225 acct=163/89 quotactl=179/60 fchmodat2=452/452 setxattrat=463/463
 removexattrat=466/466 file_setattr=469/469
+shmctl=31/195 semop=65/193 semctl=66/191 semtimedop=220/192 msgsnd=69/189 msgrcv=70/188 msgctl=71/187
+mq_unlink=241/181 setpgid=109/154 setsid=112/157
 """
 
 

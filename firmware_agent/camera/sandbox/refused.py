@@ -2,8 +2,8 @@
 
 A list of what is forbidden is weaker than one of what is allowed: it is for programs that are not ours, and that
 change. Landlock keeps them from opening what they could write to; this is what Landlock does not know: attributes of
-files, sockets, what other processes share, and what changes the system. A call that is newer than this list (NEWEST)
-answers as on a kernel without it. Numbers: the kernel's asm/unistd.h.
+files, sockets, what other processes share, who leaves the group that main ends, and what changes the system. A call
+that is newer than this list (NEWEST) answers as on a kernel without it. Numbers: the kernel's asm/unistd.h.
 """
 
 from firmware_agent.camera.sandbox.table import ALLOW, REFUSE, Check, Row
@@ -13,6 +13,15 @@ _UNIX, _NETLINK, _UEVENTS = 1, 16, 15
 _STREAM, _PACKETS = 1, 5  # SOCK_STREAM, SOCK_SEQPACKET: joined for good; a datagram could be sent to any address
 _FLAGS = 0x800 | 0x80000  # SOCK_NONBLOCK, SOCK_CLOEXEC
 _JOINED = tuple(kind | flags for kind in (_STREAM, _PACKETS) for flags in (0, 0x800, 0x80000, _FLAGS))
+
+# Requests that write to a file which is open to be read only (linux/fs.h, fsverity.h, fscrypt.h, btrfs.h).
+_MARKS = (
+    *(0x40086602, 0x401C5820),  # FS_IOC_SETFLAGS, FS_IOC_FSSETXATTR
+    *(0x40087602, 0x40086604),  # FS_IOC_SETVERSION, ext4's own
+    *(0x40806685, 0x800C6613),  # FS_IOC_ENABLE_VERITY, FS_IOC_SET_ENCRYPTION_POLICY
+    *(0x50009401, 0x50009417, 0x5000940E, 0x50009418),  # Btrfs: SNAP_CREATE, SUBVOL_CREATE; the same, V2
+    *(0x5000940F, 0x5000943F, 0x4008941A),  # SNAP_DESTROY, V2; SUBVOL_SETFLAGS
+)
 
 # call: (x86-64, aarch64)
 _FILES = {
@@ -41,8 +50,18 @@ _FILES = {
 }
 _SHARED = {
     "shmget": (29, 194),
+    "shmat": (30, 196),
+    "shmctl": (31, 195),
+    "semget": (64, 190),
+    "semop": (65, 193),
+    "semctl": (66, 191),
+    "semtimedop": (220, 192),
     "msgget": (68, 186),
+    "msgsnd": (69, 189),
+    "msgrcv": (70, 188),
+    "msgctl": (71, 187),
     "mq_open": (240, 180),
+    "mq_unlink": (241, 181),
     "add_key": (248, 217),
     "request_key": (249, 218),
     "keyctl": (250, 219),
@@ -50,6 +69,10 @@ _SHARED = {
     "process_vm_readv": (310, 270),
     "process_vm_writev": (311, 271),
     "pidfd_getfd": (438, 438),
+}
+_GROUP = {
+    "setpgid": (109, 154),
+    "setsid": (112, 157),
 }
 _SYSTEM = {
     "io_uring_setup": (425, 425),
@@ -86,6 +109,7 @@ _SYSTEM = {
 _REASONS = (
     (_FILES, "files keep more than their content"),
     (_SHARED, "what other processes hold, or would find"),
+    (_GROUP, "main ends the command with its group, where it must find all that the command started"),
     (_SYSTEM, "changes what the rest of this lock rests on"),
 )
 
@@ -106,5 +130,6 @@ ROWS: tuple[Row, ...] = (
         *(ALLOW, REFUSE),
     ),
     Row("connect", 42, 203, "nothing is there to connect to", (), REFUSE),
+    Row("ioctl", 16, 29, "files keep more than their content", (Check(1, _MARKS),), REFUSE, ALLOW),
     *(Row(name, *numbers, reason, (), REFUSE) for calls, reason in _REASONS for name, numbers in calls.items()),
 )
