@@ -174,7 +174,7 @@ def test_ok__a_wider_policy_shuts_shows_what_changed_and_asks_again(visitor):
     page, browser = visitor.page, visitor.browser
     visitor.pair()
     visitor.first(**{ONE: "allow", TWO: "allow"})
-    newer = hurried(page.directory, version='version = "2026-12"', retention='retention = "180 d"')
+    newer = hurried(page.directory, version='version = "2027-01"', retention='retention = "180 d"')
     browser.expected = ["/api/", "/doorbell", "ERR_CONNECTION"]
     page.stop()
     visitor.browser.find("#unreached")

@@ -47,9 +47,11 @@ class Visitor:
     def answer(self, **choices: str) -> None:
         """The questions of the first run, up to the summary; what is not named is refused."""
         browser = self.browser
-        for number, purpose in enumerate(PURPOSES, 1):
+        catalogue = self.page.parts.catalogue
+        asked = [pair for pair in catalogue.pairs() if catalogue.purposes[pair[0]]["ask"] == "first"]
+        for number, (purpose, recipient) in enumerate(asked, 1):
             browser.until(lambda n=number: f" {n} " in f" {browser.text('#wizard-step')} ", f"question {number}")
-            browser.click(f"#{choices.get(purpose, 'refuse')}-{purpose}-{RECIPIENT}")
+            browser.click(f"#{choices.get(purpose, 'refuse')}-{purpose}-{recipient}")
         if "allow" in choices.values():
             browser.click("#age-yes")
         browser.find("#save")
