@@ -20,7 +20,19 @@ from firmware_agent.camera.start import Adapter, Child
 from firmware_agent.camera.upstream import Upstream
 from firmware_agent.errors import FormatError, SourceError
 from firmware_agent.refusals import Refused, Unsealed
-from host_tests.rigs.hub import LIVE, MAKER, SNAP, Place, PlayedStarter, running, soon, stopped, story
+from host_tests.rigs.hub import (
+    LIVE,
+    MAKER,
+    SNAP,
+    Place,
+    PlayedStarter,
+    cut_again_and_again,
+    pidfds,
+    running,
+    soon,
+    stopped,
+    story,
+)
 from host_tests.rigs.looking import pair
 
 PRIVATE = bytes(range(1, 33))
@@ -202,6 +214,42 @@ def test_fail__withdrawn_before_or_while_it_begins_and_nothing_is_passed():
         with pytest.raises(BlockingIOError):  # it never heard of any viewer
             played.theirs.recv(1)
         await place.hub.close()
+
+    story(tale())
+
+
+@pytest.mark.clause("L1", "L12")
+@pytest.mark.attack(21)
+@pytest.mark.parametrize("stops", [False, True])
+def test_fail__withdrawn_twice_while_it_begins_and_it_is_ended_nevertheless(monkeypatch, stops):
+    """As the agent does it: once for the decision, once when the source goes to rest."""
+    begun, begin = [], Child.greet
+
+    async def greet(child, *source):
+        begun.append(child.pid)
+        if stops:
+            os.kill(child.pid, signal.SIGSTOP)
+        await begin(child, *source)
+
+    monkeypatch.setattr(Child, "greet", greet)
+
+    async def tale():
+        place = Place(LIVE, MAKER)
+        handles = pidfds()
+        coming = asyncio.create_task(place.view())
+        await soon(lambda: begun)
+        await cut_again_and_again(place, LIVE)
+        assert not place.hub.busy and not running(begun[0]) and pidfds() == handles
+        with pytest.raises(SourceError):
+            await coming
+        # closed while it is being ended
+        coming = asyncio.create_task(place.view())
+        await soon(lambda: len(begun) == 2)
+        place.hub.cut(*LIVE)
+        await asyncio.sleep(0.01)
+        await place.hub.close()
+        assert not running(begun[1]) and pidfds() == handles
+        await asyncio.gather(coming, return_exceptions=True)
 
     story(tale())
 

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from firmware_agent.camera.line import Line
 from firmware_agent.camera.settings import SourceSettings
 from firmware_agent.camera.start import Opener, Starter, trouble
+from firmware_agent.camera.surely import surely
 from firmware_agent.errors import SourceError
 
 log = logging.getLogger(__name__)
@@ -81,7 +82,7 @@ class Keeper:
         return task.result()
 
     def stop(self) -> None:
-        """End it: at once if it obeys, by a kill 50 ms later if not."""
+        """End it: at once if it obeys, by a kill 50 ms later if not. Twice is once, while it begins, too."""
         if self._starting is not None:
             self._starting.cancel()
         line, self.line = self.line, None
@@ -138,7 +139,7 @@ class Keeper:
         self._served.buried()
 
     async def _unfed(self) -> str:
-        return "" if self._feed is None else await self._feed.close()
+        return "" if self._feed is None else await surely(self._feed.close())
 
     def _failed(self, text: str) -> None:
         if text != self.trouble:

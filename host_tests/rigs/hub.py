@@ -169,6 +169,24 @@ def stopped(pid):
             os.kill(pid, signal.SIGCONT)
 
 
+async def cut_again_and_again(place, to):
+    """Until nothing is under way any more."""
+    end = time.monotonic() + 10
+    while place.hub.busy:
+        assert time.monotonic() < end, "it never ends"
+        place.hub.cut(*to)
+        await asyncio.sleep(0.005)
+
+
+def pidfds():
+    """How many handles of processes this one holds."""
+    count = 0
+    for number in os.listdir("/proc/self/fd"):
+        with contextlib.suppress(OSError):
+            count += os.readlink(f"/proc/self/fd/{number}") == "anon_inode:[pidfd]"
+    return count
+
+
 def running(pid):
     try:
         os.kill(pid, 0)
