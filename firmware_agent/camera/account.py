@@ -4,11 +4,15 @@ Single pictures of one viewer within a minute are one session: a time-lapse prog
 written at an end is written later (`settle`): whoever cuts does not wait for the flash.
 """
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
 from firmware_agent.admissions import Admission
+from firmware_agent.errors import FormatError
+
+log = logging.getLogger(__name__)
 
 TOGETHER = 60.0  # s between two pictures of one session, at most
 
@@ -130,7 +134,12 @@ class Account:
         while self._over:
             one = self._over[0]
             about = one.first
-            self._history.watched(about.purpose, about.recipient, about.ident, about.consent, one.pictures, one.size)
+            try:
+                self._history.watched(
+                    about.purpose, about.recipient, about.ident, about.consent, one.pictures, one.size
+                )
+            except FormatError as error:  # it would be so for ever
+                log.error("camera: the end of a view cannot be written: %s", error)
             del self._over[0]
 
     def _close(self, session: _Session) -> None:

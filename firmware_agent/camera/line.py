@@ -24,12 +24,13 @@ class Line:
         self, started: Started, heard: Callable[[tuple[Any, ...]], None], gone: Callable[["Line"], None]
     ) -> None:
         self.started = started
+        self.hung = False
         self._heard = heard
         self._gone = gone
         self._inbox = Inbox(TO_MAIN, LARGEST_TO_MAIN)
         self._expected = False
         self._reading = True
-        asyncio.get_running_loop().add_reader(started.control, self._read)
+        asyncio.get_running_loop().add_reader(started.control, self.look)
 
     def say(self, kind: str, *parts: Any, descriptor: int | None = None) -> None:
         """Send a message. A process that takes none hangs, and counts as gone."""
@@ -42,6 +43,7 @@ class Line:
         except OSError:
             sent = 0
         if sent != len(message):
+            self.look()  # its last words
             self._over("it takes no messages")
 
     def hang_up(self) -> None:
@@ -61,7 +63,13 @@ class Line:
         finally:
             self._stop()
 
-    def _read(self) -> None:
+    def give_up(self) -> None:
+        """It hangs: it counts as gone."""
+        self.hung = True
+        self._over("it hangs")
+
+    def look(self) -> None:
+        """Hear what has come, and whether it ended."""
         try:
             data = self.started.control.recv(_PIECE)
         except BlockingIOError:

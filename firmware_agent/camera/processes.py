@@ -31,8 +31,13 @@ class Process:
             setsid=True,  # Ctrl-C is for the main process, which ends this one
             setsigdef=[signal.SIGPIPE, signal.SIGXFSZ],  # Python ignores them, and that would be inherited
         )
-        self._handle = os.pidfd_open(self.pid)
         self._code: int | None = None
+        try:
+            self._handle = os.pidfd_open(self.pid)
+        except OSError:  # no descriptor is left; nobody else has reaped it, so the number is still its own
+            os.kill(self.pid, signal.SIGKILL)
+            os.waitpid(self.pid, 0)
+            raise
 
     async def ended(self) -> int:
         """Wait for its end; the exit code, negative for a signal. For one waiter at a time."""

@@ -61,7 +61,10 @@ class Unit:
         return instance
 
     def _connected(self) -> socket.socket:
-        control = socket.socket(socket.AF_UNIX)
+        try:
+            control = socket.socket(socket.AF_UNIX)
+        except OSError as error:
+            raise SourceError(f"camera: its unit cannot be asked ({error.strerror})") from None
         try:
             control.setblocking(False)
             control.connect(str(self._path))

@@ -65,13 +65,14 @@ class Played:
         self.locked = Locked(0, True)
         self.facts = {"name": "played"}
         self.ended = False
+        self.code = 0  # its exit code
         self._inbox = Inbox(TO_CAMERA, LARGEST_TO_CAMERA)
         self.passed = []
 
     async def end(self):
         self.ended = True
         self.control.close()
-        return 0
+        return self.code
 
     def say(self, kind, *parts):
         self.theirs.send(pack(kind, *parts))
