@@ -13,6 +13,7 @@ from firmware_agent.errors import FormatError
 log = logging.getLogger(__name__)
 
 _PIECE = 1 << 18  # bytes read at a time
+_LOOKS = 4  # pieces that one look takes, at most
 
 
 class Line:
@@ -30,7 +31,7 @@ class Line:
         self._inbox = Inbox(TO_MAIN, LARGEST_TO_MAIN)
         self._expected = False
         self._reading = True
-        asyncio.get_running_loop().add_reader(started.control, self.look)
+        asyncio.get_running_loop().add_reader(started.control, self._read)
 
     def say(self, kind: str, *parts: Any, descriptor: int | None = None) -> None:
         """Send a message. A process that takes none hangs, and counts as gone."""
@@ -70,6 +71,11 @@ class Line:
 
     def look(self) -> None:
         """Hear what has come, and whether it ended."""
+        for _ in range(_LOOKS):
+            if self._reading:
+                self._read()
+
+    def _read(self) -> None:
         try:
             data = self.started.control.recv(_PIECE)
         except BlockingIOError:
