@@ -298,7 +298,8 @@ def test_ok__a_cut_needs_no_help_of_the_camera_process():
             place.hub.cut(*LIVE)
             assert place.hub.uses() == [] and not place.hub.state().on
             assert (await rest(viewer.socket))[-1] is None
-            await soon(lambda: not running(pid))
+            await soon(lambda: not place.hub.busy)
+            assert not running(pid)
         place.hub.tick()
         ((purpose, recipient, ident, *_),) = place.history.told("watched")
         assert (purpose, recipient) == LIVE and ident == viewer.ident

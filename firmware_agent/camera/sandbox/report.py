@@ -42,7 +42,7 @@ def decode(data: bytes) -> Locked:
         said = None
     match said:
         case {"missing": str(missing), "text": str(text)} if (
-            len(said) == 2 and len(data) <= LARGEST and (missing + text).isprintable()
+            len(said) == 2 and len(text) <= 600 and (missing + text).isprintable()
         ):
             raise CannotLock(missing, text)
         case {"landlock": int(landlock), "memory": bool(memory)} if len(said) == 2:
