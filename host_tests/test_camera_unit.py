@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -19,6 +20,7 @@ from firmware_agent.cli.build import starter
 from firmware_agent.cli.camera import camera, command
 from firmware_agent.errors import SourceError
 from host_tests.rigs.activator import activator
+from host_tests.rigs.hub import LIVE, Place, cut_again_and_again, pidfds, soon, story
 
 PATTERN = SourceSettings("pattern")
 
@@ -92,6 +94,34 @@ def test_ok__each_start_is_a_process_of_its_own(path):
     with activator(path):
         first, second = asyncio.run(two())
     assert first != second
+
+
+@pytest.mark.clause("L1", "L12")
+@pytest.mark.attack(21)
+@pytest.mark.parametrize("stops", [False, True])
+def test_fail__withdrawn_twice_while_it_begins_and_it_is_ended_nevertheless(path, monkeypatch, stops):
+    begun = []
+
+    def witness(pid, status):
+        begun.append(pid)
+        if stops:
+            os.kill(pid, signal.SIGSTOP)
+        return Witness(pid, status)
+
+    monkeypatch.setattr(unit, "Witness", witness)
+
+    async def tale():
+        place, handles = Place(LIVE, starter=unit.Unit(path)), pidfds()
+        coming = asyncio.create_task(place.view())
+        await soon(lambda: begun)
+        await cut_again_and_again(place, LIVE)
+        with pytest.raises(SourceError):
+            await coming
+        await place.hub.close()
+        assert not runs(begun[0]) and pidfds() == handles
+
+    with activator(path):
+        story(tale())
 
 
 @pytest.mark.clause("L4")

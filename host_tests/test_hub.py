@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import dataclasses
+import errno
 import os
 import signal
 import socket
@@ -13,20 +14,39 @@ import pytest
 
 from firmware_agent import jpeg
 from firmware_agent.camera.cutting import Leash
-from firmware_agent.camera.keeper import PAUSES
+from firmware_agent.camera.keeper import HANGS, HUNG, PAUSES
 from firmware_agent.camera.sealed import open_sealed, public_key
 from firmware_agent.camera.settings import SourceSettings
 from firmware_agent.camera.sources import pattern
 from firmware_agent.camera.start import Adapter, Child
+from firmware_agent.camera.stills import Still
 from firmware_agent.camera.upstream import Upstream
 from firmware_agent.errors import FormatError, SourceError
 from firmware_agent.refusals import Refused, Unsealed
-from host_tests.rigs.hub import LIVE, MAKER, SNAP, Place, PlayedStarter, running, soon, stopped, story
+from host_tests.rigs.hub import (
+    LIVE,
+    MAKER,
+    SNAP,
+    Place,
+    PlayedStarter,
+    cut_again_and_again,
+    pidfds,
+    running,
+    soon,
+    stopped,
+    story,
+)
 from host_tests.rigs.looking import pair
 
 PRIVATE = bytes(range(1, 33))
 KEY = public_key(PRIVATE)
 LARGEST = 1 << 18
+SMALL = 1 << 12
+
+
+def sealed(number, size=16):
+    """What looks like one that holds size - 16 bytes."""
+    return b"FAS1" + bytes(32) + number.to_bytes(8, "big") + bytes(size)
 
 
 def refused(place, to=LIVE):
@@ -236,6 +256,42 @@ def test_fail__withdrawn_before_or_while_it_begins_and_nothing_is_passed():
     story(tale())
 
 
+@pytest.mark.clause("L1", "L12")
+@pytest.mark.attack(21)
+@pytest.mark.parametrize("stops", [False, True])
+def test_fail__withdrawn_twice_while_it_begins_and_it_is_ended_nevertheless(monkeypatch, stops):
+    """As the agent does it: once for the decision, once when the source goes to rest."""
+    begun, begin = [], Child.greet
+
+    async def greet(child, *source):
+        begun.append(child.pid)
+        if stops:
+            os.kill(child.pid, signal.SIGSTOP)
+        await begin(child, *source)
+
+    monkeypatch.setattr(Child, "greet", greet)
+
+    async def tale():
+        place = Place(LIVE, MAKER)
+        handles = pidfds()
+        coming = asyncio.create_task(place.view())
+        await soon(lambda: begun)
+        await cut_again_and_again(place, LIVE)
+        assert not place.hub.busy and not running(begun[0]) and pidfds() == handles
+        with pytest.raises(SourceError):
+            await coming
+        # closed while it is being ended
+        coming = asyncio.create_task(place.view())
+        await soon(lambda: len(begun) == 2)
+        place.hub.cut(*LIVE)
+        await asyncio.sleep(0.01)
+        await place.hub.close()
+        assert not running(begun[1]) and pidfds() == handles
+        await asyncio.gather(coming, return_exceptions=True)
+
+    story(tale())
+
+
 def test_fail__without_a_history_nobody_looks():
     async def tale():
         place = Place(LIVE, starter=PlayedStarter())
@@ -272,7 +328,8 @@ def test_ok__a_cut_needs_no_help_of_the_camera_process():
             place.hub.cut(*LIVE)
             assert place.hub.uses() == [] and not place.hub.state().on
             assert (await rest(viewer.socket))[-1] is None
-            await soon(lambda: not running(pid))
+            await soon(lambda: not place.hub.busy)
+            assert not running(pid)
         place.hub.tick()
         ((purpose, recipient, ident, *_),) = place.history.told("watched")
         assert (purpose, recipient) == LIVE and ident == viewer.ident
@@ -545,7 +602,18 @@ def test_fail__the_pauses_grow_while_there_is_no_camera():
 @pytest.mark.parametrize(
     "lie",
     [
-        lambda one, ident: [one.say("sealed", ident, 0, b"FAS1"), one.say("sealed", ident, 1, b"FAS1")],
+        lambda one, ident: [one.say("sealed", ident, 0, sealed(0)), one.say("sealed", ident, 1, sealed(1))],
+        lambda one, ident: one.say("sealed", ident, 1, sealed(1)),
+        lambda one, ident: one.say("sealed", ident, 0, sealed(1)),
+        lambda one, ident: one.say("sealed", ident, 0, pattern.jpeg(0)),  # as it is
+        lambda one, ident: one.say("sealed", ident, 0, sealed(0)[:59]),
+        lambda one, ident: one.say("sealed", ident, 0, sealed(0, SMALL + 17)),
+        lambda one, ident: one.say("ended", ident, -1, 0, ""),
+        lambda one, ident: one.say("ended", ident, 0, -1, ""),
+        lambda one, ident: one.say("ended", ident, (1 << 64) - 1, 0, ""),
+        lambda one, ident: one.say("ended", bytes(16), 0, (1 << 64) - 1, ""),
+        lambda one, ident: one.say("ended", ident, 0, 0, "x" * 201),
+        lambda one, ident: one.say("state", {"covered": False, "trouble": "", "odd": 1 << 63, "pictures": 0}),
         lambda one, ident: one.say("report", b"{}", {}),
         lambda one, ident: one.say("state", {"covered": 1}),
         lambda one, ident: one.say("state", {"covered": False, "trouble": "\x1b[2J", "odd": 0, "pictures": 0}),
@@ -558,7 +626,7 @@ def test_fail__a_process_that_breaks_its_word_is_ended_with_all_it_serves(lie):
     async def tale():
         place = Place(LIVE, MAKER, starter=PlayedStarter())
         viewer = await place.view()
-        coming = asyncio.create_task(place.hub.still(place.admit(MAKER, "", False), KEY, LARGEST))
+        coming = asyncio.create_task(place.hub.still(place.admit(MAKER, "", False), KEY, SMALL))
         (played,) = place.starter.begun
         while True:
             message = await played.heard("view" if not played.passed else "seal")
@@ -570,6 +638,163 @@ def test_fail__a_process_that_breaks_its_word_is_ended_with_all_it_serves(lie):
         os.close(played.passed[0])
         assert (await rest(viewer.socket))[-1] is None
         assert place.hub.state().trouble
+        await place.hub.close()
+
+    story(tale())
+
+
+@pytest.mark.clause("L4")
+def test_ok__a_sealed_picture_of_the_largest_size_is_taken():
+    async def tale():
+        place = Place(MAKER, starter=PlayedStarter())
+        admission = place.admit(MAKER, "", False)
+        coming = asyncio.create_task(place.hub.still(admission, KEY, SMALL))
+        await soon(lambda: place.starter.begun and place.hub.busy and place.hub._live)
+        place.starter.begun[0].say("sealed", admission.ident, 0, sealed(0, SMALL + 16))
+        assert await coming == sealed(0, SMALL + 16)
+        await place.hub.close()
+
+    story(tale())
+
+
+@pytest.mark.clause("L4")
+def test_fail__what_is_not_sealed_is_no_record():
+    class Liar:
+        admissions = Place(MAKER).admissions
+
+        async def still(self, *_):
+            return pattern.jpeg(0)
+
+    async def tale():
+        with pytest.raises(SourceError, match="not sealed"):
+            await Still(Liar(), *MAKER, KEY).read()
+
+    story(tale())
+
+
+def test_fail__an_end_that_cannot_be_written_is_dropped_and_the_next_is_written():
+    async def tale():
+        place = Place(LIVE, starter=PlayedStarter())
+        viewers = [await place.view() for _ in range(2)]
+        write, (first, second) = place.history.watched, [one.ident for one in viewers]
+
+        def watched(purpose, recipient, ident, *rest):
+            if ident == first:
+                raise FormatError("cbor: an integer needs more than 64 bits")
+            write(purpose, recipient, ident, *rest)
+
+        place.history.watched = watched
+        for ident in (first, second):
+            place.starter.begun[0].say("ended", ident, 1, 1, "")
+        await soon(lambda: not place.hub.uses())
+        place.hub.tick()
+        assert [row[2] for row in place.history.told("watched")] == [second]
+        await place.hub.close()
+        for viewer in viewers:
+            viewer.socket.close()
+
+    story(tale())
+
+
+def test_fail__a_process_that_hangs_while_somebody_looks_is_ended():
+    async def tale():
+        place = Place(LIVE, starter=PlayedStarter())
+        viewer = await place.view()
+        (played,) = place.starter.begun
+        place.forward(3600.0)  # main itself has slept
+        for _ in range(int(HUNG) - 2):
+            place.forward(1.0)
+        played.say("state", {"covered": True, "trouble": "", "odd": 0, "pictures": 0})
+        await soon(lambda: place.hub.state().covered)
+        for _ in range(int(HUNG) - 1):
+            place.forward(1.0)
+        assert place.hub.state().on and not played.ended
+        place.forward(1.0)
+        assert (await rest(viewer.socket))[-1] is None
+        await soon(lambda: played.ended and not place.hub.busy)
+        assert place.hub.state().trouble == HANGS
+        with pytest.raises(SourceError, match=r"hangs.*tried again in 1 s"):
+            await place.view()
+        await place.hub.close()
+
+    story(tale())
+
+
+# --- what people read of it
+
+
+WORDS = "it answers 404; check its address"
+
+
+def test_fail__what_it_said_last_is_what_people_read_who_come_meanwhile_too():
+    async def tale():
+        place = Place(LIVE, starter=PlayedStarter())
+        viewer = await place.view()
+        watching = asyncio.create_task(anext(place.hub.watch(place.admit(), KEY)))
+        await soon(lambda: len(place.hub.uses()) == 2)
+        (played,) = place.starter.begun
+        played.code = 1
+        played.say("state", {"covered": False, "trouble": WORDS, "odd": 0, "pictures": 0})
+        played.theirs.close()
+        with pytest.raises(SourceError, match=WORDS):  # nobody has heard of its end yet
+            await place.view()
+        with pytest.raises(SourceError, match=WORDS):
+            await watching
+        assert place.hub.state().trouble == f"camera: {WORDS}"
+        assert len(place.starter.begun) == 1
+        viewer.socket.close()
+        await place.hub.close()
+
+    story(tale())
+
+
+@pytest.mark.clause("L4")
+def test_ok__what_the_kernel_did_to_it_counts_more_than_its_words():
+    async def tale():
+        place = Place(LIVE, starter=PlayedStarter())
+        viewer = await place.view()
+        (played,) = place.starter.begun
+        played.code = -signal.SIGSYS
+        played.say("state", {"covered": False, "trouble": WORDS, "odd": 0, "pictures": 0})
+        played.theirs.close()
+        await soon(lambda: played.ended and not place.hub.busy)
+        assert "it tried what its lock forbids" in place.hub.state().trouble
+        viewer.socket.close()
+        await place.hub.close()
+
+    story(tale())
+
+
+@pytest.mark.parametrize("name", ["os.pidfd_open", "socket.socketpair"])
+def test_fail__no_descriptor_is_left_and_it_is_tried_again_later(monkeypatch, name):
+    def none(*_):
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    async def tale():
+        place = Place(LIVE)
+        with monkeypatch.context() as patched:
+            patched.setattr(name, none)
+            with pytest.raises(SourceError, match=r"cannot be started \(Too many open files"):
+                await place.view()
+        with pytest.raises(ChildProcessError):
+            os.waitpid(-1, os.WNOHANG)  # noqa: ASYNC222 - it waits for nothing: no process is left
+        with pytest.raises(SourceError, match="tried again in 1 s"):
+            await place.view()
+        place.forward(PAUSES[0])
+        viewer = await place.view()
+        await asyncio.to_thread(viewer.picture)
+        await place.hub.close()
+
+    story(tale())
+
+
+def test_fail__no_descriptor_is_left_for_one_more_viewer(monkeypatch):
+    async def tale():
+        place = Place(LIVE, starter=PlayedStarter())
+        monkeypatch.setattr(Leash, "__init__", lambda *_: os.dup(-1))
+        with pytest.raises(SourceError, match="one more viewer"):
+            await place.view()
+        assert place.hub.uses() == []
         await place.hub.close()
 
     story(tale())

@@ -5,11 +5,15 @@ not flood the history. Where sessions still follow one another, the pause that j
 end is written later (`settle`): whoever cuts does not wait for the flash.
 """
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
 from firmware_agent.admissions import Admission
+from firmware_agent.errors import FormatError
+
+log = logging.getLogger(__name__)
 
 TOGETHER = 60.0  # s between two uses of one session, at most; twice as many for each session that follows within
 LATELY = 3600.0  # s after the one before
@@ -155,7 +159,12 @@ class Account:
         while self._over:
             one = self._over[0]
             about = one.first
-            self._history.watched(about.purpose, about.recipient, about.ident, about.consent, one.pictures, one.size)
+            try:
+                self._history.watched(
+                    about.purpose, about.recipient, about.ident, about.consent, one.pictures, one.size
+                )
+            except FormatError as error:  # it would be so for ever
+                log.error("camera: the end of a view cannot be written: %s", error)
             del self._over[0]
 
     def _past(self, session: _Session) -> bool:

@@ -11,6 +11,7 @@ from firmware_agent.camera.sources import Source
 from firmware_agent.errors import FormatError
 
 _SAY = 1.0  # s between messages with counts
+_ALIVE = 5.0  # s without a message, at most, while somebody looks: main ends what is silent (keeper.py)
 
 
 class Feed:
@@ -84,11 +85,11 @@ class Feed:
         return picture
 
     def sweep(self, now: float) -> None:
-        """Tell main what changed: a cover or trouble at once, counts now and then."""
-        facts = self._facts()
-        if not self._is_covered(now) and (
-            facts[1] != self._said[1] or (facts != self._said and now - self._said_at >= _SAY)
-        ):
+        """Tell main what changed: a cover or trouble at once, counts now and then; and that this still runs."""
+        covered, facts = self._is_covered(now), self._facts()  # a cover is told there
+        quiet = now - self._said_at
+        news = facts[1] != self._said[1] or (facts != self._said and quiet >= _SAY)
+        if not self.gone and ((news and not covered) or quiet >= _ALIVE):
             self._say(now)
 
     def _is_covered(self, now: float) -> bool:

@@ -19,7 +19,7 @@ from firmware_agent.camera.port import Port
 from firmware_agent.camera.sandbox.report import Locked
 from firmware_agent.camera.settings import SourceSettings
 from firmware_agent.camera.start import Opener, Starter, check
-from firmware_agent.camera.state import CameraState, facts, said
+from firmware_agent.camera.state import CameraState, counted, facts, said
 from firmware_agent.camera.using import Live, Sealed, Viewed
 from firmware_agent.errors import FormatError, SourceError
 from firmware_agent.limits import Buckets
@@ -73,7 +73,11 @@ class Hub:
         is still the caller's.
         """
         line = await self._enter(admission, None)
-        use = Viewed(admission, sock)  # from here on nothing waits
+        try:
+            use = Viewed(admission, sock)  # from here on nothing waits
+        except OSError as error:
+            self.admissions.close(admission)
+            raise SourceError(f"camera: one more viewer cannot be served ({error.strerror})") from None
         self._take(use, "stream" if admission.stream else "picture")
         line.say("view", admission.ident, admission.stream, descriptor=use.descriptor())
         sock.close()  # a duplicate stays, to cut it
@@ -148,11 +152,17 @@ class Hub:
                 refused.add(use.admission.ident)
         if refused:
             self._cut(lambda one: one.ident in refused)
+        self._keeper.listen(bool(self._live))
         if self._keeper.line is not None and not self._live and not self._coming and self._ticks() - self._idle >= IDLE:
             self._keeper.stop()
         if not allowed:
             self._keeper.release()
         self._account.settle()
+
+    @property
+    def _words(self) -> str:
+        """What the camera process said last of its trouble, or ""."""
+        return str(self._said.get("trouble", ""))
 
     def uses(self) -> list[Use]:
         """Who looks, or got a picture within the last minute."""
@@ -189,7 +199,7 @@ class Hub:
         if kind == "sealed":
             use = self._live.get(parts[0])
             if isinstance(use, Sealed):  # else it was cut meanwhile
-                use.put(parts[2])
+                use.put(parts[1], parts[2])
                 self._account.add(parts[0], 1, len(parts[2]))
                 self._keeper.worked()
         elif kind == "ended":
@@ -199,12 +209,14 @@ class Hub:
         else:
             raise FormatError("camera: its process reports twice")
 
-    def lost(self) -> None:
+    def lost(self) -> str:
+        words = self._words
         served = list(self._live.values())
         for use in served:
-            use.cut(SourceError("camera: its process ended"))
+            use.cut(SourceError(f"camera: {words or 'its process ended'}"))
         for use in served:
             self._settle(use)
+        return words
 
     def buried(self) -> None:
         for use in list(self._leaving.values()):
@@ -258,7 +270,7 @@ class Hub:
             self.admissions.close(admission)
             raise FormatError(f"a key for pictures has {KEY} bytes")
         line = await self._enter(admission, stream)
-        use = Sealed(admission)
+        use = Sealed(admission, largest)
         self._take(use, detail)
         line.say("seal", admission.ident, f"{admission.purpose} {admission.recipient}", key, every, largest)
         return use
@@ -294,6 +306,7 @@ class Hub:
             self._keeper.line.say(kind, *parts)
 
     def _ended(self, ident: bytes, pictures: int, size: int, why: str) -> None:
+        counted(pictures, size, why)
         use = self._live.get(ident) or self._leaving.get(ident)
         if use is None:
             return
@@ -302,7 +315,7 @@ class Hub:
             if pictures:
                 self._keeper.worked()
         elif ident in self._live:
-            use.cut(SourceError(f"camera: {why or 'it ended the view'}"))
+            use.cut(SourceError(f"camera: {self._words or why or 'it ended the view'}"))
         self._settle(use)
 
     def _settle(self, use: Live) -> None:

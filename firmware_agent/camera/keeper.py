@@ -11,11 +11,16 @@ from firmware_agent.camera.line import Line
 from firmware_agent.camera.port import Port
 from firmware_agent.camera.settings import SourceSettings
 from firmware_agent.camera.start import Opener, Starter, trouble
+from firmware_agent.camera.surely import surely
 from firmware_agent.errors import SourceError
 
 log = logging.getLogger(__name__)
 
+HUNG = 15.0  # s without a word while somebody looks; it says one each 5 s (feed.py)
+_STEP = 1.0  # s of silence that one look counts, at most: main may have slept itself
 PAUSES = (1.0, 2.0, 5.0, 15.0, 60.0)  # s before it is begun again, after so many failures in a row
+
+HANGS = "camera: its process hangs; it is started anew"
 
 
 class Served(Protocol):
@@ -24,8 +29,8 @@ class Served(Protocol):
     def heard(self, message: tuple[Any, ...]) -> None:
         """FormatError: the process broke its word, and is ended."""
 
-    def lost(self) -> None:
-        """It ended by itself: whatever it served is over, at once."""
+    def lost(self) -> str:
+        """It ended by itself: whatever it served is over, at once. What it said last of its trouble, or ""."""
 
     def buried(self) -> None:
         """Nothing more is heard of one that ended."""
@@ -57,6 +62,8 @@ class Keeper:
         self._served = served
         self._starting: asyncio.Task[Line] | None = None
         self._ending: set[asyncio.Task[None]] = set()
+        self._heard_at = 0.0  # the last look at its silence, ticks
+        self._silent = 0.0  # s
         self._failures = 0
         self._blocked = 0.0  # until then nothing is begun, ticks
         self._closed = False
@@ -74,13 +81,13 @@ class Keeper:
     async def begun(self) -> Line:
         """The line to the process that is there, or to one that begins for all who ask meanwhile. SourceError."""
         if self.line is not None:
+            self.line.look()  # it may have ended just now
+        if self.line is not None:
             return self.line
         if self._closed:
             raise SourceError("camera: the agent ends")
         if self._starting is None:
-            wait = self._blocked - self._ticks()
-            if wait > 0:
-                raise SourceError(f"{self.trouble} (tried again in {math.ceil(wait)} s)")
+            self._rested()
             self._starting = asyncio.get_running_loop().create_task(self._start())
             self._starting.add_done_callback(_looked_at)
         task = self._starting
@@ -90,7 +97,7 @@ class Keeper:
         return task.result()
 
     def stop(self) -> None:
-        """End it: at once if it obeys, by a kill 50 ms later if not."""
+        """End it: at once if it obeys, by a kill 50 ms later if not. Twice is once, while it begins, too."""
         if self._starting is not None:
             self._starting.cancel()
         line, self.line = self.line, None
@@ -102,6 +109,14 @@ class Keeper:
         """Nothing of the camera is allowed: once no process has it, no other program gets it either."""
         if self._port is not None and not self.busy:
             self._port.off()
+
+    def listen(self, used: bool) -> None:
+        """Called often; used: somebody looks. A process that says nothing meanwhile hangs, and is ended."""
+        now = self._ticks()
+        step, self._heard_at = min(now - self._heard_at, _STEP), now
+        self._silent = self._silent + step if used else 0.0
+        if self.line is not None and self._silent >= HUNG:
+            self.line.give_up()
 
     def worked(self) -> None:
         """It gave a picture."""
@@ -116,11 +131,24 @@ class Keeper:
         while self._ending:
             await asyncio.wait(self._ending)
 
+    def _rested(self) -> None:
+        """SourceError: it failed so lately that it is not begun yet."""
+        wait = self._blocked - self._ticks()
+        if wait > 0:
+            raise SourceError(f"{self.trouble} (tried again in {math.ceil(wait)} s)")
+
     async def _start(self) -> Line:
-        descriptor = None
         try:
             while self._ending:
                 await asyncio.wait(self._ending)  # the one before still has the camera
+            self._rested()
+            return await self._begin()
+        finally:
+            self._starting = None
+
+    async def _begin(self) -> Line:
+        descriptor = None
+        try:
             if self._port is not None:
                 await self._port.on()
             if self._feed is not None:
@@ -133,28 +161,31 @@ class Keeper:
                 raise SourceError(self.trouble) from None
             raise
         finally:
-            self._starting = None
             if descriptor is not None:
                 os.close(descriptor)
         self.trouble = ""
-        self.line = Line(started, self._served.heard, self._gone)
+        self._silent = 0.0
+        self.line = Line(started, self._heard, self._gone)
         return self.line
+
+    def _heard(self, message: tuple[Any, ...]) -> None:
+        self._silent = 0.0
+        self._served.heard(message)
 
     def _gone(self, line: Line) -> None:
         self.line = None
-        self._served.lost()
-        self._run(self._bury(line, True))
+        self._run(self._bury(line, True, self._served.lost()))
 
-    async def _bury(self, line: Line, failed: bool) -> None:
+    async def _bury(self, line: Line, failed: bool, words: str = "") -> None:
         code = await line.close()
         why = await self._unfed()
         if failed:
-            self._failed(why or trouble(code))
+            self._failed(why or (HANGS if line.hung else trouble(code, words=words)))
         log.info("camera process ended")
         self._served.buried()
 
     async def _unfed(self) -> str:
-        return "" if self._feed is None else await self._feed.close()
+        return "" if self._feed is None else await surely(self._feed.close())
 
     def _failed(self, text: str) -> None:
         if text != self.trouble:

@@ -13,6 +13,7 @@ from firmware_agent.errors import FormatError
 log = logging.getLogger(__name__)
 
 _PIECE = 1 << 18  # bytes read at a time
+_LOOKS = 4  # pieces that one look takes, at most
 
 
 class Line:
@@ -24,6 +25,7 @@ class Line:
         self, started: Started, heard: Callable[[tuple[Any, ...]], None], gone: Callable[["Line"], None]
     ) -> None:
         self.started = started
+        self.hung = False
         self._heard = heard
         self._gone = gone
         self._inbox = Inbox(TO_MAIN, LARGEST_TO_MAIN)
@@ -42,6 +44,7 @@ class Line:
         except OSError:
             sent = 0
         if sent != len(message):
+            self.look()  # its last words
             self._over("it takes no messages")
 
     def hang_up(self) -> None:
@@ -60,6 +63,17 @@ class Line:
             return await self.started.end()
         finally:
             self._stop()
+
+    def give_up(self) -> None:
+        """It hangs: it counts as gone."""
+        self.hung = True
+        self._over("it hangs")
+
+    def look(self) -> None:
+        """Hear what has come, and whether it ended."""
+        for _ in range(_LOOKS):
+            if self._reading:
+                self._read()
 
     def _read(self) -> None:
         try:

@@ -7,6 +7,7 @@ import signal
 import sys
 
 from firmware_agent.camera.environment import ENVIRONMENT
+from firmware_agent.camera.surely import surely
 
 _PYTHON = (sys.executable, "-I", "-B", "-m")  # nothing of the user's environment or folder is loaded
 
@@ -30,8 +31,13 @@ class Process:
             setsid=True,  # Ctrl-C is for the main process, which ends this one
             setsigdef=[signal.SIGPIPE, signal.SIGXFSZ],  # Python ignores them, and that would be inherited
         )
-        self._handle = os.pidfd_open(self.pid)
         self._code: int | None = None
+        try:
+            self._handle = os.pidfd_open(self.pid)
+        except OSError:  # no descriptor is left; nobody else has reaped it, so the number is still its own
+            os.kill(self.pid, signal.SIGKILL)
+            os.waitpid(self.pid, 0)
+            raise
 
     async def ended(self) -> int:
         """Wait for its end; the exit code, negative for a signal. For one waiter at a time."""
@@ -52,17 +58,28 @@ class Process:
         return os.waitstatus_to_exitcode(status)
 
     async def end(self, grace: float, everybody: bool = False) -> int:
-        """Kill it after `grace` seconds, `everybody`: at once, and whom it started; the exit code."""
+        """Kill it after `grace` seconds, `everybody`: at once, and whom it started; the exit code. A cancel of whoever
+        waits for this leaves nothing running, and is raised when it has ended.
+        """
+        return await surely(self._end(grace, everybody))
+
+    async def _end(self, grace: float, everybody: bool) -> int:
         if everybody and self._code is None:  # while it is not reaped, no other group can have its number
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self.pid, signal.SIGKILL)
             return await self.ended()
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(grace):
-                return await self.ended()
-        with contextlib.suppress(ProcessLookupError):
-            signal.pidfd_send_signal(self._handle, signal.SIGKILL)
+        try:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(grace):
+                    return await self.ended()
+        finally:
+            self._kill()  # even if all of main is cancelled
         return await self.ended()
+
+    def _kill(self) -> None:
+        if self._code is None:
+            with contextlib.suppress(ProcessLookupError):
+                signal.pidfd_send_signal(self._handle, signal.SIGKILL)
 
 
 def _inheritable() -> list[int]:

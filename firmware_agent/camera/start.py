@@ -25,6 +25,7 @@ _WORKER = "firmware_agent.camera.worker"
 _ADAPTED = "firmware_agent.camera.adapted"
 _CONTROL = 3  # the descriptor of the control socket in that process
 _REPORT = 8192  # bytes of the first message
+_GAVE_UP = 1  # its exit code where the camera is gone
 _LINE = 1024  # bytes of why a command cannot run
 
 
@@ -100,8 +101,12 @@ class Child:
         self.control.setblocking(False)
         self.locked = Locked(0, False)
         self.facts: dict[str, Any] = {}
-        with theirs:
-            self._process = Process(_WORKER, [str(_CONTROL)], {_CONTROL: theirs.fileno()})
+        try:
+            with theirs:
+                self._process = Process(_WORKER, [str(_CONTROL)], {_CONTROL: theirs.fileno()})
+        except BaseException:
+            self.control.close()
+            raise
         self.pid: int | None = self._process.pid
 
     async def greet(self, settings: SourceSettings, descriptor: int | None) -> None:
@@ -121,7 +126,10 @@ class Spawn:
     """Implements Starter: this process starts it, and both have the same rights until it locks itself."""
 
     async def start(self, settings: SourceSettings, descriptor: int | None) -> Started:
-        child = Child()
+        try:
+            child = Child()
+        except OSError as error:
+            raise SourceError(f"camera: its process cannot be started ({error.strerror})") from None
         try:
             async with asyncio.timeout(PATIENCE):
                 await child.greet(settings, descriptor)
@@ -144,17 +152,17 @@ class Adapter:
 
     async def open(self) -> int:
         await self.close()
-        ours, theirs = socket.socketpair()  # the camera process may read from sockets only
-        self._says, said = socket.socketpair()
-        try:
-            with theirs, said:
-                self._process = Process(_ADAPTED, self._command, {1: theirs.fileno(), 2: said.fileno()})
-        except OSError as error:
-            ours.close()
-            raise SourceError(f"camera: its command cannot be started ({error.strerror})") from None
-        ours.shutdown(socket.SHUT_WR)
-        ours.setblocking(False)
-        return ours.detach()
+        with contextlib.ExitStack() as undo:
+            try:
+                ours, theirs = map(undo.enter_context, socket.socketpair())  # the camera process reads sockets only
+                self._says, said = socket.socketpair()
+                with said:
+                    self._process = Process(_ADAPTED, self._command, {1: theirs.fileno(), 2: said.fileno()})
+            except OSError as error:
+                raise SourceError(f"camera: its command cannot be started ({error.strerror})") from None
+            ours.shutdown(socket.SHUT_WR)
+            ours.setblocking(False)
+            return ours.detach()
 
     async def close(self) -> str:
         process, self._process = self._process, None
@@ -168,8 +176,12 @@ class Adapter:
         return f"camera: its command cannot run: {line.decode('utf-8', 'replace').strip()}" if line else ""
 
 
-def trouble(code: int | None, error: Exception | None = None) -> str:
-    """What to say about a camera process that could not begin, or ended by itself with this exit code."""
+def trouble(code: int | None, error: Exception | None = None, words: str = "") -> str:
+    """What to say about a camera process that could not begin, or ended by itself with this exit code and last words
+    of its own.
+    """
+    if words and code in (None, _GAVE_UP):
+        return f"camera: {words}"
     if isinstance(error, CannotLock) and error.missing == "camera":
         return str(error)
     if isinstance(error, CannotLock):

@@ -7,6 +7,8 @@ from firmware_agent.errors import FormatError
 
 _SHAPE = {"covered": bool, "trouble": str, "odd": int, "pictures": int}
 _LONGEST = 200  # characters of trouble
+_MOST = 1 << 32  # pictures: years
+_MOST_BYTES = 1 << 48
 
 
 @dataclass(frozen=True)
@@ -30,16 +32,26 @@ def said(row: dict[str, Any]) -> dict[str, Any]:
     """The body of a message `state`; FormatError if it has another shape."""
     if set(row) != set(_SHAPE) or any(type(row[name]) is not kind for name, kind in _SHAPE.items()):
         raise FormatError("camera: its process says how it stands in another shape")
-    if row["odd"] < 0 or row["pictures"] < 0 or len(row["trouble"]) > _LONGEST or not row["trouble"].isprintable():
+    if not (0 <= row["odd"] < _MOST and 0 <= row["pictures"] < _MOST and _words(row["trouble"])):
         raise FormatError("camera: its process says what cannot be")
     return row
+
+
+def counted(pictures: int, size: int, why: str) -> None:
+    """FormatError, unless one use may have ended so."""
+    if not (0 <= pictures < _MOST and 0 <= size < _MOST_BYTES and _words(why)):
+        raise FormatError("camera: its process counts what cannot be")
 
 
 def facts(row: dict[str, Any]) -> dict[str, str | int]:
     """What a process reports of its source, as far as it can be shown; whatever else it says is dropped."""
     shown: dict[str, str | int] = {}
     for name, value in list(row.items())[:16]:
-        plain = type(value) is int or (type(value) is str and len(value) <= _LONGEST and value.isprintable())
+        plain = type(value) is int or (type(value) is str and _words(value))
         if isinstance(name, str) and name.isidentifier() and len(name) <= 40 and plain:
             shown[name] = value
     return shown
+
+
+def _words(text: str) -> bool:
+    return len(text) <= _LONGEST and text.isprintable()

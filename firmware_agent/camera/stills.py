@@ -5,6 +5,8 @@ taken for one can never leave for another (L2, L3).
 """
 
 from firmware_agent.camera.hub import Hub
+from firmware_agent.camera.sealed import MAGIC
+from firmware_agent.errors import SourceError
 from firmware_agent.model import Record
 
 FIELD = "picture"
@@ -29,7 +31,10 @@ class Still:
     async def read(self) -> list[Record]:
         """One sealed picture, taken now; Refused if consent does not hold, SourceError if there is no camera."""
         admission = self._hub.admissions.admit(*self.to, "", False, own=True)
-        return [Record({FIELD: await self._hub.still(admission, self._key, self._most)})]
+        piece = await self._hub.still(admission, self._key, self._most)
+        if not piece.startswith(MAGIC):
+            raise SourceError("camera: a picture that is not sealed; it is thrown away")
+        return [Record({FIELD: piece})]
 
     async def rest(self) -> None:
         """Nothing is permitted any more. Whoever decided that has cut the camera already; this makes sure."""

@@ -20,6 +20,7 @@ from firmware_agent.camera.sandbox.outside import Witness
 from firmware_agent.camera.sandbox.report import CannotLock, Locked
 from firmware_agent.camera.settings import SourceSettings
 from firmware_agent.camera.start import GRACE, PATIENCE, Started, greet, trouble
+from firmware_agent.camera.surely import surely
 from firmware_agent.errors import FormatError, SourceError
 
 log = logging.getLogger(__name__)
@@ -60,7 +61,10 @@ class Unit:
         return instance
 
     def _connected(self) -> socket.socket:
-        control = socket.socket(socket.AF_UNIX)
+        try:
+            control = socket.socket(socket.AF_UNIX)
+        except OSError as error:
+            raise SourceError(f"camera: its unit cannot be asked ({error.strerror})") from None
         try:
             control.setblocking(False)
             control.connect(str(self._path))
@@ -104,21 +108,32 @@ class Instance:
             self.locked, self.facts = await greet(self.control, witness, settings, descriptor)
 
     async def end(self) -> int | None:
-        """None: the exit code is systemd's to know."""
+        """None: the exit code is systemd's to know. As for Process.end, a cancel waits until it has ended."""
+        await surely(self._end())
+        return None
+
+    async def _end(self) -> None:
         with contextlib.suppress(OSError):
             self.control.shutdown(socket.SHUT_WR)
         handle, self._handle = self._handle, None
         try:
-            if handle is not None and not await _gone(handle, GRACE):
-                with contextlib.suppress(ProcessLookupError):
-                    signal.pidfd_send_signal(handle, signal.SIGKILL)
-                if not await _gone(handle, _GONE):
-                    log.error("camera process %s does not end", self.pid)
-            return None
+            if handle is not None and not await self._obeys(handle) and not await _gone(handle, _GONE):
+                log.error("camera process %s does not end", self.pid)
         finally:
             self.control.close()
             if handle is not None:
                 os.close(handle)
+
+    async def _obeys(self, handle: int) -> bool:
+        """Whether it ends by itself; else it is killed, even if all of main is cancelled."""
+        obeys = False
+        try:
+            obeys = await _gone(handle, GRACE)
+        finally:
+            if not obeys:
+                with contextlib.suppress(ProcessLookupError):
+                    signal.pidfd_send_signal(handle, signal.SIGKILL)
+        return obeys
 
 
 async def _gone(handle: int, seconds: float) -> bool:

@@ -5,6 +5,7 @@ import socket
 
 from firmware_agent.admissions import Admission
 from firmware_agent.camera.cutting import Leash
+from firmware_agent.camera.sealed import HEAD, MAGIC, TAG, count
 from firmware_agent.errors import FormatError
 
 
@@ -47,18 +48,27 @@ class Viewed(Live):
 
 
 class Sealed(Live):
-    """One picture at a time: the camera process may send one for each that was asked for."""
+    """One picture at a time, of at most `largest` bytes before it is sealed: the camera process may send one for each
+    that was asked for.
+    """
 
-    def __init__(self, admission: Admission) -> None:
+    def __init__(self, admission: Admission, largest: int) -> None:
         super().__init__(admission)
+        self._longest = largest + HEAD + TAG
+        self._count = 0
         self._asked = True
         self._piece = b""
         self._news = asyncio.Event()
 
-    def put(self, piece: bytes) -> None:
-        """FormatError: nobody asked for it."""
+    def put(self, number: int, piece: bytes) -> None:
+        """FormatError: nobody asked for it, or it is not the next sealed picture of this use."""
         if not self._asked:
             raise FormatError("camera: its process sent a picture that nobody asked for")
+        if not piece.startswith(MAGIC) or not HEAD + TAG <= len(piece) <= self._longest:
+            raise FormatError("camera: its process sent something else than a sealed picture")
+        if not number == count(piece) == self._count:
+            raise FormatError("camera: its process sent a picture out of turn")
+        self._count += 1
         self._asked = False
         self._piece = piece
         self._news.set()

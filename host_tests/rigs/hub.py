@@ -65,13 +65,14 @@ class Played:
         self.locked = Locked(0, True)
         self.facts = {"name": "played"}
         self.ended = False
+        self.code = 0  # its exit code
         self._inbox = Inbox(TO_CAMERA, LARGEST_TO_CAMERA)
         self.passed = []
 
     async def end(self):
         self.ended = True
         self.control.close()
-        return 0
+        return self.code
 
     def say(self, kind, *parts):
         self.theirs.send(pack(kind, *parts))
@@ -167,6 +168,24 @@ def stopped(pid):
     finally:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGCONT)
+
+
+async def cut_again_and_again(place, to):
+    """Until nothing is under way any more."""
+    end = time.monotonic() + 10
+    while place.hub.busy:
+        assert time.monotonic() < end, "it never ends"
+        place.hub.cut(*to)
+        await asyncio.sleep(0.005)
+
+
+def pidfds():
+    """How many handles of processes this one holds."""
+    count = 0
+    for number in os.listdir("/proc/self/fd"):
+        with contextlib.suppress(OSError):
+            count += os.readlink(f"/proc/self/fd/{number}") == "anon_inode:[pidfd]"
+    return count
 
 
 def running(pid):

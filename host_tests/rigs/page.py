@@ -68,7 +68,10 @@ def hurried(directory: Path, **changes: str) -> Path:
 _HURRIED = [
     ('every = "10 s"', 'every = "1 s"'),
     ('recipients = ["owner"]\nmedia = true\n', 'recipients = ["owner"]\nmedia = true\nask = "later"\n'),
-    ('recipients = ["owner", "lightmake"]\nmedia = true\nask = "later"\n', 'recipients = ["lightmake"]\nmedia = true\n'),
+    (
+        'recipients = ["owner", "lightmake"]\nmedia = true\nask = "later"\n',
+        'recipients = ["lightmake"]\nmedia = true\n',
+    ),
 ]
 _CHANGED = {
     "version": next(line for line in SHIPPED.read_text("utf-8").splitlines() if line.startswith("version = ")),

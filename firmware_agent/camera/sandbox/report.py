@@ -38,10 +38,12 @@ def decode(data: bytes) -> Locked:
     """The report of a process that is locked; CannotLock if it is not, FormatError if that is no report."""
     try:
         said = json.loads(data)
-    except ValueError:
+    except (ValueError, RecursionError):
         said = None
     match said:
-        case {"missing": str(missing), "text": str(text)} if len(said) == 2:
+        case {"missing": str(missing), "text": str(text)} if (
+            len(said) == 2 and len(text) <= 600 and (missing + text).isprintable()
+        ):
             raise CannotLock(missing, text)
         case {"landlock": int(landlock), "memory": bool(memory)} if len(said) == 2:
             return Locked(landlock, memory)

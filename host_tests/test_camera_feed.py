@@ -1,0 +1,34 @@
+"""What main hears of a camera: news at once, and every few seconds that its process still runs."""
+
+from firmware_agent.camera.feed import Feed
+from firmware_agent.camera.keeper import HUNG
+
+
+class Quiet:
+    """Implements Source: covered, and never a picture."""
+
+    fd = -1
+    camera = None
+
+    def covered(self):
+        return True
+
+
+class Told:
+    def __init__(self):
+        self.at = []
+        self.now = 0.0
+
+    def put(self, *_):
+        self.at.append(self.now)
+
+
+def test_ok__a_camera_that_gives_nothing_is_told_of_more_often_than_main_waits():
+    told = Told()
+    feed = Feed(Quiet(), told, None, 30, False)
+    for half in range(80):
+        told.now = 100.0 + half / 2
+        feed.sweep(told.now)
+    pauses = [later - before for before, later in zip(told.at, told.at[1:], strict=False)]
+    assert told.at[0] == 100.0 and told.at[-1] >= 135.0
+    assert pauses == [5.0] * len(pauses) and max(pauses) < HUNG / 2
