@@ -675,7 +675,7 @@ def test_fail__what_is_not_sealed_is_no_record():
 def test_fail__an_end_that_cannot_be_written_is_dropped_and_the_next_is_written():
     async def tale():
         place = Place(LIVE, starter=PlayedStarter())
-        viewers = [await place.view() for _ in range(2)]
+        viewers = [await place.view(viewer=name) for name in ("tablet", "phone")]
         write, (first, second) = place.history.watched, [one.ident for one in viewers]
 
         def watched(purpose, recipient, ident, *rest):
@@ -686,8 +686,8 @@ def test_fail__an_end_that_cannot_be_written_is_dropped_and_the_next_is_written(
         place.history.watched = watched
         for ident in (first, second):
             place.starter.begun[0].say("ended", ident, 1, 1, "")
-        await soon(lambda: not place.hub.uses())
-        place.hub.tick()
+        await soon(lambda: not place.hub._live)
+        place.forward(61.0)  # their sessions are over
         assert [row[2] for row in place.history.told("watched")] == [second]
         await place.hub.close()
         for viewer in viewers:

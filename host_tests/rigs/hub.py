@@ -137,10 +137,10 @@ class Place:
     def admit(self, to=LIVE, viewer="tablet", stream=True):
         return self.admissions.admit(*to, viewer, stream)
 
-    async def view(self, to=LIVE, stream=True, **options):
+    async def view(self, to=LIVE, stream=True, viewer="tablet", **options):
         """A viewer's end of a connection that was passed on."""
         ours, theirs = pair(**options)
-        admission = self.admit(to, stream=stream)
+        admission = self.admit(to, viewer, stream)
         try:
             await self.hub.pass_on(admission, theirs)
         except BaseException:
