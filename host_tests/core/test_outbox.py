@@ -8,7 +8,7 @@ from host_tests.fakes import NOW, PURPOSE, RECIPIENT, Dice, MemoryStorage, Power
 FILE = "vault.improvement_program.lightmake.outbox"
 PICTURE = bytes.fromhex(  # eight by eight grey pixels
     "ffd8ffdb004300" + bytes(range(1, 65)).hex() + "ffc0000b080008000801011100"
-    "ffc40014000100000000000000000000000000000000ffda0008010100003f003fff0012ffd034ffd9"
+    "ffc40014000100000000000000000000000000000000ffda0008010100003f003fff00121234ffd9"
 )
 KEY_FILE = "vault.improvement_program.lightmake.key"
 
