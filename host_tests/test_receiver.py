@@ -32,6 +32,7 @@ from host_tests.rigs.certificates import Authority
 ROOT = Path(__file__).parents[1]
 TOOL = ROOT / "tools/receiver"
 PROFILE = ROOT / "firmware_agent/profiles/lightmake.cbor"
+POLICY = PROFILE.with_suffix(".toml")
 SCHEMA = ROOT / "firmware_agent/profiles/lightmake.cddl"
 TOPIC = "lightmake/agent/1"
 PROGRAM, HISTORY = "improvement_program", "print_history"
@@ -482,7 +483,7 @@ def test_ok__two_thousand_hostile_payloads_do_not_stop_it(rig):
     rng = Random(20261101)
     device, job, camera = Device(1), Device(2, HISTORY), Device(3, "snapshot")
     schema = cddl_verifier.Validator(SCHEMA.read_text("utf-8"))
-    payloads = []
+    payloads, most = [], tomllib.loads(POLICY.read_text("utf-8"))["field"]["scan"]["max"]  # the largest of all
     for number in range(2000):
         seed = rng.choice((device.message, job.message, device.request, lambda: camera.message([[11, JPEG]])))()
         kind = number % 5
@@ -496,7 +497,7 @@ def test_ok__two_thousand_hostile_payloads_do_not_stop_it(rig):
                 at = rng.randrange(rng.choice((len(seed), min(45, len(seed)))))
                 damaged[at] ^= 1 << rng.randrange(8)
             payloads.append(bytes(damaged))
-    payloads += [rng.randbytes(300_000), b"\xff" * 600_000]  # the second is more than it lets the broker send
+    payloads += [rng.randbytes(300_000), b"\xff" * (2 * most)]  # the second is more than it lets the broker send
     for start in range(0, len(payloads), 500):  # the broker keeps at most 1,000 for one subscriber
         rig.send(*payloads[start : start + 500])
         rig.settled(min(start + 500, len(payloads) - 1))
