@@ -60,6 +60,7 @@ class Agent:
         self._rights = list(rights)
         self._permits: dict[Pair, bytes] = {}  # the consent record that permits
         self._ends: int | None = None  # when the first of them ends, seconds since 1970
+        self._stale: set[Pair] = set()  # at the last look
         self._begun = False
         self._stirred = False
         self._alert = 0.0  # until then (ticks) whoever decided may still be writing down what was done
@@ -222,18 +223,24 @@ class Agent:
 
     def _look(self) -> tuple[dict[Pair, bytes], set[Pair]]:
         """(what is permitted, by which consent record; what is denied for good: not just for want of a clock)."""
-        permits, lapsed, ends = {}, set(), []
+        permits, lapsed, ends, stale = {}, set(), [], set()
         for pair, verdict in self.gate.look().items():
             if isinstance(verdict, Permit):
                 permits[pair] = verdict.consent
                 ends += [] if verdict.until is None else [verdict.until]
             else:
-                self._note(pair, verdict.reason)
+                if verdict.reason != "consent_stale":
+                    self._note(pair, verdict.reason)
+                else:
+                    stale.add(pair)
+                    if pair in self._stale:  # for longer than between the two writes of a decision
+                        self._note(pair, verdict.reason)
                 if verdict.reason not in ("clock_untrusted", "consent_expired") or (
                     verdict.reason == "consent_expired" and self._clock.settled
                 ):
                     lapsed.add(pair)
         self._ends = min(ends, default=None)
+        self._stale = stale
         return permits, lapsed
 
     def _forget(self, before: dict[Pair, bytes], lapsed: set[Pair]) -> None:

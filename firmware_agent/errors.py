@@ -72,7 +72,7 @@ class Refused(AgentError):
 
     def __init__(self, reason: str, purpose: str = "", recipient: str = "") -> None:
         why, todo = REASONS[reason]
-        what = purpose or "something"
+        what = purpose or "that"
         if recipient:
             what += " to " + recipient
         super().__init__("%s refused (%s): %s; %s" % (what, reason, why, todo))

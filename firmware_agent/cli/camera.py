@@ -1,9 +1,12 @@
 """What doctor says about the camera: how its process would lock itself, tried in one that touches no camera."""
 
+import os
+import shutil
 from collections.abc import Iterator
+from typing import Any
 
 from firmware_agent.camera.sandbox.report import Locked
-from firmware_agent.camera.start import Starter, check
+from firmware_agent.camera.start import Opener, Starter, check
 from firmware_agent.camera.unit import Unit
 from firmware_agent.errors import SourceError
 
@@ -16,20 +19,33 @@ async def camera(starter: Starter) -> list[Finding]:
         locked = await check(starter)
     except SourceError as error:
         return [("wrong", str(error))]
-    found = ("ok", f"camera: off while nothing asks for it; its process locks itself: {locked}")
+    found = ("ok", f"camera: its process is there only while somebody looks, and locks itself: {locked}")
     return [found, _level(starter), *_weaker(locked)]
 
 
-def command(kind: str) -> list[Finding]:
-    """What a source of this kind costs. Doctor runs outside of the agent's unit, and cannot tell what that gives it."""
-    if kind != "adapter":
+async def source(row: dict[str, Any], opener: Opener | None) -> list[Finding]:
+    """Whether a source that main opens is there, and what it costs. Doctor runs outside of the agent's unit, and cannot
+    tell what that gives to a command.
+    """
+    if row["kind"] == "mjpeg" and opener is not None:
+        try:
+            os.close(await opener.open())
+        except SourceError as error:
+            return [("wrong", str(error))]
+        return [("ok", "camera: something answers at its address")]
+    if row["kind"] != "adapter":
         return []
+    missing = shutil.which(row["command"][0]) is None
+    there = (
+        [("wrong", f"camera: there is no program {row['command'][0]}; install it, or correct it")] if missing else []
+    )
     return [
+        *there,
         (
             "note",
             "camera: its command runs with the agent's rights, under a weaker lock of its own; as a service it needs "
             "the camera in the agent's unit, which then has network and camera (a drop-in: docs/operate.md)",
-        )
+        ),
     ]
 
 

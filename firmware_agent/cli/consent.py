@@ -72,6 +72,7 @@ def withdraw(made: Parts, options: Namespace) -> int:
         if not pairs:
             print("Nothing was allowed: there is nothing to withdraw.")
     else:  # an older policy may have had it
+        _parted(options)
         pairs = [pair for pair in allowed if pair[0] == options.purpose and options.recipient in (None, pair[1])]
         pairs = pairs or _all_chosen(made, options)
     for purpose, recipient in pairs:
@@ -87,13 +88,21 @@ def _standing(made: Parts, purpose: str, recipient: str) -> str:
 
 def _all_chosen(made: Parts, options: Namespace) -> list[tuple[str, str]]:
     """As `chosen`, for what narrows: without a recipient it means all of them."""
+    _parted(options)
     if options.recipient is None and options.purpose in made.catalogue.purposes:
         return [(options.purpose, one) for one in made.catalogue.purposes[options.purpose]["recipients"]]
     return [chosen(made, options)]
 
 
+def _parted(options: Namespace) -> None:
+    """PURPOSE:RECIPIENT is the same as PURPOSE --recipient RECIPIENT."""
+    if options.purpose is not None and ":" in options.purpose and options.recipient is None:
+        options.purpose, _, options.recipient = options.purpose.partition(":")
+
+
 def chosen(made: Parts, options: Namespace) -> tuple[str, str]:
     """The purpose and recipient that the command line names; AgentError says which there are."""
+    _parted(options)
     purpose, recipient = options.purpose, options.recipient
     known = ", ".join(sorted(made.catalogue.purposes))
     if purpose is None:

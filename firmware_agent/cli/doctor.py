@@ -11,8 +11,8 @@ from pathlib import Path
 from firmware_agent.addresses import is_loopback
 from firmware_agent.cli import words
 from firmware_agent.cli.addresses import addresses, plain
-from firmware_agent.cli.build import Parts, endpoint, sources, starter
-from firmware_agent.cli.camera import camera, command
+from firmware_agent.cli.build import Parts, endpoint, opener, sources, starter
+from firmware_agent.cli.camera import camera, source
 from firmware_agent.cli.coexist import findings as others
 from firmware_agent.cli.ledger import cut_off
 from firmware_agent.cli.stores import register
@@ -160,18 +160,18 @@ async def _sources(made: Parts) -> list[Finding]:
     row = made.config.sources.get("camera")
     if row is not None:
         findings += await camera(starter(row))
-        findings += command(row["kind"])
+        findings += await source(row, opener(row))
         findings += others(row.get("device", ""), row.get("url", ""))
         findings += _keys(made)
     try:
-        for source in sources(made):
+        for one in sources(made):
             try:
-                records = await source.read()
-                findings.append(("ok", f"{source.name}: answers with {len(records[0].fields)} fields"))
+                records = await one.read()
+                findings.append(("ok", f"{one.name}: answers with {len(records[0].fields)} fields"))
             except SourceError as error:
-                findings.append(("wrong", f"{source.name}: {error}"))
+                findings.append(("wrong", f"{one.name}: {error}"))
             finally:
-                await source.rest()
+                await one.rest()
     except SourceError as error:
         findings.append(("wrong", str(error)))
     return findings

@@ -3,7 +3,7 @@
 from argparse import Namespace
 
 from firmware_agent.camera.hub import STILLS
-from firmware_agent.camera.viewers.book import WAYS, Viewer
+from firmware_agent.camera.viewers.book import NAMES, WAYS, Viewer, is_name
 from firmware_agent.cli import words
 from firmware_agent.cli.addresses import plain
 from firmware_agent.cli.at_device import present
@@ -40,6 +40,8 @@ def add(made: Parts, options: Namespace) -> int:
         raise ConfigError(f"{made.config.file}: viewers: there is none; to add a viewer, add the section [viewers]")
     purpose, recipient = _chosen(made, options.purpose)
     way = WAYS[1] if options.basic else WAYS[0]
+    if not is_name(options.name):
+        raise AgentError(NAMES)
     if any(one.name == options.name for one in made.viewers.all()):
         raise Refused("viewer_exists", purpose, recipient)
     who = made.catalogue.recipients[recipient]["name"]
@@ -80,7 +82,7 @@ def show(made: Parts, options: Namespace) -> int:
         line = f"{words.printable(one.name)}: {one.purpose} -> {one.recipient}, by {one.way}, "
         print(words.wrap(f"{line}since {words.moment(one.since)}; {stands}"))
     if not viewers:
-        print("Nobody is in the book: the port is closed.")
+        print("No program was let in: the port is closed.")
     elif made.config.viewers is None:
         print("The configuration has no [viewers]: the port is closed.")
     return 0

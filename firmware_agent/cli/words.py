@@ -42,8 +42,8 @@ DELETION = {
 _PEOPLE = {
     "paired": ": a phone can see the page",
     "unpaired": ": a phone cannot any more",
-    "viewer_added": ": a program can look through the camera",
-    "viewer_removed": ": a program cannot any more",
+    "viewer_added": ": a program was let in, to look while that is allowed",
+    "viewer_removed": ": a program was taken out",
     "installed": ": the policy",
 }
 _WATCHING = {"stream": "the live picture", "picture": "single pictures", "page": "the picture on the page"}

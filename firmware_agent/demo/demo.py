@@ -19,6 +19,7 @@ from firmware_agent.demo.broker import broker, die_with_us, free_port
 from firmware_agent.device.linux import LinuxStorage
 
 _PAGE = 8480  # where the page is, if nobody else is there
+_VIEWERS = 8089
 _SPEED = 6  # a print of twelve minutes in two
 
 _CONFIG = """\
@@ -38,6 +39,10 @@ speed = {speed}
 
 [source.camera]
 kind = "pattern"
+
+[viewers]
+host = "127.0.0.1"
+port = {viewers}
 
 [uplink.lightmake]
 host = "127.0.0.1"
@@ -67,7 +72,9 @@ def demo(directory: Path, seconds: float | None) -> int:
     file = directory / "agent.toml"
     with LinuxStorage(directory / "state").claim(), broker(directory) as (which, port):
         media = X25519PrivateKey.generate().public_key().public_bytes_raw().hex()
-        file.write_text(_CONFIG.format(speed=_SPEED, port=port, page=free_port(_PAGE), media=media))
+        file.write_text(
+            _CONFIG.format(speed=_SPEED, port=port, page=free_port(_PAGE), viewers=free_port(_VIEWERS), media=media)
+        )
         made = parts(config.load(file))
         with _maker(port, made.config.profile):
             print(f"A demo printer, a test picture instead of a camera, and a broker ({which}), all on this machine.\n")

@@ -9,9 +9,15 @@ from firmware_agent.refusals import REASONS
 _TEXTS = {
     200: ("OK", ""),
     400: ("Bad Request", "This is not a request that a camera client makes. This port speaks plain HTTP only."),
-    401: ("Unauthorized", "Add this program as a viewer, on the printer's own page, and enter what that shows."),
+    401: (
+        "Unauthorized",
+        "The name and password of a viewer are needed here: `viewer add` or the printer's own page shows them.",
+    ),
     403: ("Forbidden", "The camera is not shown"),
-    404: ("Not Found", "There is no such address here, or it was taken back. The printer's own page gives a new one."),
+    404: (
+        "Not Found",
+        "No such address, or it was taken back: `viewer list`. Pictures are at its /stream and /snapshot.",
+    ),
     405: ("Method Not Allowed", "Pictures can be asked for with GET, and nothing else can be done here."),
     408: ("Request Timeout", "The request took too long."),
     413: ("Content Too Large", "A request for pictures has no body."),
@@ -67,4 +73,4 @@ def promised(stream: bool) -> bytes:
 
 def _said(before: str, reason: str) -> str:
     why, todo = REASONS[reason]
-    return f"{before}{why}; {todo}."
+    return f"{before}{why}." if todo.startswith("nothing") else f"{before}{why}; {todo}."

@@ -20,6 +20,7 @@ SLOTS = ("viewers.0", "viewers.1")
 WAYS = ("address", "basic")  # an address with the secret in it; or a name and a password (HTTP Basic)
 MOST = 16
 LONGEST = 32  # characters of a name
+NAMES = f"a viewer's name is one line of 1 to {LONGEST} characters, without a colon, and without spaces around it"
 _SECRET = 16  # bytes
 
 
@@ -71,7 +72,7 @@ class Book:
         that name, AgentError if it is no name or there are too many.
         """
         if not is_name(name):
-            raise AgentError(f"a viewer's name is one line of 1 to {LONGEST} characters, without a colon")
+            raise AgentError(NAMES)
         if way not in WAYS:
             raise AgentError(f"a viewer comes in by {' or '.join(WAYS)}")
         secret = _secret(self._entropy(_SECRET))
