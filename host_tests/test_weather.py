@@ -6,7 +6,7 @@ import random
 import cbor2
 import pytest
 
-from firmware_agent.catalogue import Catalogue, pack
+from firmware_agent.catalogue import FORMAT, Catalogue, pack
 from firmware_agent.cli import build
 from firmware_agent.egress.endpoint import Endpoint
 from firmware_agent.egress.wire_mqtt import MqttWire
@@ -178,7 +178,7 @@ def test_ok__the_pause_between_tries_grows_and_is_never_the_same():
 def test_ok__several_recipients_each_get_their_own_and_only_what_was_allowed_for_them(tmp_path):
     book = catalogue()
     rows = {
-        "format": 2,
+        "format": FORMAT,
         "profile": "two",
         "version": "1",
         "age": book.age,
