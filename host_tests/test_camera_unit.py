@@ -16,8 +16,8 @@ from firmware_agent.camera.sandbox.outside import Witness
 from firmware_agent.camera.sandbox.report import CannotLock
 from firmware_agent.camera.settings import SourceSettings
 from firmware_agent.camera.start import Spawn
-from firmware_agent.cli.build import starter
-from firmware_agent.cli.camera import camera, command
+from firmware_agent.cli.build import opener, starter
+from firmware_agent.cli.camera import camera, source
 from firmware_agent.errors import SourceError
 from host_tests.rigs.activator import activator
 from host_tests.rigs.hub import LIVE, Place, cut_again_and_again, pidfds, soon, story
@@ -222,8 +222,20 @@ def test_ok__doctor_names_the_level_of_the_camera_process(path):
 
 
 def test_ok__doctor_names_what_an_adapter_command_needs():
-    ((how, text),) = command("adapter")
-    assert how == "note" and "a drop-in" in text and command("v4l2") == []
+    row = {"kind": "adapter", "command": ["/bin/sh"]}
+    ((how, text),) = asyncio.run(source(row, None))
+    assert how == "note" and "a drop-in" in text
+    found = asyncio.run(source({**row, "command": ["/bin/no-such-camera-program"]}, None))
+    assert found[0][0] == "wrong" and "no program /bin/no-such-camera-program" in found[0][1]
+    assert asyncio.run(source({"kind": "v4l2"}, None)) == []
+
+
+def test_fail__doctor_says_that_a_camera_s_address_does_not_answer():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        row = {"kind": "mjpeg", "url": f"http://127.0.0.1:{server.getsockname()[1]}/stream"}
+        assert asyncio.run(source(row, opener(row))) == [("ok", "camera: something answers at its address")]
+    ((how, text),) = asyncio.run(source(row, opener(row)))
+    assert how == "wrong" and "camera" in text
 
 
 def test_ok__the_unit_is_asked_where_there_is_one(path, mocker):
