@@ -366,8 +366,8 @@ def test_fail__no_seccomp_no_camera(rig):
 
 def test_ok__doctor_says_how_the_camera_is_locked(rig):
     code, shown = on_a_poorer_kernel(ENOSYS, ["reboot"], DOCTOR, str(rig.file))
-    assert code == 0 and "ok camera: off while nothing asks for it" in shown
-    assert "its process locks itself: seccomp, Landlock" in shown
+    assert code == 0 and "ok camera: its process is there only while somebody looks" in shown
+    assert "locks itself: seccomp, Landlock" in shown
     code, shown = on_a_poorer_kernel(ENOSYS, ["landlock_create_ruleset"], DOCTOR, str(rig.file))
     assert code == 0 and "seccomp, no Landlock" in shown and "note camera: this kernel has no Landlock" in shown
     code, shown = on_a_poorer_kernel(EPERM, ["mlockall"], DOCTOR, str(rig.file))
