@@ -1,11 +1,11 @@
-"""Some hours of the agent's time with everything going wrong: nothing grows, nothing is lost without a word."""
+"""An hour of the agent's time with everything going wrong: nothing grows, nothing is lost without a word."""
 
 import os
 
 from host_tests.fakes import PURPOSE, RECIPIENT
 from host_tests.proofs import soak
 
-HOURS = 2
+HOURS = 1
 PACE = 12  # times as many outages, decisions and restarts as in a week of the full proof
 
 
