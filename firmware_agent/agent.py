@@ -6,6 +6,7 @@ for anything (L12); what was never permitted is not even read (L6).
 
 import asyncio
 import contextlib
+import functools
 import logging
 from collections.abc import Callable, Iterable
 
@@ -72,14 +73,14 @@ class Agent:
         """Tick until cancelled, then leave nothing running. changed: set whenever somebody wrote to the consent store;
         without it the agent looks four times a second.
         """
+        if self.camera is not None and changed is not None:
+            self.camera.wake = functools.partial(self._stir, changed)
         try:
             while True:
                 if changed is None:
                     self.tick()
                     await asyncio.sleep(TICK)
                     continue
-                if self.camera is not None:
-                    self.camera.wake = lambda: self._stir(changed)
                 if changed.is_set() and not self._stirred:
                     self._alert = self._ticks() + _ALERT
                 self._stirred = False

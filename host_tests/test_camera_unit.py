@@ -223,18 +223,23 @@ def test_ok__doctor_names_the_level_of_the_camera_process(path):
 
 def test_ok__doctor_names_what_an_adapter_command_needs():
     row = {"kind": "adapter", "command": ["/bin/sh"]}
-    ((how, text),) = asyncio.run(source(row, None))
+    ((how, text),) = asyncio.run(source(row, None, True))
     assert how == "note" and "a drop-in" in text
-    found = asyncio.run(source({**row, "command": ["/bin/no-such-camera-program"]}, None))
+    found = asyncio.run(source({**row, "command": ["/bin/no-such-camera-program"]}, None, True))
     assert found[0][0] == "wrong" and "no program /bin/no-such-camera-program" in found[0][1]
-    assert asyncio.run(source({"kind": "v4l2"}, None)) == []
+    assert asyncio.run(source({"kind": "v4l2"}, None, True)) == []
 
 
 def test_fail__doctor_says_that_a_camera_s_address_does_not_answer():
     with socket.create_server(("127.0.0.1", 0)) as server:
         row = {"kind": "mjpeg", "url": f"http://127.0.0.1:{server.getsockname()[1]}/stream"}
-        assert asyncio.run(source(row, opener(row))) == [("ok", "camera: something answers at its address")]
-    ((how, text),) = asyncio.run(source(row, opener(row)))
+        server.setblocking(False)
+        ((how, text),) = asyncio.run(source(row, opener(row), False))
+        assert how == "note" and "no picture is allowed" in text
+        with pytest.raises(BlockingIOError):
+            server.accept()  # without consent nobody asked the camera
+        assert asyncio.run(source(row, opener(row), True)) == [("ok", "camera: something answers at its address")]
+    ((how, text),) = asyncio.run(source(row, opener(row), True))
     assert how == "wrong" and "camera" in text
 
 

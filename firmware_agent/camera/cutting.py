@@ -8,12 +8,10 @@ what was queued is thrown away. Python's own `connect` cannot say that address, 
 import errno
 import logging
 import socket
-import struct
 from ctypes import CDLL, get_errno
 
 log = logging.getLogger(__name__)
 
-_QUEUE = 1 << 17  # bytes that may wait in the kernel for one viewer: what is cut must be little
 _NOBODY = bytes(16)  # a sockaddr of the family AF_UNSPEC, which is 0
 _OVER = (errno.ENOTCONN, errno.ECONNRESET)  # it is gone already
 _connect = CDLL(None, use_errno=True).connect
@@ -26,11 +24,9 @@ class Leash:
         self._socket = sock.dup()
 
     def ready(self) -> int:
-        """The descriptor to be passed on, for a process that may set no option any more: non-blocking, a small queue,
-        and nothing lingers when it is closed."""
+        """The descriptor to be passed on, for a process that may set no option any more: non-blocking. Its small queue,
+        and that nothing lingers, was set when it was accepted (viewers/call.py)."""
         self._socket.setblocking(False)
-        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _QUEUE)
-        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         return self._socket.fileno()
 
     def cut(self) -> None:

@@ -23,10 +23,14 @@ async def camera(starter: Starter) -> list[Finding]:
     return [found, _level(starter), *_weaker(locked)]
 
 
-async def source(row: dict[str, Any], opener: Opener | None) -> list[Finding]:
+async def source(row: dict[str, Any], opener: Opener | None, ask: bool) -> list[Finding]:
     """Whether a source that main opens is there, and what it costs. Doctor runs outside of the agent's unit, and cannot
-    tell what that gives to a command.
+    tell what that gives to a command. ask: a camera may be asked for its stream; without consent it is not (L1).
     """
+    if row["kind"] == "mjpeg" and not ask:
+        return [
+            ("note", "camera: its address is not tried, for no picture is allowed; --connect tries it all the same")
+        ]
     if row["kind"] == "mjpeg" and opener is not None:
         try:
             os.close(await opener.open())

@@ -42,7 +42,7 @@ async def _all(made: Parts, connect: bool) -> list[Finding]:
     for name, row in made.config.uplinks.items():
         findings += _certificates(name, row)
         findings += _commands(made, name, row)
-    findings += await _sources(made)
+    findings += await _sources(made, connect)
     findings += await _brokers(made, connect)
     return findings
 
@@ -153,14 +153,15 @@ def _certificate(where: str, path: Path) -> Finding:
     return ("note" if days < 30 else "ok"), f"{where}: valid until {end:%Y-%m-%d}"
 
 
-async def _sources(made: Parts) -> list[Finding]:
+async def _sources(made: Parts, connect: bool) -> list[Finding]:
     findings: list[Finding] = []
     if "octoprint" in made.config.sources:
         findings += _secret("source.octoprint.key_file", Path(made.config.sources["octoprint"]["key_file"]))
     row = made.config.sources.get("camera")
     if row is not None:
+        media = [pair for pair in made.catalogue.pairs() if made.catalogue.purposes[pair[0]]["media"]]
         findings += await camera(starter(row))
-        findings += await source(row, opener(row))
+        findings += await source(row, opener(row), connect or any(made.gate.decide(*pair).allowed for pair in media))
         findings += others(row.get("device", ""), row.get("url", ""))
         findings += _keys(made)
     try:

@@ -8,6 +8,7 @@ from typing import Any
 from firmware_agent.agent import Agent
 from firmware_agent.camera.crop import part
 from firmware_agent.camera.hub import Hub
+from firmware_agent.camera.viewers.book import NAMES, is_name
 from firmware_agent.cli import build, words
 from firmware_agent.cli.addresses import addresses, plain
 from firmware_agent.cli.build import Parts
@@ -18,7 +19,7 @@ from firmware_agent.cli.stores import register
 from firmware_agent.cli.viewers import entered, shown
 from firmware_agent.consent.authority import LATER, PEOPLE
 from firmware_agent.consent.pairing import LASTS, Invitation
-from firmware_agent.errors import AgentError, SourceError
+from firmware_agent.errors import AgentError, FormatError, SourceError
 from firmware_agent.model import WITHDRAWN
 from firmware_agent.refusals import Refused
 from firmware_agent.sessions import Actor, SessionGate
@@ -164,6 +165,8 @@ class AgentHands:
         made, config = self._made, self._made.config.viewers
         if pair not in shown(made):
             raise Refused("not_for_viewers", *pair)
+        if not is_name(name):
+            raise FormatError(NAMES)
         if config is None:
             raise AgentError("there is no port for viewers; the configuration has no [viewers]")
         viewer, secret = made.viewers.add(name, *pair, way)

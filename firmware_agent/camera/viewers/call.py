@@ -18,9 +18,9 @@ _GOODBYE = 1.0  # s for it to read that and to close
 RESET = struct.pack("ii", 1, 0)  # SO_LINGER: closing throws away what was not sent yet
 # Bytes that may wait in the kernel for a viewer. A withdrawal throws them away, so what counts there is what is under
 # way already; but until then a slow viewer's pictures are as old as what waits here. 1080p at 30 pictures/s is up to
-# 11 MB/s: 192 KiB keep that going over a way of 17 ms there and back, more than a Wi-Fi needs, and are half of
+# 11 MB/s: 128 KiB keep that going over a way of 11 ms there and back, more than a Wi-Fi needs, and are a third of
 # such a picture. Below net.core.wmem_max of every kernel (208 KiB), so that it is the same on all of them.
-SEND = 192 * 1024
+SEND = 128 * 1024
 _RECEIVE = 8 * 1024  # a viewer has nothing to say
 # A viewer that is gone without a word (a phone that left the Wi-Fi) must not keep the camera on: after 15 s of silence
 # it is asked 3 times. One that takes nothing for 30 s counts as gone, too.
