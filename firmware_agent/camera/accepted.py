@@ -5,12 +5,12 @@ sender's own; and the file that shows how the sender is locked is opened by the 
 process of another unit.
 """
 
-import asyncio
 import os
 import socket
 import struct
 
 from firmware_agent.camera.sandbox.report import CannotLock
+from firmware_agent.camera.waiting import readable
 
 HELLO = b"H"
 _WHO = struct.Struct("=iii")  # process, user, group: struct ucred
@@ -36,7 +36,7 @@ def introduce(control: socket.socket) -> None:
 async def introduced(control: socket.socket) -> tuple[int, int]:
     """In main: (process, its status file as a descriptor). EOFError, OSError; CannotLock if it is no such hello."""
     control.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
-    await _readable(control)
+    await readable(control)
     data, parts, flags, _ = control.recvmsg(len(HELLO), _ROOM, socket.MSG_CMSG_CLOEXEC)
     control.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 0)
     found = {kind: value for level, kind, value in parts if level == socket.SOL_SOCKET}
@@ -52,13 +52,3 @@ async def introduced(control: socket.socket) -> tuple[int, int]:
     if not data:
         raise EOFError
     raise CannotLock("hello", "its unit did not say which process it is; install the camera's units of this version")
-
-
-async def _readable(control: socket.socket) -> None:
-    loop = asyncio.get_running_loop()
-    ready = asyncio.Event()
-    loop.add_reader(control, ready.set)
-    try:
-        await ready.wait()
-    finally:
-        loop.remove_reader(control)

@@ -8,6 +8,7 @@ import sys
 
 from firmware_agent.camera.environment import ENVIRONMENT
 from firmware_agent.camera.surely import surely
+from firmware_agent.camera.waiting import readable
 
 _PYTHON = (sys.executable, "-I", "-B", "-m")  # nothing of the user's environment or folder is loaded
 
@@ -42,13 +43,7 @@ class Process:
     async def ended(self) -> int:
         """Wait for its end; the exit code, negative for a signal. For one waiter at a time."""
         if self._code is None:
-            loop = asyncio.get_running_loop()
-            gone = asyncio.Event()
-            loop.add_reader(self._handle, gone.set)
-            try:
-                await gone.wait()
-            finally:
-                loop.remove_reader(self._handle)
+            await readable(self._handle)
             self._code = self._reap()
         return self._code
 

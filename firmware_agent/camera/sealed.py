@@ -12,8 +12,9 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from firmware_agent.errors import FormatError
+from firmware_agent.transforms import SEALED_MAGIC
 
-MAGIC = b"FAS1"
+MAGIC = SEALED_MAGIC
 HEAD = 44  # bytes before the ciphertext
 TAG = 16  # bytes that a sealed picture is longer than its head and the picture
 KEY = 32  # bytes of a key, private or public

@@ -21,6 +21,7 @@ from firmware_agent.camera.sandbox.report import CannotLock, Locked
 from firmware_agent.camera.settings import SourceSettings
 from firmware_agent.camera.start import GRACE, PATIENCE, Started, greet, trouble
 from firmware_agent.camera.surely import surely
+from firmware_agent.camera.waiting import readable
 from firmware_agent.errors import FormatError, SourceError
 
 log = logging.getLogger(__name__)
@@ -138,14 +139,9 @@ class Instance:
 
 async def _gone(handle: int, seconds: float) -> bool:
     """Whether the process of this handle ended within so long."""
-    loop = asyncio.get_running_loop()
-    gone = asyncio.Event()
-    loop.add_reader(handle, gone.set)
     try:
         async with asyncio.timeout(seconds):
-            await gone.wait()
+            await readable(handle)
     except TimeoutError:
         return False
-    finally:
-        loop.remove_reader(handle)
     return True

@@ -10,6 +10,7 @@ import struct
 
 from firmware_agent.addresses import group
 from firmware_agent.camera.viewers.request import END, HEAD, Problem, hopeful
+from firmware_agent.camera.waiting import readable
 
 SECONDS = 10.0  # for the whole head
 _ANSWER = 5.0  # s for a client to take an answer of main's
@@ -53,7 +54,7 @@ class Call:
         try:
             async with asyncio.timeout(SECONDS):
                 while True:
-                    await self._readable()
+                    await readable(self.socket)
                     with contextlib.suppress(BlockingIOError):
                         found += self._taken(found)
                         if found.endswith(END):
@@ -90,12 +91,3 @@ class Call:
         head = seen if end < 0 else seen[: end + len(END) - len(found)]
         hopeful(found + head)
         return self.socket.recv(len(head))
-
-    async def _readable(self) -> None:
-        loop = asyncio.get_running_loop()
-        ready = asyncio.Event()
-        loop.add_reader(self.socket, ready.set)
-        try:
-            await ready.wait()
-        finally:
-            loop.remove_reader(self.socket)
