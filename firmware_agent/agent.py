@@ -180,6 +180,11 @@ class Agent:
         if self.camera is not None:
             self.camera.cut(purpose, recipient)
 
+    def glance(self) -> None:
+        """Somebody wrote to the consent store: cut whoever looks and may not, before the next tick does all else."""
+        if self.camera is not None:
+            self.camera.look()
+
     def withdraw(self, purpose: str, recipient: str, put: Callable[[], object]) -> int:
         """Shut the gate in RAM, cut, let `put` store the decision, destroy what waits; how many events that was.
 

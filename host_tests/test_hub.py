@@ -339,7 +339,8 @@ def test_ok__a_cut_needs_no_help_of_the_camera_process():
 
 
 @pytest.mark.clause("L12")
-def test_ok__a_tick_cuts_what_another_process_withdrew_and_leaves_the_others():
+@pytest.mark.parametrize("when", ["tick", "look"])
+def test_ok__what_another_process_withdrew_is_cut_at_a_tick_or_a_look_and_the_others_go_on(when):
     async def tale():
         place = Place(LIVE, SNAP, ("local_service", "timelapse"))
         mine, theirs = await place.view(), await place.view(("local_service", "timelapse"))
@@ -347,7 +348,8 @@ def test_ok__a_tick_cuts_what_another_process_withdrew_and_leaves_the_others():
         await asyncio.to_thread(theirs.picture)
         before = place.pids
         del place.gate.given["local_service", "timelapse"]
-        place.hub.tick()
+        getattr(place.hub, when)()
+        assert place.history.told("watched") == []  # what is written comes later
         assert (await rest(theirs.socket))[-1] is None
         assert [(one.purpose, one.recipient) for one in place.hub.uses()] == [LIVE]
         for _ in range(3):

@@ -124,6 +124,17 @@ class Hub:
     def cut_all(self) -> None:
         self._cut(lambda one: True)
 
+    def look(self) -> None:
+        """Cut what is no longer permitted, now; nothing is written."""
+        refused = set()
+        for use in self._live.values():
+            try:
+                self.admissions.verify(use.admission)
+            except Refused:
+                refused.add(use.admission.ident)
+        if refused:
+            self._cut(lambda one: one.ident in refused)
+
     def change(self, source: SourceSettings) -> None:
         """Another source, or another part of its picture: what was begun with the old one ends now."""
         self._keeper.source = source
@@ -144,14 +155,7 @@ class Hub:
         """Cut what is no longer permitted; end the process that nobody needs; write what ended. allowed: whether
         anything of the camera is: if not, its port is switched off, where that was asked for.
         """
-        refused = set()
-        for use in self._live.values():
-            try:
-                self.admissions.verify(use.admission)
-            except Refused:
-                refused.add(use.admission.ident)
-        if refused:
-            self._cut(lambda one: one.ident in refused)
+        self.look()
         self._keeper.listen(bool(self._live))
         if self._keeper.line is not None and not self._live and not self._coming and self._ticks() - self._idle >= IDLE:
             self._keeper.stop()

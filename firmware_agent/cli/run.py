@@ -82,7 +82,7 @@ async def until_stopped(made: Parts, seconds: float | None = None) -> bool:
         loop.add_signal_handler(one, end)
     front = Front(made, agent, live, erase)
     await front.start()
-    running = loop.create_task(_attend(made, agent, front.viewers))
+    running = loop.create_task(attend(made, agent, front.viewers))
     waiting = loop.create_task(stopped.wait())
     await asyncio.wait({running, waiting}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
     if erased.is_set():
@@ -103,12 +103,13 @@ async def until_stopped(made: Parts, seconds: float | None = None) -> bool:
     return False
 
 
-async def _attend(made: Parts, agent: Agent, viewers: Viewers | None) -> None:
+async def attend(made: Parts, agent: Agent, viewers: Viewers | None) -> None:
     """Run the agent and the viewers' port, woken by whoever writes a decision, or to the book; until cancelled."""
     changed = asyncio.Event()
     added = asyncio.Event()
 
     def wake() -> None:
+        agent.glance()
         changed.set()
         added.set()
 

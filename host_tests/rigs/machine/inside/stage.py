@@ -9,12 +9,10 @@ from types import TracebackType
 from typing import Any
 
 from firmware_agent import config
-from firmware_agent.camera.viewers.book import SLOTS as BOOK
 from firmware_agent.camera.viewers.server import Viewers
 from firmware_agent.cli import build
-from firmware_agent.consent.store import SLOTS
+from firmware_agent.cli.run import attend
 from firmware_agent.device.linux import LinuxDevice
-from firmware_agent.device.watch import watched
 from firmware_agent.model import GIVEN, WITHDRAWN
 from host_tests.rigs.machine.inside.guest import Webcam
 
@@ -59,17 +57,8 @@ class Stage:
         self._tasks = contextlib.AsyncExitStack()
 
     async def __aenter__(self) -> "Stage":
-        changed, added = asyncio.Event(), asyncio.Event()
-
-        def wake() -> None:
-            changed.set()
-            added.set()
-
-        tells = self._tasks.enter_context(watched(self.made.device.storage, (*SLOTS, *BOOK), wake))
-        assert tells
-        loop = asyncio.get_running_loop()
-        for work in (self.viewers.run(added), self.agent.run(changed)):
-            self._tasks.push_async_callback(_ended, loop.create_task(work))
+        running = asyncio.get_running_loop().create_task(attend(self.made, self.agent, self.viewers))
+        self._tasks.push_async_callback(_ended, running)
         return self
 
     async def __aexit__(
