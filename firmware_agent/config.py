@@ -127,6 +127,10 @@ def _users(value: Any) -> bool:
     return isinstance(value, list) and len(value) <= 16 and all(_text(one) for one in value)
 
 
+def _senders(value: Any) -> bool:
+    return isinstance(value, list) and 0 < len(value) <= 16 and all(_text(one) or type(one) is int for one in value)
+
+
 def _roles(value: Any) -> bool:
     return isinstance(value, dict) and all(role in ROLES for role in value.values())
 
@@ -202,6 +206,11 @@ _BUTTON: dict[str, Check] = {
 }
 _SOURCES: dict[str, dict[str, Check]] = {
     "demo": {"speed": (_between(0.1, 10_000), "how many times faster than real, 0.1 to 10000", 1)},
+    "intake": {
+        "path": (_text, "where its socket lies; inside the state directory if it is not a full path", "intake.sock"),
+        "users": (_senders, "a list of the users whose programs may hand over records, by name or number", _REQUIRED),
+        "group": (_text, "the name of the group that may send; without it, the agent's own", ""),
+    },
     "octoprint": {
         "url": (readable, '"http://127.0.0.1:5000" for an OctoPrint on this machine, https for any other', _REQUIRED),
         "key_file": (_text, "the path of a file that holds an application key and nothing else", _REQUIRED),
@@ -277,8 +286,8 @@ class _Reader:
         settings = {kind: self._section(f"source.{kind}.", row, _SOURCES[kind]) for kind, row in sources.items()}
         if camera is not None:
             settings["camera"] = self._camera(camera)
-        if "octoprint" in settings:
-            settings["octoprint"]["key_file"] = str(self.base / settings["octoprint"]["key_file"])
+        for row in settings.values():
+            row.update({key: str(self.base / path) for key, path in row.items() if key.endswith("_file")})
         return Config(
             file=self.file,
             profile=self._profile(top["profile"]),

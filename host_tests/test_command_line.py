@@ -138,7 +138,7 @@ WRONG = (
     ("[source.demo]\nspeed = 'fast'", "source.demo.speed: is wrong; allowed: how many times"),
     ("[source.demo]\nspeed = true", "source.demo.speed: is wrong"),
     ("[source.demo]\nspeedy = 1", "source.demo.speedy: is not a key; allowed: one of speed"),
-    ("[source.klipper]", "source.klipper: there is no such source; allowed: one of camera, demo, octoprint"),
+    ("[source.klipper]", "source.klipper: there is no such source; allowed: one of camera, demo, intake, octoprint"),
     ("[source]\ndemo = 1", "source: is not a section"),
     ("[source.octoprint]", "source.octoprint.url: is missing"),
     (

@@ -24,6 +24,7 @@ class Still:
         self.name = f"camera, {purpose} to {recipient}"
         self.to = (purpose, recipient)
         self.pair: tuple[str, str] | None = self.to
+        self.exclusive = False
         self._hub = hub
         self._key = key
         self._most = most

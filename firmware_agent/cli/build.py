@@ -22,6 +22,7 @@ from firmware_agent.camera.unit import SOCKET, Unit, there
 from firmware_agent.camera.upstream import Upstream
 from firmware_agent.camera.viewers.book import Book
 from firmware_agent.catalogue import Catalogue
+from firmware_agent.cli.sources import sources
 from firmware_agent.cli.stores import HOUR, hourly, register
 from firmware_agent.clock import Clock
 from firmware_agent.config import SHIPPED, Config, UplinkConfig
@@ -47,14 +48,11 @@ from firmware_agent.egress.rights import Rights
 from firmware_agent.egress.uplink import Uplink
 from firmware_agent.egress.vault import Vault
 from firmware_agent.egress.wire_mqtt import MqttWire
-from firmware_agent.errors import AgentError, CatalogueError, ConfigError, SourceError, StorageError
+from firmware_agent.errors import AgentError, CatalogueError, ConfigError, StorageError
 from firmware_agent.gate import Gate
 from firmware_agent.model import WITHDRAWN, ConsentRecord
 from firmware_agent.owner.details import Details
 from firmware_agent.sessions import Actor
-from firmware_agent.telemetry.source import Source
-from firmware_agent.telemetry.sources.demo import DemoSource
-from firmware_agent.telemetry.sources.octoprint import OctoPrintSource
 
 _ROOM_SENT = 65536  # bytes for copies of what left, for each purpose
 PLACES = (Path("agent.toml"), Path("/etc/firmware-agent/agent.toml"))  # where a configuration is looked for
@@ -237,7 +235,7 @@ def agent(
     ticks = made.device.ticks
     expiries = [*kept.expiries(), hourly(lambda now: made.people.expire())]
     camera = hub(made, ledger)
-    read: list[Source] = sources(made)
+    read = sources(made.config, made.catalogue, ticks, made.device.now)
     if camera is not None:
         read += [one for one in stills(made, camera) if not made.catalogue.on_request(one.to[0])]
     built = Agent(made.gate, ledger, uplinks, read, made.clock, ticks, expiries, asks, camera)
@@ -364,15 +362,6 @@ def stills(made: Parts, camera: Hub) -> list[Still]:
     return found
 
 
-def sources(made: Parts) -> list[Source]:
-    """One object for each [source.KIND] of records: a new kind is one line here. The camera is none of them."""
-    kinds: dict[str, Callable[[dict[str, Any]], Source]] = {
-        "demo": lambda row: DemoSource(made.device.ticks, made.device.now, row["speed"]),
-        "octoprint": lambda row: OctoPrintSource(row["url"], _secret(Path(row["key_file"])), made.device.now),
-    }
-    return [kinds[kind](row) for kind, row in made.config.sources.items() if kind in kinds]
-
-
 def typed(made: Parts, rest: str) -> str:
     """The command `rest` as it can be typed in this folder, for the same configuration."""
     program = Path(sys.argv[0])
@@ -382,10 +371,3 @@ def typed(made: Parts, rest: str) -> str:
         name = program.name if shutil.which(program.name) else str(program)
     default = next((str(place) for place in PLACES if place.exists()), None)
     return f"{name} {rest}" + ("" if made.config.file == default else f" --config {made.config.file}")
-
-
-def _secret(path: Path) -> str:
-    try:
-        return path.read_text("ascii").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise SourceError(f"{path}: the key cannot be read ({type(error).__name__}); put it there, mode 0600") from None

@@ -11,10 +11,11 @@ from pathlib import Path
 from firmware_agent.addresses import is_loopback
 from firmware_agent.cli import words
 from firmware_agent.cli.addresses import addresses, plain
-from firmware_agent.cli.build import Parts, endpoint, opener, sources, starter
+from firmware_agent.cli.build import Parts, endpoint, opener, starter
 from firmware_agent.cli.camera import camera, source
 from firmware_agent.cli.coexist import findings as others
 from firmware_agent.cli.ledger import cut_off
+from firmware_agent.cli.sources import sources
 from firmware_agent.cli.stores import register
 from firmware_agent.config import UplinkConfig
 from firmware_agent.egress.ledger import Broken, entries
@@ -165,7 +166,10 @@ async def _sources(made: Parts, connect: bool) -> list[Finding]:
         findings += others(row.get("device", ""), row.get("url", ""))
         findings += _keys(made)
     try:
-        for one in sources(made):
+        for one in sources(made.config, made.catalogue, made.device.ticks, made.device.now):
+            if one.exclusive:
+                findings.append(("note", f"{one.name}: only the running agent can read it; its page says how it is"))
+                continue
             try:
                 records = await one.read()
                 findings.append(("ok", f"{one.name}: answers with {len(records[0].fields)} fields"))

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
+from firmware_agent import accounts
 from firmware_agent.addresses import is_loopback
 from firmware_agent.agent import Agent
 from firmware_agent.camera.viewers.server import Viewers
@@ -109,7 +110,7 @@ class Front:
         if config.socket is not None:
             users: dict[str | int, str] = dict(config.socket.users.items())
             peers = Peers(users, config.socket.screens)
-            group = _group(made, config.socket.group)
+            group = accounts.group(config.socket.group, f"{config.file}: socket.group")
             self._socket = ControlSocket(config.socket.path, self.desk, self.sessions, peers, self.screens, group)
             await self._socket.start()
         if self.viewers is not None:
@@ -189,16 +190,6 @@ class Front:
 def where(made: Parts) -> str:
     """One line: under which address the page is."""
     return "" if made.config.panel is None else f"Your page: {addresses(made.config.panel)[0]}"
-
-
-def _group(made: Parts, name: str) -> int | None:
-    if not name:
-        return None
-    rows = [row.split(":") for row in Path("/etc/group").read_text("utf-8", "replace").splitlines()]
-    for row in rows:
-        if len(row) == 4 and row[0] == name and row[2].isdecimal():
-            return int(row[2])
-    raise ConfigError(f"{made.config.file}: socket.group: there is no group {name}; allowed: one of /etc/group")
 
 
 def _languages() -> list[str]:

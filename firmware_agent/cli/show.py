@@ -5,7 +5,8 @@ from argparse import Namespace
 
 from firmware_agent import cbor
 from firmware_agent.cli import words
-from firmware_agent.cli.build import Parts, sources
+from firmware_agent.cli.build import Parts
+from firmware_agent.cli.sources import sources
 from firmware_agent.cli.stores import sent
 from firmware_agent.errors import AgentError, SourceError
 from firmware_agent.gate import compose, message, plan
@@ -40,7 +41,10 @@ def _sent(made: Parts, purpose: str) -> int:
 
 async def _show(made: Parts) -> int:
     troubles = 0
-    for source in sources(made):
+    for source in sources(made.config, made.catalogue, made.device.ticks, made.device.now):
+        if source.exclusive:
+            print(words.wrap(f"{source.name}: only the running agent can read it; its page shows what it says.") + "\n")
+            continue
         pairs = [pair for pair in made.catalogue.pairs() if _serves(made, source, pair[0])]
         try:
             records = await source.read()

@@ -1,7 +1,6 @@
 """One bounded, read-only HTTP/1.1 GET of a JSON object: what a source needs of a printer's web API, and no more."""
 
 import asyncio
-import json
 import ssl
 from collections.abc import Mapping
 from typing import Any
@@ -11,6 +10,7 @@ import h11
 
 from firmware_agent.addresses import readable
 from firmware_agent.errors import SourceError
+from firmware_agent.telemetry.flat import parse
 
 _TODO = {
     401: "the key is refused; make a new one on the printer's host and put it into the configuration",
@@ -75,7 +75,7 @@ async def get_json(
         raise SourceError("cannot read %s: %s" % (where, why))
     if status != 200:
         raise StatusError(where, status)
-    found = _parse(body)
+    found = parse(body)
     if found is None:
         raise SourceError("cannot read %s: not a JSON object; see whether the address is right" % where)
     return found
@@ -110,15 +110,3 @@ async def _get(parts: SplitResult, headers: Mapping[str, str], limit: int) -> tu
                 raise h11.RemoteProtocolError("neither an answer nor its end")
     finally:
         writer.transport.abort()  # all that was wanted is here: no waiting for a peer's goodbye
-
-
-def _parse(body: bytes) -> dict[str, Any] | None:
-    try:
-        found = json.loads(body.decode("utf-8"), parse_constant=_refuse)
-    except (ValueError, RecursionError):
-        return None
-    return found if isinstance(found, dict) else None
-
-
-def _refuse(constant: str) -> None:
-    raise ValueError("NaN and Infinity are not JSON")

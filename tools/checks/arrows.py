@@ -15,7 +15,7 @@ LAYERS = (
     ("catalogue",),
     ("model", "jpeg", "pointcloud", "notice"),
     ("cbor", "config", "pointbody"),
-    ("refusals",),
+    ("refusals", "accounts"),
     ("errors", "addresses", "limits"),
 )
 # Beside the layers: who may import the unit, and what the unit may import.

@@ -52,6 +52,10 @@ HANDLES = {
     f"{PACKAGE}.camera.cutting": {"Leash": (f"{PACKAGE}/camera/using.py",)},
     f"{PACKAGE}.camera.upstream": {"Upstream": (f"{PACKAGE}/cli/build.py",)},
     f"{PACKAGE}.camera.processes": {"Process": (f"{PACKAGE}/camera/start.py",)},
+    f"{PACKAGE}.telemetry.datagrams": {
+        "Datagrams": (f"{PACKAGE}/telemetry/sources/intake.py", f"{PACKAGE}/cli/sources.py"),
+        "Opened": (f"{PACKAGE}/telemetry/sources/intake.py",),
+    },
     f"{PACKAGE}.telemetry.http": {
         "get_json": (f"{PACKAGE}/telemetry/sources/octoprint.py",),
         "StatusError": (f"{PACKAGE}/telemetry/sources/octoprint.py",),

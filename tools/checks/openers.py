@@ -204,8 +204,9 @@ def _takes_descriptor(node: ast.Call) -> bool:
 
 
 def _in_files(node: ast.Call) -> bool:
-    """`socket(socket.AF_UNIX)` and nothing else: it reaches names in the file system only."""
-    return [ast.unparse(one) for one in node.args] == ["socket.AF_UNIX"] and not node.keywords
+    """`socket(socket.AF_UNIX)`, or one of datagrams, and nothing else: it reaches names in the file system only."""
+    words = [ast.unparse(one) for one in node.args]
+    return words in (["socket.AF_UNIX"], ["socket.AF_UNIX", "socket.SOCK_DGRAM"]) and not node.keywords
 
 
 def _resolve(node: ast.AST, names: dict[str, str]) -> str | None:

@@ -32,6 +32,7 @@ class DemoSource:
 
     name = "demo"
     pair: tuple[str, str] | None = None
+    exclusive = False
     offers: tuple[str, ...] = (
         "state",
         "progress",

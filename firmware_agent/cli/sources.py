@@ -1,0 +1,43 @@
+"""Builds the sources of records that the configuration names: a new kind is one row here, and one in config.py."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from firmware_agent import accounts
+from firmware_agent.catalogue import BLOBS, Catalogue
+from firmware_agent.config import Config
+from firmware_agent.errors import SourceError
+from firmware_agent.telemetry.datagrams import Datagrams
+from firmware_agent.telemetry.source import Source
+from firmware_agent.telemetry.sources.demo import DemoSource
+from firmware_agent.telemetry.sources.intake import LARGEST, intake
+from firmware_agent.telemetry.sources.octoprint import OctoPrintSource
+
+Now = Callable[[], int | None]
+
+
+def sources(config: Config, catalogue: Catalogue, ticks: Callable[[], float], now: Now) -> list[Source]:
+    """One object for each [source.KIND] of records. The camera is none of them. ticks: s that only go forward; now:
+    epoch s. ConfigError, SourceError: what is missing, and what to do."""
+    kinds: dict[str, Callable[[dict[str, Any]], Source]] = {
+        "demo": lambda row: DemoSource(ticks, now, row["speed"]),
+        "octoprint": lambda row: OctoPrintSource(row["url"], _secret(Path(row["key_file"])), now),
+        "intake": lambda row: _intake(config, catalogue, row, now),
+    }
+    return [kinds[kind](row) for kind, row in config.sources.items() if kind in kinds]
+
+
+def _intake(config: Config, catalogue: Catalogue, row: dict[str, Any], now: Now) -> Source:
+    where = f"{config.file}: source.intake"
+    users = {accounts.user(name, f"{where}.users") for name in row["users"]}
+    place = Datagrams(config.state / row["path"], accounts.group(row["group"], f"{where}.group"), LARGEST)
+    told = tuple(name for name, field in catalogue.fields.items() if field["transform"] not in (*BLOBS, "drop"))
+    return intake(place, users, told, now)
+
+
+def _secret(path: Path) -> str:
+    try:
+        return path.read_text("ascii").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise SourceError(f"{path}: the key cannot be read ({type(error).__name__}); put it there, mode 0600") from None

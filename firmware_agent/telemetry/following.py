@@ -1,0 +1,167 @@
+"""A source that holds a connection for as long as something of it is permitted, and gives what it heard when asked.
+
+What a connection says lies in RAM only, in bounds: the newest value of each field, and a few records of their own.
+When the connection ends it is forgotten, for nobody knows then whether it still holds.
+"""
+
+import asyncio
+import random
+from collections import deque
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from firmware_agent.errors import SourceError
+from firmware_agent.model import Record
+from firmware_agent.telemetry.jobs import JobWatch
+
+FIELDS = 400  # names of one status; further ones are counted only
+TEXT = 1024  # characters or bytes of a value; longer ones are counted only
+RECORDS = 64  # that wait to be read; of more the oldest go, and are counted
+_PATIENCE = 5.0  # s for the first status of a connection
+_LONGEST_PAUSE = 60.0  # s between two attempts
+
+
+class Heard:
+    """What one connection said. now: epoch s. `dropped` counts what found no room."""
+
+    def __init__(self, now: Callable[[], int | None]) -> None:
+        self.news = asyncio.Event()  # something is there, or the connection has ended
+        self.dropped = 0
+        self._now = now
+        self.forget()
+
+    def forget(self) -> None:
+        """All of it, and how far a job was."""
+        self._status: dict[str, Any] = {}
+        self._records: deque[Record] = deque()
+        self._job = JobWatch()
+        self.news.clear()
+
+    def lost(self) -> None:
+        """The connection has ended: records stay, the status does not."""
+        self._status = {}
+        self._job = JobWatch()
+        self.news.set()
+
+    def status(self, fields: dict[str, Any], length: float | None = None, complete: bool | None = None) -> None:
+        """Newer values of some fields; None: that one is unknown now. length, complete: see JobWatch."""
+        for name, value in fields.items():
+            if value is None:
+                self._status.pop(name, None)
+            elif self._fits(name, value) and (name in self._status or len(self._status) < FIELDS):
+                self._status[name] = value
+            else:
+                self.dropped += 1
+        ended = self._job.see(self._status, length, self._now(), complete)
+        if ended is not None:
+            self.event(ended)
+        self.news.set()
+
+    def event(self, fields: dict[str, Any]) -> None:
+        """A record of its own: a job that ended, an error."""
+        fitting = {name: value for name, value in fields.items() if self._fits(name, value)}
+        self.dropped += len(fields) - len(fitting)
+        while len(fitting) > FIELDS:
+            fitting.popitem()
+            self.dropped += 1
+        self._records.append(Record(fitting))
+        if len(self._records) > RECORDS:
+            self._records.popleft()
+            self.dropped += 1
+        self.news.set()
+
+    def __bool__(self) -> bool:
+        return bool(self._status or self._records)
+
+    @property
+    def alive(self) -> bool:
+        """Whether a status of this connection is known."""
+        return bool(self._status)
+
+    def take(self) -> list[Record]:
+        """The status as it is now, then the records that nobody took yet, oldest first."""
+        found = [Record(dict(self._status))] if self._status else []
+        found += self._records
+        self._records.clear()
+        return found
+
+    def _fits(self, name: str, value: Any) -> bool:
+        small = not isinstance(value, (str, bytes)) or len(value) <= TEXT
+        return small and len(name) <= TEXT and isinstance(value, (str, bytes, bool, int, float))
+
+
+class Feed(Protocol):
+    """One kind of connection to a printer, read-only."""
+
+    async def follow(self, heard: Heard) -> None:
+        """Connect, and tell `heard` until the connection ends or this is cancelled; then nothing of it stays open.
+
+        SourceError says why it ended and what to do. Whatever the other side sends, nothing else is raised.
+        """
+        ...
+
+
+class Following:
+    """Implements Source. pace: s between two readings, at least. jitter: a number from 0 to 1, anew each time."""
+
+    def __init__(
+        self,
+        name: str,
+        offers: tuple[str, ...],
+        feed: Feed,
+        now: Callable[[], int | None],
+        pace: float = 1.0,
+        exclusive: bool = False,
+        jitter: Callable[[], float] = random.random,
+    ) -> None:
+        self.name = name
+        self.offers = offers
+        self.pair: tuple[str, str] | None = None
+        self.pace = pace
+        self.exclusive = exclusive
+        self.heard = Heard(now)
+        self._feed = feed
+        self._jitter = jitter
+        self._task: asyncio.Task[None] | None = None
+        self._trouble: SourceError | None = None
+
+    async def read(self) -> list[Record]:
+        """What is known now. SourceError: nothing is, for that reason."""
+        if self._task is None:
+            self._task = asyncio.get_running_loop().create_task(self._follow())
+        if not self.heard and self._trouble is None:
+            try:
+                async with asyncio.timeout(_PATIENCE):
+                    await self.heard.news.wait()
+            except TimeoutError:
+                raise SourceError(
+                    "%s: connected, but it says nothing yet; see whether it is ready" % self.name
+                ) from None
+        if self._task.done():
+            self._task.result()  # an error of ours: let it be seen
+        records = self.heard.take()
+        if not records and self._trouble is not None:
+            raise self._trouble
+        return records
+
+    async def rest(self) -> None:
+        """Nothing is permitted: hang up, and forget."""
+        task, self._task = self._task, None
+        if task is not None:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+        self._trouble = None
+        self.heard.forget()
+
+    async def _follow(self) -> None:
+        failures = 0
+        while True:
+            self.heard.news.clear()
+            try:
+                await self._feed.follow(self.heard)
+                self._trouble = SourceError("%s: the connection ended; it is tried again" % self.name)
+            except SourceError as error:
+                self._trouble = error
+            failures = 1 if self.heard.alive else failures + 1
+            self.heard.lost()
+            await asyncio.sleep(min(_LONGEST_PAUSE, 2.0 ** min(failures, 6)) * (0.5 + self._jitter() / 2))
