@@ -9,7 +9,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Iterator
 
-FORMAT = 3
+FORMAT = 4
 REQUEST = "rights_request"  # stands where a message names its purpose
 RESERVED = (REQUEST, "age_attestation")  # no purpose of a profile may be called so (see model.AGE)
 AGE_PARTS: "dict[str, type]" = {"threshold": int, "guardian": bool}
@@ -37,13 +37,16 @@ FIELD_PARTS: "dict[str, type]" = {
     "retention": int,
     "clause": str,
 }
-# transform: (parameters it needs, parameters it may have)
+# transform: (parameters it needs, parameters it may have). expires: epoch s; from then on the field stays.
 PARAMETERS: "dict[str, tuple[tuple[str, ...], tuple[str, ...]]]" = {
-    "keep": ((), ("min", "max")),
-    "enum": (("values",), ()),
-    "round": (("step", "min", "max"), ()),
-    "bucket": (("edges", "min", "max"), ()),
-    "day": (("min", "max"), ()),
+    "keep": ((), ("min", "max", "expires")),
+    "enum": (("values",), ("expires",)),
+    "round": (("step", "min", "max"), ("expires",)),
+    "bucket": (("edges", "min", "max"), ("expires",)),
+    "log2": (("min", "max"), ("expires",)),
+    "count": (("min", "max"), ("expires",)),
+    "version": (("max",), ("expires",)),
+    "day": (("min", "max"), ("expires",)),
     "picture": (("max",), ()),
     "point_cloud": (("max",), ()),
     "drop": ((), ()),
@@ -200,13 +203,13 @@ def _parameters(given: "dict[str, Any]", allowed: "tuple[tuple[str, ...], tuple[
     needed, optional = allowed
     _need(all([name in given for name in needed]) and all([name in needed + optional for name in given]))
     for name, value in given.items():
-        if name in ("min", "max", "step"):
+        if name in ("min", "max", "step", "expires"):
             _need(cbor.is_int(value))
         else:
             _need(isinstance(value, list) and all([cbor.is_int(one) or isinstance(one, str) for one in value]))
     _need(given.get("step", 1) >= 1 and ("min" not in given or "max" in given))
     _need(all([cbor.is_int(edge) for edge in given.get("edges", [])]))
-    _need(not optional or ("min" in given) == ("max" in given))
+    _need("min" not in needed + optional or ("min" in given) == ("max" in given))
 
 
 def _word(name: "Any") -> bool:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from firmware_agent.catalogue import Catalogue
     from firmware_agent.model import ConsentRecord
 
-    Step = tuple[str, int, Callable[[Any, dict[str, Any]], Any], dict[str, Any]]
+    Step = tuple[str, int, Callable[[Any, dict[str, Any]], Any], dict[str, Any], int]
 
     class Consents(Protocol):
         def standing(self, purpose: str, recipient: str) -> "tuple[ConsentRecord | None, int | None, str, bool]":
@@ -35,18 +35,27 @@ _REMEMBERED = 64  # pairs in their encoded form
 
 
 def plan(catalogue: "Catalogue", purpose: str) -> "list[Step]":
-    """What `compose` does for a purpose: (name, field id, transform, its parameters) by rising id."""
+    """What `compose` does for a purpose: (name, field id, transform, its parameters, when it expires) by rising id."""
     rows = catalogue.fields_of(purpose)
-    return [(name, row["id"], TRANSFORMS[row["transform"]], row["parameters"]) for name, row in rows]
+    return [
+        (name, row["id"], TRANSFORMS[row["transform"]], row["parameters"], row["parameters"].get("expires", 0))
+        for name, row in rows
+    ]
 
 
-def compose(steps: "list[Step]", record: Record) -> "tuple[list[list[Any]], list[str]]":
-    """The declared fields of `record`, transformed: ([[field id, value], ...], names of unfit fields)."""
+def compose(steps: "list[Step]", record: Record, now: int | None) -> "tuple[list[list[Any]], list[str]]":
+    """The declared fields of `record`, transformed: ([[field id, value], ...], names of unfit fields).
+
+    now: epoch s; a field that expired by then stays, and one that expires at all while nobody knows the time.
+    """
     out = []
     unfit = []
     given = record.fields
-    for name, number, transform, parameters in steps:
+    for name, number, transform, parameters, expires in steps:
         if name in given:
+            if expires and (now is None or now >= expires):
+                unfit.append(name)
+                continue
             try:
                 out.append([number, transform(given[name], parameters)])
             except Unfit:
@@ -98,6 +107,7 @@ class Gate:
         self._batches: "dict[tuple[str, str], _Batch]" = {}
         self._shut: "set[tuple[str, str]]" = set()
         self._plans = {purpose: plan(catalogue, purpose) for purpose in catalogue.purposes}
+        self._expiring = [purpose for purpose, steps in self._plans.items() if any([step[4] for step in steps])]
         self._pairs: "dict[tuple[int, Any], bytes]" = {}
         self._standing: "dict[tuple[str, str], Permit | Denial]" = {}
 
@@ -143,7 +153,7 @@ class Gate:
         if self.catalogue.local(recipient):  # who is shown pictures here gets no message
             raise Refused("nothing_declared", purpose, recipient)
         steps = self._plans[purpose]
-        pairs, unfit = compose(steps, record)
+        pairs, unfit = compose(steps, record, self._now() if purpose in self._expiring else None)
         declared = self.catalogue.fields
         for name in record.fields:
             if name not in declared:
@@ -257,7 +267,7 @@ class Gate:
 
     def explain(self, record: Record, purpose: str, recipient: str) -> "tuple[bytes, list[tuple[str, str]]]":
         """(the payload that would leave now or b"", [(field, "leaves" or why it stays), ...]); needs no consent."""
-        pairs, unfit = compose(self._plans[purpose], record)
+        pairs, unfit = compose(self._plans[purpose], record, self._now())
         verdict = self.decide(purpose, recipient)
         fates = []
         for name in sorted(record.fields):

@@ -62,6 +62,50 @@ def bucket(value: "Any", parameters: "Parameters") -> "Any":
     return len([edge for edge in parameters["edges"] if number >= edge])
 
 
+def log2(value: "Any", parameters: "Parameters") -> "Any":
+    """How many binary digits the whole part of a number from min to max has: 0 none, 1 one, 2 and 3 two."""
+    whole = int(_within(_number(value), parameters))
+    digits = 0
+    while whole:
+        digits += 1
+        whole >>= 1
+    return digits
+
+
+def count(value: "Any", parameters: "Parameters") -> "Any":
+    """How many things a list or a table holds, or a whole number of them, from min to max; never the things."""
+    number = len(value) if isinstance(value, (list, tuple, dict)) else value
+    if not is_int(number):
+        raise Unfit
+    return _within(number, parameters)
+
+
+def version(value: "Any", parameters: "Parameters") -> "Any":
+    """The first two numbers of a text like "v1.12.3-beta", as 1000 times the first, to `max`, plus the second, to 999.
+
+    What follows them names builds, computers and people, and stays.
+    """
+    if not isinstance(value, str):
+        raise Unfit
+    first, at = _digits(value, 1 if value[:1] in ("v", "V") else 0)
+    if value[at : at + 1] != ".":
+        raise Unfit
+    second, at = _digits(value, at + 1)
+    if first > parameters["max"] or second > 999 or value[at : at + 1] not in ("", ".", "-", "+", " "):
+        raise Unfit
+    return first * 1000 + second
+
+
+def _digits(text: str, at: int) -> "tuple[int, int]":
+    """(the number of one to four digits that stands there, where it ends)."""
+    end = at
+    while end < len(text) and text[end] in "0123456789":
+        end += 1
+    if not at < end <= at + 4:
+        raise Unfit
+    return int(text[at:end]), end
+
+
 def day(value: "Any", parameters: "Parameters") -> "Any":
     """A time in seconds since 1970 from min to max, as whole days since 1970."""
     return int(_within(_number(value), parameters) // DAY)
@@ -122,6 +166,9 @@ TRANSFORMS: "dict[str, Callable[[Any, Parameters], Any]]" = {
     "enum": enum,
     "round": round_to,
     "bucket": bucket,
+    "log2": log2,
+    "count": count,
+    "version": version,
     "day": day,
     "picture": picture,
     "point_cloud": point_cloud,

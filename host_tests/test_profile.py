@@ -318,7 +318,7 @@ def use(catalogue):
     """Everything a device asks of a catalogue. A record for it has a value of every type in every field."""
     for value in (True, 1, 0.5, "idle", b"\xff\xd8"):
         for purpose in catalogue.purposes:
-            compose(plan(catalogue, purpose), Record(dict.fromkeys(catalogue.fields, value)))
+            compose(plan(catalogue, purpose), Record(dict.fromkeys(catalogue.fields, value)), None)
     for pair in catalogue.pairs():
         assert catalogue.allows(*pair) and len(catalogue.policy(*pair)) == 32
 
@@ -465,12 +465,13 @@ FLIPPED = {
     "id": 900,
     "category": "other",
     "clause": "L7",
-    "min": -1,
+    "min": 1,
     "max": 98,
     "step": 3,
     "edges": [10, 20, 31],
     "values": ["one", "three"],
     "sensitivity": "personal",
+    "expires": datetime.date(2031, 1, 1),
 }
 
 
@@ -497,7 +498,7 @@ def test_ok__a_flipped_value_changes_the_policy_of_the_purposes_it_concerns_and_
         assert differs == concerned(base, row), (row, key)
         keys[row.split(".")[0], key] += 1
     assert {key for table, key in keys if table == "purpose"} == set(PURPOSE_PARTS) - {"recipients", "media", "ask"}
-    flipped = {key for table, key in keys if table == "field"} - {"min", "max", "step", "edges", "values"}
+    flipped = {key for table, key in keys if table == "field"} - {"min", "max", "step", "edges", "values", "expires"}
     assert flipped == set(FIELD_PARTS) - {"purposes", "transform", "parameters"}
 
 

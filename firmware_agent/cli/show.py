@@ -84,7 +84,7 @@ def _pictures(made: Parts, purpose: str, recipient: str) -> None:
 
 
 def _one(made: Parts, records: list[Record], purpose: str, recipient: str) -> None:
-    record = next((one for one in records if compose(plan(made.catalogue, purpose), one)[0]), None)
+    record = next((one for one in records if compose(plan(made.catalogue, purpose), one, made.clock.now())[0]), None)
     found = made.gate.decide(purpose, recipient)
     print(f"{purpose} -> {recipient}: {'allowed' if found.allowed else 'not allowed'}")
     if record is None:
@@ -93,7 +93,9 @@ def _one(made: Parts, records: list[Record], purpose: str, recipient: str) -> No
     data, fates = made.gate.explain(record, purpose, recipient)
     if isinstance(found, Denial):
         print(f"  Leaves now: nothing, {words.why(found.reason)}.")
-        preview = message(bytes(16), purpose, [cbor.encode(compose(plan(made.catalogue, purpose), record)[0])])
+        preview = message(
+            bytes(16), purpose, [cbor.encode(compose(plan(made.catalogue, purpose), record, made.clock.now())[0])]
+        )
         print(words.wrap(", ".join(words.payload(preview, made.catalogue)[0]), "  If you allowed it: "))
     else:
         print(words.wrap(", ".join(words.payload(data, made.catalogue)[0]), "  Leaves now: "))

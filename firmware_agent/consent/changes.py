@@ -73,6 +73,10 @@ def _change(key: str, before: str, after: str) -> Change:
         return Change(key, before, after, False, "it is kept for less time")
     if end == "retention":
         return Change(key, before, after, True, "it is kept for longer")
+    if end == "expires" and 0 < _number(after) < (_number(before) if before else float("inf")):
+        return Change(key, before, after, False, "it stops sooner")
+    if end == "expires":
+        return Change(key, before, after, True, "it goes on for longer")
     if key == "purpose.every" and _number(after) > _number(before):
         return Change(key, before, after, False, "it leaves less often")
     if key == "purpose.every":

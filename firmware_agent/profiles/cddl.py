@@ -80,6 +80,10 @@ def _kind(row: dict[str, Any]) -> str:
         return " / ".join(f'"{value}"' for value in parameters["values"])
     if row["transform"] == "bucket":
         return f"0..{len(parameters['edges'])}"
+    if row["transform"] == "log2":
+        return f"{parameters['min'].bit_length()}..{parameters['max'].bit_length()}"
+    if row["transform"] == "version":
+        return f"0..{parameters['max'] * 1000 + 999}"
     if row["transform"] == "picture":
         return f"bytes .size (4..{parameters['max'] + SEALED})"
     if row["transform"] == "point_cloud":

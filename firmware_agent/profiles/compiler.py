@@ -1,5 +1,6 @@
 """Profile (TOML, for people) -> catalogue (CBOR, for devices). What is inconsistent is refused here."""
 
+import datetime
 import re
 import tomllib
 from pathlib import Path
@@ -146,6 +147,8 @@ class _Compiler:
     def parameters(self, where: str, transform: str, row: dict[str, Any]) -> dict[str, Any]:
         needed, optional = PARAMETERS[transform]
         given = {key: row[key] for key in needed + optional if key in row}
+        if "expires" in given:
+            given["expires"] = self.end(where, "expires", given["expires"])
         for key in ("min", "max", "step"):
             if key in given and (type(given[key]) is not int or not _MIN <= given[key] <= _MAX):
                 raise self.wrong(where, key, "must be a whole number")
@@ -153,10 +156,14 @@ class _Compiler:
             raise self.wrong(where, "max", "must be at least 4 bytes, the shortest JPEG")
         if given.get("step", 1) < 1:
             raise self.wrong(where, "step", "must be at least 1")
-        if ("min" in given) != ("max" in given) and transform not in BLOBS:
+        if ("min" in given) != ("max" in given) and "min" in needed + optional:
             raise self.wrong(where, "min", "min and max go together")
         if "min" in given and given["min"] > given["max"]:
             raise self.wrong(where, "max", "must not be less than min")
+        if transform in ("log2", "count") and given["min"] < 0:
+            raise self.wrong(where, "min", "must not be negative")
+        if transform == "version" and not 0 <= given["max"] <= 9999:
+            raise self.wrong(where, "max", "must be the greatest first number of a version, to 9999")
         if "edges" in given:
             edges = given["edges"]
             whole = isinstance(edges, list) and all(type(edge) is int and _MIN <= edge <= _MAX for edge in edges)
@@ -245,6 +252,12 @@ class _Compiler:
         if found is None:
             raise self.wrong(where, key, 'must be like "10 s", "5 min", "2 h" or "90 d"')
         return int(found[1]) * _SECONDS[found[2]]
+
+    def end(self, where: str, key: str, value: Any) -> int:
+        """A date, as the second in which it begins (UTC)."""
+        if type(value) is not datetime.date or not 2020 <= value.year < 2200:
+            raise self.wrong(where, key, "must be a date without quotes, like 2028-06-30")
+        return int(datetime.datetime(value.year, value.month, value.day, tzinfo=datetime.UTC).timestamp())
 
     def clause(self, where: str, key: str, value: Any) -> str:
         if not isinstance(value, str) or not _CLAUSE.fullmatch(value):

@@ -127,6 +127,7 @@ class Following:
 
     async def read(self) -> list[Record]:
         """What is known now. SourceError: nothing is, for that reason."""
+        await asyncio.sleep(0)  # whoever reads in a loop lets the connection have its turn
         if self._task is None:
             self._task = asyncio.get_running_loop().create_task(self._follow())
         if not self.heard and self._trouble is None:

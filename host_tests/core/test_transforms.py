@@ -9,6 +9,46 @@ from host_tests.fakes import catalogue
 CANARY = "canary 10.0.0.7"
 
 
+def test_ok__a_magnitude_has_as_many_digits_as_it_doubles():
+    for value, out in ((0, 0), (0.9, 0), (1, 1), (2, 2), (3, 2), (3.99, 2), (4, 3), (1023, 10), (1024, 11)):
+        assert apply("log2", value, {"min": 0, "max": 2000}) == out, value
+    for value in (-1, 2001, "8", True, None, [8]):
+        with pytest.raises(Unfit):
+            apply("log2", value, {"min": 0, "max": 2000})
+
+
+def test_ok__things_are_counted_and_never_shown():
+    for value, out in (([], 0), (["a", "b"], 2), ({"a": 1}, 1), ((1, 2, 3), 3), (7, 7)):
+        assert apply("count", value, {"min": 0, "max": 9}) == out
+    for value in ("abc", b"abc", 1.5, True, None, 10, [0] * 10):
+        with pytest.raises(Unfit):
+            apply("count", value, {"min": 0, "max": 9})
+
+
+def test_ok__a_version_is_its_first_two_numbers():
+    for value, out in (("1.2", 1002), ("v12.34.56-4-gabcdef-dirty", 12034), ("0.999 (ann@pc)", 999), ("2.0+x", 2000)):
+        assert apply("version", value, {"max": 20}) == out, value
+    for value in (
+        "21.0",
+        "1",
+        "1.",
+        ".1",
+        "1.1000",
+        "1.x",
+        "12345.1",
+        "1.2x",
+        "x1.2",
+        "",
+        "v",
+        1.2,
+        b"1.2",
+        None,
+        "1,2",
+    ):
+        with pytest.raises(Unfit):
+            apply("version", value, {"max": 20})
+
+
 def test_ok__every_transform_of_the_catalogue_is_there():
     assert sorted(TRANSFORMS) == sorted(PARAMETERS)
 

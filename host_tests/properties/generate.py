@@ -17,6 +17,7 @@ Spec = list[Any]
 
 CANARY = "canary-5f1e"  # in every text and byte string that has no business outside
 NOW = 1793318400
+END = date(2026, 10, 30)  # when that second begins
 WORDS = ("amber", "birch", "cedar", "delta", "ember", "fjord", "grove", "heron", "inlet", "jetty", "knoll", "lumen")
 SIZES = (1, 10, 100, 1000, 86400, 10**7, 2**31, 2**33, 2**40, 2**52, 2**53)
 
@@ -113,6 +114,10 @@ def every_transform() -> Tree:
         "warmth": row(5, "round", step=7, min=-50, max=99, purposes=["all", "other"]),
         "since": row(6, "day", min=-100000, max=4102444800),
         "view": row(7, "picture", max=4096, purposes=["look"]),
+        "size": row(10, "log2", min=0, max=99),
+        "many": row(11, "count", min=0, max=99),
+        "release": row(12, "version", max=9),
+        "trial": row(13, "keep", min=5, max=99, expires=END),
         "extra": row(65535, "keep", min=5, max=5, purposes=["other"]),
         "never": {key: part for key, part in row(9, "drop").items() if key not in ("purposes", "retention")},
     }
@@ -213,14 +218,25 @@ def _new_name(rng: Random, taken: Tree) -> str:
 
 
 def _transform(rng: Random) -> Tree:
-    kind = rng.choice(("keep", "flag", "enum", "round", "round", "bucket", "day"))
+    row = _plain_transform(rng)
+    if rng.random() < 0.1:
+        row["expires"] = END
+    return row
+
+
+def _plain_transform(rng: Random) -> Tree:
+    kind = rng.choice(("keep", "flag", "enum", "round", "round", "bucket", "day", "log2", "count", "version"))
     if kind == "flag":
         return {"transform": "keep"}
+    if kind == "version":
+        return {"transform": "version", "max": rng.choice((0, 3, 999, 9999))}
     if kind == "enum":
         return {"transform": "enum", "values": rng.sample(WORDS, rng.randint(1, 6))}
     ends = sorted(rng.choice((-1, 1, 1)) * rng.randint(0, rng.choice(SIZES)) for _ in range(2))
     if rng.random() < 0.1:
         ends = [-(2**53), 2**53]
+    if kind in ("log2", "count"):
+        ends = sorted(map(abs, ends))
     row: Tree = {"transform": kind, "min": ends[0], "max": ends[1]}
     if kind == "round":
         row["step"] = rng.choice((1, 2, 3, 5, 7, 60, 100, 86400, 2**31 - 1))
@@ -300,6 +316,9 @@ def _fitting(rng: Random, name: str, row: Tree, clean: dict[str, Any]) -> Spec:
     if transform == "picture":
         raw, clean[name] = picture(rng)
         return [rng.choice(("bytes", "bytearray")), raw.hex()]
+    if transform == "version":
+        first, second = rng.randint(0, row["max"] + 1), rng.choice((0, 7, 12, 999, 1000))
+        return ["text", f"{rng.choice(('', 'v'))}{first}.{second}{rng.choice(('', '.3', '-' + CANARY, ' ' + CANARY))}"]
     if "max" not in row:
         return [rng.choice(("true", "false"))]
     low, high = row["min"], row["max"]

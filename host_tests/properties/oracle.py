@@ -1,5 +1,6 @@
 """What must become of a case, from the words of the rules alone. Nothing here calls the code under test."""
 
+import re
 from fractions import Fraction
 from math import isfinite
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 import cbor2
 
 from host_tests.board.replay import value
-from host_tests.properties.generate import CANARY, Case, Tree
+from host_tests.properties.generate import CANARY, NOW, Case, Tree
 
 
 def complaints(case: Case, outcome: str) -> list[str]:
@@ -83,6 +84,8 @@ def pairs(case: Case) -> list[tuple[int, list[Any]]]:
         row = case.now.tree["field"].get(name)
         if row is None or case.vector["purpose"] not in row.get("purposes", ()):
             continue
+        if "expires" in row and (case.vector["now"] is None or case.vector["now"] >= NOW):
+            continue
         forms = _forms(row, value(spec), case.clean.get(name))
         if forms:
             out.append((row["id"], forms))
@@ -95,13 +98,22 @@ def _forms(row: Tree, raw: Any, clean: "bytes | None") -> list[Any]:
         return [clean] if isinstance(raw, (bytes, bytearray)) and clean is not None and len(raw) <= row["max"] else []
     if transform == "enum":
         return [raw] if isinstance(raw, str) and raw in row["values"] else []
+    if transform == "version":
+        found = re.match(r"[vV]?([0-9]{1,4})\.([0-9]{1,3})(?![^.+ -])", raw) if isinstance(raw, str) else None
+        if found is None and isinstance(raw, str):  # a second number of four digits that begins with zeros is small too
+            found = re.match(r"[vV]?([0-9]{1,4})\.(0[0-9]{3})(?![^.+ -])", raw)
+        return [int(found[1]) * 1000 + int(found[2])] if found and int(found[1]) <= row["max"] else []
     if transform == "keep" and "max" not in row:
         return [raw] if isinstance(raw, bool) else []
+    if transform == "count" and isinstance(raw, (list, tuple, dict)):
+        raw = len(raw)
     if type(raw) not in (int, float) or not isfinite(raw) or not row["min"] <= raw <= row["max"]:
         return []
-    if transform == "keep":
+    if transform in ("keep", "count"):
         return [raw] if type(raw) is int else []
     exact = Fraction(raw)
+    if transform == "log2":
+        return [int(exact).bit_length()]
     if transform == "bucket":
         return [sum(exact >= edge for edge in row["edges"])]
     if transform == "day":
