@@ -18,7 +18,7 @@ def somebody(chromiums, filmed):  # noqa: F811
     quiet(chromiums[0])
 
 
-@pytest.fixture(params=VIEWS, ids="-".join)
+@pytest.fixture(params=VIEWS[1:3], ids="-".join)  # each size and each language once
 def anybody(request, chromiums, filmed):  # noqa: F811
     size, language = request.param
     yield Watcher(chromiums[0].fresh(size, language), filmed, language)
