@@ -143,8 +143,8 @@ def _check(kind: int, data: bytes, at: int, end: int, fresh: "set[int]") -> None
 def next_marker(data: bytes, at: int) -> int:
     """The place of the first marker at or behind `at` in the data of a scan, -1 if there is none; 0xFF 0x00 is none.
 
-    In a scan this is all of a picture's price: a large one has thousands of stuffed bytes. Where a compiled pattern is
-    at hand it does the same four times as fast (camera/markers.py); boards have none for bytes.
+    In a scan this is all of a picture's price, and it grows with the stuffed bytes: a noisy picture has thousands. A
+    compiled pattern takes the same time for all pictures (camera/markers.py); boards have none for bytes.
     """
     find = data.find
     at = find(b"\xff", at) + 1

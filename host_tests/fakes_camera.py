@@ -100,6 +100,8 @@ class FakeCamera:
             "watching": [dict(row) for row in self.watching],
             "viewers": rows,
             "plain_port": 8089 if rows else 0,
+            "plain_trouble": "",
+            "plain_local": False,
             "crop": list(self.crop),
             "can_crop": self.can_crop,
             "live": live,
