@@ -250,6 +250,23 @@ def test_ok__the_first_run_asks_what_has_its_place_there_and_no_more(somebody):
     somebody.inspect("later")
 
 
+def test_ok__before_the_first_run_is_over_the_way_to_a_decision_leads_to_its_questions(somebody):
+    browser, words = somebody.browser, somebody.words
+    somebody.enter(first=True)
+    somebody.tab("camera")
+    browser.click("#watch-decide")
+    browser.find("#wizard")
+    assert words["reason.fault"].partition("{")[0] not in browser.text("body")
+
+
+def test_fail__a_port_that_another_program_has_is_said(somebody):
+    browser, page = somebody.browser, somebody.filmed
+    somebody.enter()
+    page.now(lambda: setattr(page.world.desk.camera, "plain_trouble", "0.0.0.0 port 8089 cannot be used"))
+    somebody.tab("camera")
+    assert "0.0.0.0 port 8089 cannot be used" in browser.text("#plain-closed")
+
+
 @pytest.mark.clause("L13")
 def test_ok__the_history_says_who_watched(somebody):
     browser, words, page = somebody.browser, somebody.words, somebody.filmed
