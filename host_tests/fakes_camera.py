@@ -79,6 +79,7 @@ class FakeCamera:
 
     def __init__(self):
         self.there, self.covered, self.trouble, self.can_crop = True, False, "", True
+        self.plain_trouble = ""
         self.viewers, self.crop, self.watching, self.rate = [], list(WHOLE), [], 10.0
         self.spoil = lambda sealed: sealed
         self.anyway = False  # pictures come although it is covered
@@ -100,6 +101,8 @@ class FakeCamera:
             "watching": [dict(row) for row in self.watching],
             "viewers": rows,
             "plain_port": 8089 if rows else 0,
+            "plain_trouble": self.plain_trouble,
+            "plain_local": False,
             "crop": list(self.crop),
             "can_crop": self.can_crop,
             "live": live,

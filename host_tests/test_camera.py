@@ -15,6 +15,7 @@ from firmware_agent.camera.sources import pattern
 from firmware_agent.camera.start import Adapter
 from firmware_agent.camera.upstream import Upstream
 from firmware_agent.cli import build
+from firmware_agent.cli.run import attend
 from firmware_agent.refusals import Refused
 from host_tests.rigs.agent import Rig, forward, plain, until
 from host_tests.rigs.broker import Broker, Subscriber, free_port
@@ -117,6 +118,25 @@ def test_fail__without_a_key_pictures_to_that_recipient_stay(tmp_path):
         await agent.close()
 
     asyncio.run(story())
+
+
+@pytest.mark.clause("L12")
+def test_ok__what_another_program_withdraws_is_cut_before_the_tick_comes_to_it(tmp_path):
+    rig = Rig(tmp_path, plain(free_port()), sources=CAMERA)
+    rig.grant("live_view", "owner")
+
+    async def story():
+        agent = rig.agent()
+        running = asyncio.create_task(attend(rig.parts, agent, None))
+        viewer = await looks(agent, ("live_view", "owner"))
+        await asyncio.to_thread(viewer.picture)
+        agent.tick = lambda: None  # whatever else there may be to do
+        rig.withdraw("live_view", "owner")
+        await soon(lambda: not agent.watched())
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+
+    asyncio.run(asyncio.wait_for(story(), 60))
 
 
 @pytest.mark.clause("L1", "L12")

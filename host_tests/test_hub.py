@@ -21,7 +21,7 @@ from firmware_agent.camera.sources import pattern
 from firmware_agent.camera.start import Adapter, Child
 from firmware_agent.camera.stills import Still
 from firmware_agent.camera.upstream import Upstream
-from firmware_agent.errors import FormatError, SourceError
+from firmware_agent.errors import FormatError, SourceError, StorageError
 from firmware_agent.refusals import Refused, Unsealed
 from host_tests.rigs.hub import (
     LIVE,
@@ -339,6 +339,57 @@ def test_ok__a_cut_needs_no_help_of_the_camera_process():
 
 
 @pytest.mark.clause("L12")
+def test_ok__a_look_asks_the_store_once_for_all_who_look_under_one_consent():
+    async def tale():
+        place = Place(LIVE)
+        viewers = [await place.view() for _ in range(4)]
+        asked, decide = [], place.gate.decide
+        place.gate.decide = lambda *pair: asked.append(pair) or decide(*pair)
+        place.hub.look()
+        assert asked == [LIVE]
+        del place.gate.given[LIVE]
+        place.hub.look()
+        assert asked == [LIVE, LIVE]
+        for viewer in viewers:
+            assert (await rest(viewer.socket))[-1] is None
+        await place.hub.close()
+
+    story(tale())
+
+
+@pytest.mark.parametrize("when", ["tick", "look"])
+def test_fail__a_store_that_cannot_be_read_permits_nobody_to_go_on(when):
+    async def tale():
+        place = Place(LIVE)
+        viewer = await place.view()
+        await asyncio.to_thread(viewer.picture)
+
+        def broken(*_):
+            raise StorageError("floor.1: it is a directory; look at the flash")
+
+        place.gate.decide = broken
+        getattr(place.hub, when)()
+        assert (await rest(viewer.socket))[-1] is None and place.hub.uses() == []
+        await place.hub.close()
+
+    story(tale())
+
+
+def test_ok__who_was_removed_is_cut_and_its_view_is_over_at_the_next_tick():
+    async def tale():
+        place = Place(LIVE)
+        viewer = await place.view()
+        await asyncio.to_thread(viewer.picture)
+        place.hub.dismiss("tablet")
+        assert (await rest(viewer.socket))[-1] is None and place.hub.uses() == []
+        await soon(lambda: not place.hub._leaving)
+        place.hub.tick()
+        assert len(place.history.told("watched")) == 1
+        await place.hub.close()
+
+    story(tale())
+
+
 @pytest.mark.parametrize("when", ["tick", "look"])
 def test_ok__what_another_process_withdrew_is_cut_at_a_tick_or_a_look_and_the_others_go_on(when):
     async def tale():
@@ -513,7 +564,7 @@ def test_fail__whoever_waits_between_two_views_fills_no_history_either(rest):
     account.begin(place.admit(), "stream")
     place.hub._account.settle()
     before = len(place.history.told("watching"))
-    account.hide(LIVE)
+    account.hide(lambda one: (one.purpose, one.recipient) == LIVE)
     place.passed += 3601
     account.begin(place.admit(), "stream")  # beside one whose count is still to come
     assert len(place.history.told("watching")) == before + 1

@@ -6,11 +6,12 @@ from host_tests.fakes import PURPOSE, RECIPIENT
 from host_tests.proofs import soak
 
 HOURS = 1
+IDLE = 45  # s: a camera process then serves several ticks
 PACE = 12  # times as many outages, decisions and restarts as in a week of the full proof
 
 
 def test_ok__hours_of_outages_decisions_and_restarts_leave_nothing_behind():
-    result = soak.prove(days=HOURS / 24, seed=3, pace=PACE)
+    result = soak.prove(days=HOURS / 24, seed=3, pace=PACE, idle=IDLE)
     assert result["failures"] == []
     counts = result["counts"]
     for what in ("outages", "restarts", "withdrawals"):
@@ -34,7 +35,7 @@ def test_fail__the_control_what_leaks_vanishes_or_slips_out_is_seen():
             run.grant(PURPOSE)
 
     try:
-        failures = soak.prove(days=1.25 / 24, seed=5, pace=PACE, spoil=spoil)["failures"]
+        failures = soak.prove(days=1.25 / 24, seed=5, pace=PACE, spoil=spoil, idle=IDLE)["failures"]
     finally:
         for one in opened:
             os.close(one)

@@ -41,6 +41,21 @@ def names(storage):
     return [one.name for one in book(storage).all()]
 
 
+def test_ok__an_accent_is_one_letter_however_it_is_sent():
+    one = book(MemoryStorage())
+    viewer, secret = one.add("Ku\u0308che", "live_view", "owner", "basic")
+    assert viewer.name == "K\u00fcche"
+    assert one.by_basic("Ku\u0308che", secret) == one.by_basic("K\u00fcche", secret) == viewer
+    with pytest.raises(Refused):
+        one.add("K\u00fcche", "live_view", "owner", "basic")
+
+
+@pytest.mark.parametrize("name", ["\u3164", "a\u2800b", "\u00a0", "a\u3000b", "\u200b"])
+def test_fail__a_name_that_shows_nothing(name):
+    with pytest.raises(AgentError, match="a viewer's name"):
+        book(MemoryStorage()).add(name, "live_view", "owner", "basic")
+
+
 def test_ok__let_in_found_listed_taken_out(storage):
     viewer, secret = book(storage).add("Küche", *LIVE, "address")
     other, password = book(storage).add("Home Assistant", "local_service", "home", "basic")

@@ -348,16 +348,16 @@ def test_fail__a_request_that_comes_byte_by_byte(monkeypatch):
 
 @pytest.mark.attack(9)
 def test_fail__places_that_are_only_held():
-    """64 in all and 8 of one address: the oldest goes, whoever asks at once gets in."""
+    """64 in all and 24 of one address: the oldest goes, whoever asks at once gets in."""
 
     async def tell(street):
         secret = street.add()
-        held = [await street.call("127.0.1.1") for _ in range(12)]
-        await until(lambda: len(street.viewers._tasks) == 8)
+        held = [await street.call("127.0.1.1") for _ in range(28)]
+        await until(lambda: len(street.viewers._tasks) == 24)
         assert [await one.ended() for one in held[:4]] == [b""] * 4
         client = await street.call("127.0.1.1")
         client.send(head(f"/v/{secret}/stream"))
-        assert await client.picture() and len(street.viewers._waiting) == 7
+        assert await client.picture() and len(street.viewers._waiting) == 23
         more = [await street.call("127.0.2.%d" % (2 + number)) for number in range(70)]
         await until(lambda: len(street.viewers._tasks) == 64)
         assert [await one.ended() for one in more[:6]] == [b""] * 6

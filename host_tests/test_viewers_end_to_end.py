@@ -91,7 +91,7 @@ def test_ok__let_in_seen_withdrawn_and_taken_out(rig):
     with running(rig) as agent:
         assert not listens(rig)
         shown = add(rig, "Ann's tablet", "live_view")
-        assert "plain HTTP" in flat(shown) and "can listen" in flat(shown) and "Our promise ends" not in flat(shown)
+        assert "plain HTTP" not in flat(shown) and "Our promise ends" not in flat(shown)  # nothing goes over a network
         assert "shown once" in shown and "It sees nothing yet" in shown
         assert "consent grant live_view --recipient owner" in flat(shown)
         wait_for(lambda: listens(rig))
@@ -194,6 +194,13 @@ def test_fail__what_cannot_be_added(rig):
     assert [event for event, *_ in events(rig)].count("viewer_added") == 1
 
 
+def test_ok__who_lets_a_program_in_over_the_network_is_told_that_the_network_can_listen(tmp_path):
+    rig = Rig(tmp_path, plain(free_port()), f'[viewers]\nhost = "0.0.0.0"\nport = {free_port()}', CAMERA)
+    shown = flat(add(rig, "page", "live_view"))
+    assert "plain HTTP" in shown and "can listen" in shown
+    assert "the network can listen" in flat(call(rig, "doctor")[1])
+
+
 def test_fail__without_the_section_nobody_can_be_added(tmp_path):
     rig = Rig(tmp_path, plain(free_port()), "", CAMERA)
     code, _, errors = call(rig, "viewer", "add", "page", "--for", "live_view")
@@ -222,11 +229,25 @@ def test_fail__configurations_that_are_none(tmp_path, text, wrong):
     assert done.returncode == 2 and wrong in done.stderr
 
 
-def test_fail__a_port_that_is_taken_stops_the_start(rig):
+def test_fail__a_port_that_is_taken_is_said_and_keeps_nothing_else_and_is_used_when_it_is_free(rig):
     rig.parts.viewers.add("page", "live_view", "owner", "address")
-    with socket.create_server(("127.0.0.1", rig.port)):
-        done = subprocess.run([PROGRAM, "run", "--config", str(rig.file)], capture_output=True, text=True, timeout=60)
-    assert done.returncode == 2 and f"viewers: 127.0.0.1 port {rig.port} cannot be used" in done.stderr
+    with contextlib.ExitStack() as stack:
+        with socket.create_server(("127.0.0.1", rig.port)):
+            command = [PROGRAM, "run", "--config", str(rig.file)]
+            agent = stack.enter_context(subprocess.Popen(command, stdout=subprocess.PIPE, text=True))
+            stack.callback(agent.terminate)
+            said = next(line for line in agent.stdout if "Viewers:" in line)
+            assert f"127.0.0.1 port {rig.port} cannot be used" in said
+        wait_for(lambda: answers(rig.port), 20)
+
+
+def answers(port):
+    try:
+        with socket.create_connection(("127.0.0.1", port), 5) as one:
+            one.sendall(b"GET /nothing HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+            return one.recv(64).startswith(b"HTTP/1.1 404")
+    except OSError:
+        return False
 
 
 @pytest.mark.clause("L3")

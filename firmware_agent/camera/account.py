@@ -125,13 +125,13 @@ class Account:
         if not session.open and session.hidden:
             self._close(session)
 
-    def hide(self, pair: Pair) -> None:
-        """Nobody looks for this purpose and recipient any more: what counts it may still come."""
+    def hide(self, which: Callable[[Admission], bool]) -> None:
+        """Nobody looks under such an admission any more: what counts it may still come."""
         for part in self._parts.values():
-            if (part.about.purpose, part.about.recipient) == pair:
+            if which(part.about):
                 part.shown = False
         for session in list(self._sessions.values()):
-            if (session.first.purpose, session.first.recipient) == pair:
+            if which(session.first):
                 session.hidden = True
                 if not session.open:
                     self._close(session)

@@ -7,6 +7,7 @@ import select
 
 from firmware_agent import jpeg
 from firmware_agent.camera.control import Control
+from firmware_agent.camera.markers import next_marker
 from firmware_agent.camera.sources import Source
 from firmware_agent.errors import FormatError
 
@@ -77,7 +78,7 @@ class Feed:
     def clean(self, taken: bytes | memoryview) -> bytes | None:
         """The picture without its metadata; None if it is odd."""
         try:
-            picture = jpeg.strip(bytes(taken))
+            picture = jpeg.strip(bytes(taken), next_marker)
         except FormatError:
             self._odd += 1
             return None

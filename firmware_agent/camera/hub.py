@@ -2,7 +2,7 @@
 
 Pictures never come here as they are. Viewers get them on their own sockets, which are passed to the camera process;
 for everybody else it seals them, and what comes here is ciphertext (L4). An Admission is verified before anything is
-started for it, again after its beginning was written to the ledger, and at each tick.
+started for it, again after its beginning was written to the ledger, when the store is written, and at each tick.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ from firmware_agent.camera.settings import SourceSettings
 from firmware_agent.camera.start import Opener, Starter, check
 from firmware_agent.camera.state import CameraState, counted, facts, said
 from firmware_agent.camera.using import Live, Sealed, Viewed
-from firmware_agent.errors import FormatError, SourceError
+from firmware_agent.errors import AgentError, FormatError, SourceError
 from firmware_agent.limits import Buckets
 from firmware_agent.refusals import Refused, Unsealed
 
@@ -119,21 +119,27 @@ class Hub:
         process is told to end, and killed 50 ms later. What the ledger says of it is written at the next `tick`.
         """
         self._cut(lambda one: (one.purpose, one.recipient) == (purpose, recipient))
-        self._account.hide((purpose, recipient))
+        self._account.hide(lambda one: (one.purpose, one.recipient) == (purpose, recipient))
 
     def cut_all(self) -> None:
         self._cut(lambda one: True)
 
     def look(self) -> None:
-        """Cut what is no longer permitted, now; nothing is written."""
-        refused = set()
+        """Cut what is no longer permitted, now; nothing is written. The store is asked once for each consent, and
+        whoever looks under one that does not hold is cut before the next is asked. What cannot be read permits nothing.
+        """
+        under: dict[tuple[object, ...], list[Admission]] = {}
         for use in self._live.values():
-            try:
-                self.admissions.verify(use.admission)
-            except Refused:
-                refused.add(use.admission.ident)
-        if refused:
-            self._cut(lambda one: one.ident in refused)
+            one = use.admission
+            under.setdefault((one.purpose, one.recipient, one.consent, one.generation), []).append(one)
+        for together in under.values():
+            if not self._good(together[0]):
+                self._cut(together.__contains__)
+
+    def dismiss(self, viewer: str) -> None:
+        """At once: nothing more for this viewer, who was removed; what it saw is written at the next `tick`."""
+        self._cut(lambda one: one.viewer == viewer)
+        self._account.hide(lambda one: one.viewer == viewer)
 
     def change(self, source: SourceSettings) -> None:
         """Another source, or another part of its picture: what was begun with the old one ends now."""
@@ -155,7 +161,9 @@ class Hub:
         """Cut what is no longer permitted; end the process that nobody needs; write what ended. allowed: whether
         anything of the camera is: if not, its port is switched off, where that was asked for.
         """
-        self.look()
+        refused = {ident for ident, use in self._live.items() if not self._good(use.admission)}
+        if refused:
+            self._cut(lambda one: one.ident in refused)
         self._keeper.listen(bool(self._live))
         if self._keeper.line is not None and not self._live and not self._coming and self._ticks() - self._idle >= IDLE:
             self._keeper.stop()
@@ -228,6 +236,13 @@ class Hub:
         self._said = {}
 
     # --- one use
+
+    def _good(self, admission: Admission) -> bool:
+        try:
+            self.admissions.verify(admission)
+        except AgentError:  # refused, or the store cannot be read
+            return False
+        return True
 
     async def _enter(self, admission: Admission, stream: bool | None) -> Line:
         """The line to a running camera process, for an admission that is good at this moment and was never used."""

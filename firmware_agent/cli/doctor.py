@@ -107,7 +107,8 @@ def _viewers(made: Parts) -> Iterator[Finding]:
         yield "note", f"{count} viewers are in the book and cannot look: the configuration has no [viewers]"
     elif count and made.config.viewers is not None:
         where = plain(made.config.viewers, made.config.panel)[0]
-        yield "note", f"{count} viewers may look through the camera at {where}: plain HTTP, so the network can listen"
+        heard = "this device only" if is_loopback(made.config.viewers.host) else "plain HTTP, so the network can listen"
+        yield "note", f"{count} in the book may look, while you allow it and the agent runs, at {where}: {heard}"
 
 
 def _clock(made: Parts) -> Iterator[Finding]:

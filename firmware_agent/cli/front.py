@@ -86,7 +86,7 @@ class Front:
             self.presence,
             AgentHands(made, agent, self.sessions, erase, self._look_at_viewers),
             View(made.catalogue, made.gate, made.consents, made.authority, live, made.details),
-            AgentSight(made, agent, self.sessions, self.presence.possible, self._plain_port),
+            AgentSight(made, agent, self.sessions, self.presence.possible, self._plain),
             live,
             nonces.new,
         )
@@ -115,11 +115,8 @@ class Front:
             await self._socket.start()
         if self.viewers is not None:
             self.viewers.look()
-            if self.viewers.trouble:
-                raise ConfigError(
-                    f"{made.config.file}: viewers: {self.viewers.trouble}; allowed: an address of this device and a "
-                    "free port"
-                )
+            if self.viewers.trouble:  # no reason to keep the page from the owner: it is tried again, and said there
+                print(words.wrap(f"Viewers: {self.viewers.trouble}; choose another port in [viewers], or free it."))
         if self._button is not None:
             self._button.start()
         self._looking = asyncio.get_running_loop().create_task(self._look())
@@ -169,7 +166,7 @@ class Front:
             await asyncio.sleep(_LOOK)
             waits = tuple(uplink.waiting() for uplink in self._agent.uplinks.values())
             known = self._made.people.all(), self._made.viewers.all()
-            standing = None if self._agent.camera is None else (self._agent.camera.state(), self._plain_port())
+            standing = None if self._agent.camera is None else (self._agent.camera.state(), self._plain())
             seen = (self._agent.watched(), standing, waits, tuple(self._agent.troubles), known)
             if seen != before:
                 before = seen
@@ -180,8 +177,9 @@ class Front:
         if self.viewers is not None:
             self.viewers.look()
 
-    def _plain_port(self) -> int:
-        return 0 if self.viewers is None else self.viewers.port
+    def _plain(self) -> tuple[int, str]:
+        """The port where viewers are answered, 0 if it is shut; and why it is although it should not be."""
+        return (0, "") if self.viewers is None else (self.viewers.port, self.viewers.trouble)
 
     def _paired(self, event: str, role: str) -> None:
         self._agent.ledger.noted(event, role)

@@ -1,6 +1,7 @@
 """Arguments in, exit code out. Errors are one line each; a refusal exits with 3, bad configuration with 2."""
 
 import argparse
+import io
 import os
 import re
 import sys
@@ -39,6 +40,8 @@ def main(arguments: list[str] | None = None) -> int:
         parser.print_help()
         return 2
     logs.set_up(options.log)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # people's names, on a terminal that cannot show them
     try:
         if options.command is None:  # the demonstration brings its own configuration
             from firmware_agent.demo.demo import demo
@@ -237,6 +240,8 @@ def _parser() -> argparse.ArgumentParser:
         either.add_argument("--dry-run", action="store_true", help="only say what would be done")
         either.add_argument("--yes", action="store_true", help="do not ask")
     add(commands, "doctor", doctor.doctor, "what is wrong and what to do").add_argument(
-        "--connect", action="store_true", help="try the broker even if nothing is allowed (it sees this address)"
+        "--connect",
+        action="store_true",
+        help="try the broker, and a camera with an address, even if nothing is allowed: they see this device",
     )
     return parser

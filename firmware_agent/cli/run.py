@@ -109,9 +109,9 @@ async def attend(made: Parts, agent: Agent, viewers: Viewers | None) -> None:
     added = asyncio.Event()
 
     def wake() -> None:
-        agent.glance()
         changed.set()
         added.set()
+        agent.glance()
 
     async with contextlib.AsyncExitStack() as stack:
         tells = stack.enter_context(watched(made.device.storage, (*SLOTS, *BOOK), wake))

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from firmware_agent import cbor
+from firmware_agent.addresses import is_loopback
 from firmware_agent.agent import Agent
 from firmware_agent.camera.crop import WHOLE
 from firmware_agent.catalogue import REQUEST
@@ -44,9 +45,9 @@ class AgentSight:
         agent: Agent,
         sessions: SessionGate,
         here: Callable[[], bool],
-        plain_port: Callable[[], int] = lambda: 0,
+        plain: Callable[[], tuple[int, str]] = lambda: (0, ""),
     ) -> None:
-        self._plain_port = plain_port
+        self._plain = plain
         self._made = made
         self._sessions = sessions
         self._agent = agent
@@ -71,8 +72,17 @@ class AgentSight:
         live = {"purpose": LIVE[0], "recipient": LIVE[1]}
         if hub is None:
             off = {"on": False, "there": False, "covered": False, "trouble": "", "watching": [], "viewers": []}
-            return {**off, "plain_port": 0, "crop": list(WHOLE), "can_crop": False, "live": live}
+            return {
+                **off,
+                "plain_port": 0,
+                "plain_trouble": "",
+                "plain_local": False,
+                "crop": list(WHOLE),
+                "can_crop": False,
+                "live": live,
+            }
         state, uses, now = hub.state(), hub.uses(), made.clock.now()
+        port, closed = self._plain()
         active = {one.viewer for one in uses}
         return {
             "on": state.on,
@@ -99,7 +109,9 @@ class AgentSight:
                 }
                 for one in made.viewers.all()
             ],
-            "plain_port": self._plain_port(),
+            "plain_port": port,
+            "plain_trouble": closed,
+            "plain_local": made.config.viewers is not None and is_loopback(made.config.viewers.host),
             "crop": list(hub.source.crop),
             "can_crop": bool((state.facts or {}).get("can_crop", 1)),
             "live": live,

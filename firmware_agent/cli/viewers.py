@@ -2,6 +2,7 @@
 
 from argparse import Namespace
 
+from firmware_agent.addresses import is_loopback
 from firmware_agent.camera.hub import STILLS
 from firmware_agent.camera.viewers.book import NAMES, WAYS, Viewer, is_name
 from firmware_agent.cli import words
@@ -46,7 +47,8 @@ def add(made: Parts, options: Namespace) -> int:
         raise Refused("viewer_exists", purpose, recipient)
     who = made.catalogue.recipients[recipient]["name"]
     text = f"{words.printable(options.name)} can look through the camera, as: {who}, for {purpose}, while you allow it."
-    print(words.wrap(OPEN))
+    if not is_loopback(config.host):
+        print(words.wrap(OPEN))
     if purpose == KEEPS:
         print(words.wrap(ENDS))
     if present(made, text, "To let it in") is None:

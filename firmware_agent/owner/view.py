@@ -76,7 +76,8 @@ class Sight(Protocol):
     def people(self) -> Iterable[Person]: ...
     def camera(self) -> Json:
         """on, there, covered, trouble, watching: [{viewer, purpose, recipient, since}], viewers: [{name, purpose,
-        recipient, way, since, active}], plain_port, crop, can_crop, live: {purpose, recipient}. since: s since 1970."""
+        recipient, way, since, active}], plain_port, plain_trouble,
+        plain_local (nothing goes over the network), crop, can_crop, live: {purpose, recipient}. since: s since 1970."""
 
     def waiting(self) -> dict[Pair, int]:
         """How many events wait, where any do."""

@@ -68,6 +68,12 @@ class OneFrame:
         if not admission.stream:
             sock.shutdown(socket.SHUT_WR)
 
+    def dismiss(self, viewer):
+        for admission, sock in list(self.held.items()):
+            if admission.viewer == viewer:
+                del self.held[admission]
+                sock.close()
+
     def tick(self):
         for admission, sock in list(self.held.items()):
             try:

@@ -7,6 +7,7 @@ secret only the SHA-256 is kept: 128 random bits need no slower one.
 import binascii
 import hashlib
 import hmac
+import unicodedata
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -20,6 +21,7 @@ SLOTS = ("viewers.0", "viewers.1")
 WAYS = ("address", "basic")  # an address with the secret in it; or a name and a password (HTTP Basic)
 MOST = 16
 LONGEST = 32  # characters of a name
+_BLANK = frozenset("\u115f\u1160\u2800\u3164\uffa0")  # letters that show nothing
 NAMES = f"a viewer's name is one line of 1 to {LONGEST} characters, without a colon, and without spaces around it"
 _SECRET = 16  # bytes
 
@@ -75,7 +77,7 @@ class Book:
             raise AgentError(NAMES)
         if way not in WAYS:
             raise AgentError(f"a viewer comes in by {' or '.join(WAYS)}")
-        secret = _secret(self._entropy(_SECRET))
+        name, secret = composed(name), _secret(self._entropy(_SECRET))
         with self._lock():
             sequence, viewers = self._read()
             if any(one.name == name for one in viewers):
@@ -104,7 +106,7 @@ class Book:
 
     def by_basic(self, name: str, password: str) -> Viewer | None:
         """Whose name and password these are. As long for wrong ones as for right ones."""
-        return self._find("basic", name, password)
+        return self._find("basic", composed(name), password)
 
     def trouble(self) -> list[str]:
         """One line for each slot that is there and cannot be trusted."""
@@ -133,11 +135,16 @@ class Book:
         self._slots.write(sequence + 1, cbor.encode(rows))
 
 
+def composed(name: str) -> str:
+    """The same letters in one form (NFC): some programs send an accent as a letter of its own."""
+    return unicodedata.normalize("NFC", name)
+
+
 def is_name(name: object) -> bool:
     """Whether a viewer can be called so: it is the user name of HTTP Basic, and stands on pages and terminals."""
     if not isinstance(name, str) or not 1 <= len(name) <= LONGEST:
         return False
-    return name.isprintable() and name == name.strip() and ":" not in name
+    return name.isprintable() and name == name.strip() and ":" not in name and _BLANK.isdisjoint(name)
 
 
 def _secret(random: bytes) -> str:

@@ -16,5 +16,8 @@ class Hub(Protocol):
         raises (Refused, Unsealed, SourceError), nothing was passed or written, and both are still the caller's.
         """
 
+    def dismiss(self, viewer: str) -> None:
+        """Cut at once whatever this viewer, who was removed, still sees."""
+
     def tick(self) -> None:
         """Verify each admission that is in use; cut what is no longer permitted, at once."""

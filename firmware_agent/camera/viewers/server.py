@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 
 TICK = 0.25  # s between two looks at the book while somebody looks through the camera, or a change cannot be told
 REST = 10.0  # s else
-_CALLERS, _EACH = 64, 8  # connections whose request is not read yet: in all, of one address
+_CALLERS, _EACH = 64, 24  # connections whose request is not read yet: in all, of one address
 _TIRED = 0.2  # s before the next connection is taken, if there is no descriptor for it
 
 
@@ -81,6 +81,8 @@ class Viewers:
             book = []  # what cannot be read lets nobody in
         known = {(one.name, one.digest) for one in book}
         gone = [admission for admission, one in self._passed.items() if (one.name, one.digest) not in known]
+        for name in {self._passed[admission].name for admission in gone}:
+            self._hub.dismiss(name)
         for admission in gone:
             self._forget(admission)
         if gone or self._unwritten:

@@ -12,6 +12,7 @@ from random import Random
 from PIL import Image
 
 from firmware_agent import jpeg
+from firmware_agent.camera.markers import next_marker
 from firmware_agent.errors import FormatError
 from host_tests.proofs.fuzz.target import CANARY, LARGE, Broken, Bytes, Control, Target, canary, mutated
 
@@ -26,13 +27,28 @@ def segment(kind: int, body: bytes) -> bytes:
     return bytes((0xFF, kind)) + (len(body) + 2).to_bytes(2, "big") + body
 
 
+def strip(data: bytes) -> bytes:
+    """As boards do it and as the camera's process does; Broken if they differ."""
+    found: list[bytes | None] = []
+    for marker in (jpeg.next_marker, next_marker):
+        try:
+            found.append(jpeg.strip(data, marker))
+        except FormatError:
+            found.append(None)
+    if found[0] != found[1]:
+        raise Broken("the two ways to look for a marker disagree")
+    if found[0] is None:
+        raise FormatError("jpeg: odd")
+    return found[0]
+
+
 class Jpegs(Bytes):
     """look: every so many pictures that came out are decoded, and held against what went in."""
 
     name = "jpeg"
     share = 30
 
-    def __init__(self, strip: Callable[[bytes], bytes] = jpeg.strip, look: int = 4) -> None:
+    def __init__(self, strip: Callable[[bytes], bytes] = strip, look: int = 4) -> None:
         self._strip = strip
         self._look = look
         self._count = 0

@@ -16,7 +16,7 @@ export function openForm() {
   const rows = pairs();
   const chosen = rows.find((row) => row.allowed) || rows[0];
   openDialog("viewer-dialog", t("viewers.add"),
-    warn(null, strong(t("viewers.plain.title")), p(t("viewers.plain.before"))),
+    !state.home.camera.plain_local && warn(null, strong(t("viewers.plain.title")), p(t("viewers.plain.before"))),
     h("form", { "data-act": "viewer_add", id: "viewer-form" },
       p(h("label", { for: "viewer-name" }, t("viewers.name")), h("input", { id: "viewer-name", maxlength: 32, autocomplete: "off", "aria-describedby": "viewer-name-hint" }), h("span", { class: "hint", id: "viewer-name-hint" }, t("viewers.name.hint"))), problem(),
       h("fieldset", null, h("legend", null, t("viewers.for")), rows.map((row) => option("pair", pairId(row), row === chosen, named(row), FOR[row.purpose]()))),
@@ -29,7 +29,7 @@ on("viewer_add", async (data, form) => {
   const wrong = form.querySelector(".problem");
   const row = pairs().find((one) => pairId(one) === form.elements.pair.value);
   const known = state.home.camera.viewers.some((one) => one.name === name.value.trim());
-  if (known || !/^[^:\p{C}]{1,32}$/u.test(name.value.trim())) {
+  if (known || !/^[^:\p{C}\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000\u115f\u1160\u2800\u3164\uffa0]{1,32}$/u.test(name.value.trim().normalize("NFC"))) {
     put(wrong, t("viewers.name.wrong"));
     name.focus();
     return;

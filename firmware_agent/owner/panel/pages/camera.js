@@ -83,6 +83,7 @@ on("show_card", async (data) => {
     await routed;
   }
   const box = byId(`purpose-${pairId(find(data))}`);
+  if (!box) return; // the first run stands there: it asks about this, too
   const group = box.closest("details");
   if (group) group.open = true;
   box.scrollIntoView({ block: "start" });

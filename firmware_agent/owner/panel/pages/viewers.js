@@ -7,11 +7,12 @@ import { may, post, state, tell, timed } from "/pages/store.js";
 export const named = (row) => `${title(row)} → ${who(row)}`;
 
 export function viewers() {
-  const { viewers: rows, plain_port: port } = state.home.camera;
+  const { viewers: rows, plain_port: port, plain_trouble: closed, plain_local: near } = state.home.camera;
   return card("viewers", t("viewers.title"), p(t("viewers.text")),
     rows.length > 0 && h("ul", { class: "lines" }, rows.map(line)),
     !rows.length && p(strong(t("viewers.none"))),
-    port > 0 && warn({ id: "plain-port" }, strong(t("viewers.plain.title")), p(t("viewers.plain", { port }))),
+    closed && warn({ id: "plain-closed" }, p(t("viewers.closed", { why: closed }))),
+    port > 0 && !near && warn({ id: "plain-port" }, strong(t("viewers.plain.title")), p(t("viewers.plain", { port }))),
     may("add_viewer") ? bar(button("viewer_form", t("viewers.add"), { class: "main", id: "viewer-add" })) : hint(t("owner_only")));
 }
 
