@@ -38,8 +38,10 @@ _TIME = 10**11  # s since 1970
 
 
 class Printer:
-    """How the printer stands, from change to change. length: mm of filament of the job, None: unknown. klippy: of KLIPPY.
-    complete: whether it says that the job is."""
+    """How the printer stands, from change to change.
+
+    klippy: of KLIPPY. length: mm of filament of the job, None: unknown. complete: whether it says that the job is.
+    """
 
     def __init__(self) -> None:
         self._forget()

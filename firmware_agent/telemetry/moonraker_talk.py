@@ -24,10 +24,7 @@ _WHO, _INFO, _CAMERAS, _OBJECTS, _FOLLOW = METHODS = (
 IDENTITY = {"client_name": "firmware_agent", "version": "1", "type": "agent", "url": "about:blank"}
 _NAMES = 300  # raw names of one connection that are kept; known fields need none of them
 _REFUSED = (-32602, 401)  # codes of an answer to whom nothing is told
-_KEY = (
-    "Moonraker refuses the key, or wants one; put an API key of it into `key_file`, or make this host a trusted client"
-)
-_TAKEN = "Moonraker does not take this agent; see whether another copy of it is connected there, and end that one"
+_KEY = "moonraker: the key is refused, or one is wanted; put its API key into `key_file`, or trust this host there"
 
 
 @dataclass
@@ -74,7 +71,7 @@ class Talk:
         return self._ask(_INFO)
 
     def hear(self, message: bytes) -> Said:
-        """SourceError: it wants another key, or another name. Nothing else is raised, whatever the message."""
+        """SourceError: it wants another key. Nothing else is raised, whatever the message."""
         said, found = Said(), parse(message)
         if found is None:
             self.dropped += 1
@@ -99,9 +96,11 @@ class Talk:
             return
         self._asked.remove(method)
         if "error" in found:
-            self._refused(method, found["error"])
-        elif method == _WHO:
+            _refused(found["error"])
+        if method == _WHO:  # refused, too: another of our name is connected, or was; it tells all the same
             said.requests += self._ask(_INFO) + self._ask(_CAMERAS)
+        elif "error" in found:
+            pass  # Klipper is not there; it is asked again
         elif not isinstance(result, dict):
             self.dropped += 1
         elif method == _INFO:
@@ -113,13 +112,6 @@ class Talk:
         else:
             self._followed = True
             self._changed(result.get("status"), said)
-
-    def _refused(self, method: str, error: Any) -> None:
-        code = error.get("code") if isinstance(error, dict) else None
-        if isinstance(code, int) and code in _REFUSED:
-            raise SourceError(_KEY)
-        if method == _WHO:
-            raise SourceError(_TAKEN)
 
     def _info(self, result: dict[str, Any], said: Said) -> None:
         parts = result.get("components")
@@ -189,3 +181,9 @@ class Talk:
                 said.status[name] = value
             else:
                 self.dropped += 1
+
+
+def _refused(error: Any) -> None:
+    code = error.get("code") if isinstance(error, dict) else None
+    if isinstance(code, int) and code in _REFUSED:
+        raise SourceError(_KEY)

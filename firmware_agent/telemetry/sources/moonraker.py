@@ -76,6 +76,9 @@ async def _ask(line: Line, requests: list[bytes]) -> None:
 
 
 def moonraker(path: str, url: str, key: str, now: Callable[[], int | None]) -> Following:
-    """The source. path: of its Unix socket; or url: of its websocket, the other "". key: an API key or "". now: epoch s."""
+    """The source. path: of its Unix socket; url: of its websocket; one of them is "". key: an API key or "".
+
+    now: epoch s.
+    """
     opener: Opener = partial(websocket, url) if url else partial(unix_line, Path(path), END)
     return Following("moonraker", OFFERS, MoonrakerFeed(opener, key), now)
