@@ -13,6 +13,7 @@ PATIENCE = 5.0  # s to connect, and for the other side to take what is given to 
 _MESSAGES = 200  # a second that are read; the rest waits at its sender
 _BYTES = 1 << 18  # a second
 _NAP = 0.05  # s; shorter pauses are put together
+_ENDED = "that program ended the connection; it is tried again, see whether it runs"
 
 
 class Line(Protocol):
@@ -57,6 +58,8 @@ def because(error: OSError) -> str:
         return "this user may not use it; give it the right to write there, or use a `url`"
     if isinstance(error, ConnectionRefusedError):
         return "nothing listens there; start that program, or correct the address"
+    if isinstance(error, ConnectionError):
+        return _ENDED
     if isinstance(error, ssl.SSLCertVerificationError):
         return "its certificate is not trusted; add its authority to the system's certificates"
     if isinstance(error, ssl.SSLError):
@@ -65,7 +68,7 @@ def because(error: OSError) -> str:
 
 
 def ended(where: str) -> SourceError:
-    return SourceError("%s: that program ended the connection; it is tried again, see whether it runs" % where)
+    return SourceError("%s: %s" % (where, _ENDED))
 
 
 def too_long(where: str) -> SourceError:
