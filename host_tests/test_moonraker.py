@@ -265,6 +265,39 @@ def test_fail__a_wrong_key_is_said_and_not_repeated(running):
     story(tale())
 
 
+def test_ok__a_moonraker_that_trusts_nobody_wants_a_key_and_takes_it(tmp_path, monkeypatch):
+    monkeypatch.setattr(rig, "_CONFIG", rig._CONFIG.replace("trusted_clients: 127.0.0.1", "trusted_clients: 192.0.2.1"))
+    with Klippy(tmp_path / "k") as printer:
+        server = rig.Moonraker(tmp_path / "m", printer.path)
+
+        async def tale():
+            source = by_web(server)
+            source._jitter = lambda: 0.0
+            while "or one is wanted" not in (said := await trouble(source)):
+                assert "nothing listens" in said  # it is starting
+                await asyncio.sleep(0.2)
+            await source.rest()
+            source = by_web(server, await api_key(server.socket))
+            await comes(source, state("idle"))
+            await source.rest()
+
+        try:
+            story(tale())
+        finally:
+            server.stop()
+
+
+async def api_key(path):
+    """Whoever may open the Unix socket is told it."""
+    reader, writer = await asyncio.open_unix_connection(path)
+    writer.write(json.dumps({"jsonrpc": "2.0", "method": "access.get_api_key", "id": 1}).encode() + END)
+    while True:
+        said = json.loads((await reader.readuntil(END))[:-1])
+        if said.get("id") == 1:
+            writer.close()
+            return said["result"]
+
+
 @pytest.mark.attack(14)
 def test_ok__only_the_closed_list_is_ever_sent_and_klipper_is_only_read(running, tmp_path):
     """On the wire to a real Moonraker, through start, job, shutdown and calls by front ends."""
