@@ -46,6 +46,13 @@ def readable(url: object) -> bool:
     return parts.scheme == "https" or (parts.scheme == "http" and is_loopback(host))
 
 
+def talkable(url: object) -> bool:
+    """Whether a websocket may be opened at `url`: wss, or ws to this machine itself; no user name or query in it."""
+    return (
+        isinstance(url, str) and url.startswith(("ws://", "wss://")) and "?" not in url and readable("http" + url[2:])
+    )
+
+
 def nearby(url: object) -> bool:
     """Whether a camera's stream may be read at `url`: http to this machine or its own network, no user name in it.
 

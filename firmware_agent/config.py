@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from firmware_agent.addresses import host, is_loopback, nearby, readable
+from firmware_agent.addresses import host, is_loopback, nearby, readable, talkable
 from firmware_agent.errors import ConfigError
 
 PRESENCE = ("console", "terminal")
@@ -97,6 +97,10 @@ class Config:
 
 def _text(value: Any) -> bool:
     return isinstance(value, str) and 0 < len(value) <= 400 and value.isprintable()
+
+
+def _place(value: Any) -> bool:
+    return _text(value) and value.startswith("/")
 
 
 def _flag(value: Any) -> bool:
@@ -211,6 +215,11 @@ _SOURCES: dict[str, dict[str, Check]] = {
         "users": (_senders, "a list of the users whose programs may hand over records, by name or number", _REQUIRED),
         "group": (_text, "the name of the group that may send; without it, the agent's own", ""),
     },
+    "moonraker": {  # `path` or `url`: cli/sources.py
+        "url": (talkable, '"ws://127.0.0.1:7125/websocket" for one on this machine, wss for any other', ""),
+        "path": (_place, "the full path of its Unix socket, moonraker.sock; or `url` instead", ""),
+        "key_file": (_text, "the path of a file that holds an API key and nothing else", ""),
+    },
     "octoprint": {
         "url": (readable, '"http://127.0.0.1:5000" for an OctoPrint on this machine, https for any other', _REQUIRED),
         "key_file": (_text, "the path of a file that holds an application key and nothing else", _REQUIRED),
@@ -287,7 +296,7 @@ class _Reader:
         if camera is not None:
             settings["camera"] = self._camera(camera)
         for row in settings.values():
-            row.update({key: str(self.base / path) for key, path in row.items() if key.endswith("_file")})
+            row.update({key: str(self.base / path) for key, path in row.items() if key.endswith("_file") and path})
         return Config(
             file=self.file,
             profile=self._profile(top["profile"]),

@@ -157,8 +157,10 @@ def _certificate(where: str, path: Path) -> Finding:
 
 async def _sources(made: Parts, connect: bool) -> list[Finding]:
     findings: list[Finding] = []
-    if "octoprint" in made.config.sources:
-        findings += _secret("source.octoprint.key_file", Path(made.config.sources["octoprint"]["key_file"]))
+    for kind in ("octoprint", "moonraker"):
+        file = made.config.sources.get(kind, {}).get("key_file")
+        if file:
+            findings += _secret(f"source.{kind}.key_file", Path(file))
     row = made.config.sources.get("camera")
     if row is not None:
         media = [pair for pair in made.catalogue.pairs() if made.catalogue.purposes[pair[0]]["media"]]

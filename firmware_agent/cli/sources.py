@@ -7,11 +7,12 @@ from typing import Any
 from firmware_agent import accounts
 from firmware_agent.catalogue import BLOBS, Catalogue
 from firmware_agent.config import Config
-from firmware_agent.errors import SourceError
+from firmware_agent.errors import ConfigError, SourceError
 from firmware_agent.telemetry.datagrams import Datagrams
 from firmware_agent.telemetry.source import Source
 from firmware_agent.telemetry.sources.demo import DemoSource
 from firmware_agent.telemetry.sources.intake import LARGEST, intake
+from firmware_agent.telemetry.sources.moonraker import moonraker
 from firmware_agent.telemetry.sources.octoprint import OctoPrintSource
 
 Now = Callable[[], int | None]
@@ -24,6 +25,7 @@ def sources(config: Config, catalogue: Catalogue, ticks: Callable[[], float], no
         "demo": lambda row: DemoSource(ticks, now, row["speed"]),
         "octoprint": lambda row: OctoPrintSource(row["url"], _secret(Path(row["key_file"])), now),
         "intake": lambda row: _intake(config, catalogue, row, now),
+        "moonraker": lambda row: _moonraker(config, row, now),
     }
     return [kinds[kind](row) for kind, row in config.sources.items() if kind in kinds]
 
@@ -34,6 +36,12 @@ def _intake(config: Config, catalogue: Catalogue, row: dict[str, Any], now: Now)
     place = Datagrams(config.state / row["path"], accounts.group(row["group"], f"{where}.group"), LARGEST)
     told = tuple(name for name, field in catalogue.fields.items() if field["transform"] not in (*BLOBS, "drop"))
     return intake(place, users, told, now)
+
+
+def _moonraker(config: Config, row: dict[str, Any], now: Now) -> Source:
+    if bool(row["path"]) == bool(row["url"]):
+        raise ConfigError(f"{config.file}: source.moonraker: `url` or `path` is needed; allowed: one of them")
+    return moonraker(row["path"], row["url"], _secret(Path(row["key_file"])) if row["key_file"] else "", now)
 
 
 def _secret(path: Path) -> str:

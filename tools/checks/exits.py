@@ -24,6 +24,8 @@ FRONTS: dict[str, tuple[str, ...]] = {
 READERS: dict[str, tuple[str, ...]] = {
     f"{PACKAGE}/telemetry/http.py": ("network", "lookup"),  # reads the printer's own server
     f"{PACKAGE}/telemetry/datagrams.py": ("local",),  # what the maker's firmware hands over; nothing goes back
+    f"{PACKAGE}/telemetry/websocket.py": ("network", "lookup"),  # asks the printer's own server, follows its news
+    f"{PACKAGE}/telemetry/unix_line.py": ("network",),  # the same, by a socket in the file system
     f"{PACKAGE}/camera/upstream.py": ("network", "lookup"),  # asks for another camera's stream, reads none of it
 }
 SPEAKERS: dict[str, tuple[str, ...]] = {

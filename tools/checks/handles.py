@@ -56,6 +56,8 @@ HANDLES = {
         "Datagrams": (f"{PACKAGE}/telemetry/sources/intake.py", f"{PACKAGE}/cli/sources.py"),
         "Opened": (f"{PACKAGE}/telemetry/sources/intake.py",),
     },
+    f"{PACKAGE}.telemetry.websocket": {"websocket": (f"{PACKAGE}/telemetry/sources/moonraker.py",)},
+    f"{PACKAGE}.telemetry.unix_line": {"unix_line": (f"{PACKAGE}/telemetry/sources/moonraker.py",)},
     f"{PACKAGE}.telemetry.http": {
         "get_json": (f"{PACKAGE}/telemetry/sources/octoprint.py",),
         "StatusError": (f"{PACKAGE}/telemetry/sources/octoprint.py",),
@@ -70,7 +72,7 @@ STANDARD = {
     "zipfile", "zlib",
 }
 # fmt: on
-LIBRARIES = {"paho", "h11", "cryptography", "microdot", "segno", PACKAGE}
+LIBRARIES = {"paho", "h11", "wsproto", "cryptography", "microdot", "segno", PACKAGE}
 PUBLISHERS = (f"{PACKAGE}/egress/wire_mqtt.py", f"{PACKAGE}/egress/link.py")
 # A request is the one release that needs no consent: only what brings the owner's requests to a recipient asks for one.
 REQUESTERS = (f"{PACKAGE}/egress/rights.py",)
@@ -100,6 +102,8 @@ WRITERS = (
     f"{PACKAGE}/owner/presence.py",  # the terminal
     f"{PACKAGE}/owner/socket/connection.py",  # lines to a peer with a Session
     f"{PACKAGE}/telemetry/http.py",  # the request for a page of the printer's own server
+    f"{PACKAGE}/telemetry/websocket.py",  # questions to the printer's own server: a closed list, held by a test
+    f"{PACKAGE}/telemetry/unix_line.py",
     f"{PACKAGE}/owner/panel/server.py",  # the panel's exit
     f"{PACKAGE}/owner/panel/lines.py",  # its connection
     f"{PACKAGE}/owner/panel/certificate.py",  # storage

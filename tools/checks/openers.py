@@ -23,7 +23,7 @@ _MODULES = {
     "dynamic": "importlib builtins imp runpy code codeop pickle marshal shelve pkgutil pdb timeit logging.config",
 }
 # Other people's packages that do no input and output of their own, by a keep-list: any other is an opener.
-_SANS_IO = ("h11", "cryptography")
+_SANS_IO = ("h11", "wsproto", "cryptography")
 # Names that open, on whatever object they are found (a loop, a context, a module under another name).
 _ANYWHERE = {
     "network": (

@@ -1,0 +1,75 @@
+"""A connection of messages to a program on the printer: what a websocket and a Unix socket have in common."""
+
+import asyncio
+import ssl
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from typing import Protocol
+
+from firmware_agent.errors import SourceError
+
+LARGEST = 1 << 18  # bytes of one message
+PATIENCE = 5.0  # s to connect, and for the other side to take what is given to it
+_MESSAGES = 200  # a second that are read; the rest waits at its sender
+_BYTES = 1 << 18  # a second
+_NAP = 0.05  # s; shorter pauses are put together
+_ENDED = "that program ended the connection; it is tried again, see whether it runs"
+
+
+class Line(Protocol):
+    """One open connection."""
+
+    async def take(self) -> bytes:
+        """The next message. May be cancelled and called again. SourceError: there will be no more, and why."""
+        ...
+
+    async def give(self, message: bytes) -> None:
+        """SourceError: it cannot be given."""
+        ...
+
+
+Opener = Callable[[], AbstractAsyncContextManager[Line]]  # SourceError when it is entered: no connection, and why
+
+
+class Pace:
+    """Holds a reader back, so that a flood takes neither the processor nor memory."""
+
+    def __init__(self) -> None:
+        self._owed = 0.0
+
+    def owe(self, messages: int, size: int) -> None:
+        """So many were read, of so many bytes together."""
+        self._owed += messages / _MESSAGES + size / _BYTES
+
+    async def wait(self) -> None:
+        """Before more is read."""
+        if self._owed >= _NAP:
+            owed, self._owed = self._owed, 0.0
+            await asyncio.sleep(owed)
+
+
+def because(error: OSError) -> str:
+    """What is wrong with a connection, and what to do; nothing that the other side said."""
+    if isinstance(error, TimeoutError):
+        return "no answer within %g s; see whether it hangs or is overloaded" % PATIENCE
+    if isinstance(error, FileNotFoundError):
+        return "there is nothing; start that program, or correct the path"
+    if isinstance(error, PermissionError):
+        return "this user may not use it; give it the right to write there, or use a `url`"
+    if isinstance(error, ConnectionRefusedError):
+        return "nothing listens there; start that program, or correct the address"
+    if isinstance(error, ConnectionError):
+        return _ENDED
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return "its certificate is not trusted; add its authority to the system's certificates"
+    if isinstance(error, ssl.SSLError):
+        return "it does not speak TLS as it should; correct the address"
+    return "the connection failed (%s); see whether that program runs" % type(error).__name__
+
+
+def ended(where: str) -> SourceError:
+    return SourceError("%s: %s" % (where, _ENDED))
+
+
+def too_long(where: str) -> SourceError:
+    return SourceError("%s: a message of more than %d bytes; see whether the address is right" % (where, LARGEST))
