@@ -24,6 +24,7 @@ FRONTS: dict[str, tuple[str, ...]] = {
 READERS: dict[str, tuple[str, ...]] = {
     f"{PACKAGE}/telemetry/http.py": ("network", "lookup"),  # reads the printer's own server
     f"{PACKAGE}/telemetry/datagrams.py": ("local",),  # what the maker's firmware hands over; nothing goes back
+    f"{PACKAGE}/telemetry/serial_line.py": ("network",),  # pyserial, on a file: any library counts as an opener
     f"{PACKAGE}/camera/upstream.py": ("network", "lookup"),  # asks for another camera's stream, reads none of it
 }
 SPEAKERS: dict[str, tuple[str, ...]] = {
