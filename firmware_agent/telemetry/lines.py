@@ -22,7 +22,7 @@ class Lines:
         if len(self._part) > LONGEST:
             self._part, self._cutting = b"", True
             self.lost += 1
-        found = []
+        found: list[str] = []
         for line in filter(None, whole):
             text = _text(line) if len(found) < MOST else None
             if text is None:

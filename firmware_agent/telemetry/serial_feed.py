@@ -67,7 +67,5 @@ class SerialFeed:
             if found:
                 last = now()
             elif now() - last >= self._silence and not talk.halted:
-                why = (
-                    "what it says is no text; see `baud`" if lost else "it does not answer; is it on, is `baud` right?"
-                )
-                raise SourceError("%s: %s" % (line.where, why))
+                why = "what it says is no text; see the cable" if lost else "it does not answer; see whether it is on"
+                raise SourceError("%s: %s, and whether `baud` is right" % (line.where, why))

@@ -74,9 +74,7 @@ class SerialLine:
     def _why(self, error: Exception) -> str:
         number = error.errno if isinstance(error, OSError) else None
         if number in (errno.ENOENT, errno.ENXIO, errno.ENODEV, errno.EIO):
-            return (
-                "it is not there; plug in the cable and switch on, or see docs/integrate.md for its drop-in of systemd"
-            )
+            return "it is not there; see the cable and, under systemd, the drop-in of docs/integrate.md"
         if number in (errno.EACCES, errno.EPERM):
             return "the agent may not open it; %s, then start the agent anew" % self._join()
         if number in (errno.EAGAIN, errno.EBUSY):

@@ -46,7 +46,9 @@ class Grbl:
         self.say("[MSG:INFO: /sd/%s.nc file job succeeded]" % CANARY)
 
     def chatter(self) -> None:
-        self.say("%s without any brackets" % CANARY, "[ECHO:%s]" % CANARY, "[%s:1]" % CANARY.replace("-", ""), "error:8")
+        self.say(
+            "%s without any brackets" % CANARY, "[ECHO:%s]" % CANARY, "[%s:1]" % CANARY.replace("-", ""), "error:8"
+        )
 
     def status(self) -> str:
         card = "" if self.job is None else "|SD:%.2f,/sd/%s, two.nc" % (self.job, CANARY)
@@ -71,7 +73,9 @@ class Grbl:
         if line != "$I" or self.state not in ("Idle", "Alarm"):
             self.say("error:8" if line == "$I" else "error:20")
             return
-        self.say("[VER:%s:%s's laser]" % ("3.7 FluidNC v3.7.8" if self.fluid else "1.1h.20190825", CANARY), "[OPT:MPHS]")
+        self.say(
+            "[VER:%s:%s's laser]" % ("3.7 FluidNC v3.7.8" if self.fluid else "1.1h.20190825", CANARY), "[OPT:MPHS]"
+        )
         if self.fluid:
             where = "SSID=%s:Status=Connected:IP=192.168.7.31:MAC=AA-BB-CC-%s" % (CANARY, CANARY)
             self.say("[MSG: Machine: %s]" % CANARY, "[MSG: Mode=STA:%s]" % where)

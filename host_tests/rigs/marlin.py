@@ -61,7 +61,7 @@ class Marlin:
             f"echo:{CANARY} was here",
             f"//action:notification {CANARY}",
             f"{CANARY} without any prefix",
-            f"echo:Unknown command: \"{CANARY}\"",
+            f'echo:Unknown command: "{CANARY}"',
             f"Cap:{CANARY.upper().replace('-', '_')}:1",
             f"Current file: {CANARY}.gco",
             f"echo:busy: {CANARY}",

@@ -76,7 +76,6 @@ class Marlin:
         self._card = True
         self._todo = deque([b"M115\n"])
         self._waits: bytes | None = None
-        self._round = 0.0
 
     def ask(self, now: float) -> bytes | None:
         if not self._listened:
@@ -86,7 +85,6 @@ class Marlin:
         if self._waits == b"M115\n":
             self._todo.appendleft(self._waits)
         if not self._todo:
-            self._round = now
             self._todo.extend([b"M27\n"] if self._card else [])
             self._todo.extend([] if self._reports and self._card else [b"M105\n"])
         self._waits = self._todo.popleft()
@@ -128,7 +126,8 @@ class Marlin:
 
     def _answered(self, now: float) -> None:
         if self._waits is not None or self.halted:
-            self.next = now if self._todo else max(now, self._round + self._pace)
+            more = self._todo or self._waits in (b"M115\n", b"M155 S5\n")
+            self.next = now if more else now + self._pace
         self._answers, self.halted, self._waits = True, False, None
 
     def _card_line(self, line: str) -> dict[str, Any]:
