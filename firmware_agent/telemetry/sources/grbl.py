@@ -65,7 +65,7 @@ def status(line: str) -> dict[str, Any] | None:
     return fields
 
 
-def told(line: str) -> dict[str, Any]:
+def told_by(line: str) -> dict[str, Any]:
     """The fields of any other line."""
     found = _TOLD.fullmatch(line)
     if found is None:
@@ -118,7 +118,7 @@ class Grbl:
                 self._begin()
                 return {"grbl.line": line, "state": None, "progress": None, "message": None}
             self.complete = self.complete or (line.startswith("[MSG:") and _DONE in line)
-            return told(line)
+            return told_by(line)
         if fields["state"] == "printing" and self._state in ("idle", "error", None):
             self.complete = False
         if self._state == "idle":  # what ended has been told
