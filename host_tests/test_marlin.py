@@ -14,6 +14,7 @@ from serial import SerialException
 
 from firmware_agent import accounts, config
 from firmware_agent.errors import ConfigError, SourceError
+from firmware_agent.telemetry import serial_line
 from firmware_agent.telemetry.lines import LONGEST, MOST, Lines
 from firmware_agent.telemetry.serial_line import QUERIES, SerialLine
 from firmware_agent.telemetry.sources.marlin import OFFERS, firmware, marlin, temperatures
@@ -120,6 +121,21 @@ def test_ok__busy_for_long_is_not_gone_and_a_lost_answer_is_asked_for_again():
     assert talk.ask(60) == b"M105\n"
     talk.hear("ok T:1 /0 B:1 /0", 61)
     assert talk.ask(65.9) is None and talk.ask(66) == b"M27\n"
+
+
+def test_ok__reports_that_stay_away_are_asked_for():
+    talk, asked = Talk(pace=1, quiet=0), []
+    talk.ask(0)
+    talk.hear("Cap:AUTOREPORT_TEMP:1", 0)
+    talk.hear("ok", 0)
+    for now in range(60):
+        asked += [(query, now) for query in [talk.ask(now)] if query]
+        talk.hear("ok", now)
+        if now < 30:
+            talk.hear(" T:20.0 /0.0 B:21.0 /0.0 @:0 B@:0", now)
+    assert asked[0] == (b"M155 S5\n", 0) and [query for query, _ in asked].count(b"M155 S5\n") == 1
+    late = [now for query, now in asked if query == b"M105\n"]
+    assert late and min(late) >= 49 and (b"M27\n", 10) in asked
 
 
 def test_ok__without_a_card_it_is_asked_for_once(tmp_path):
@@ -297,6 +313,29 @@ def test_ok__closing_leaves_dtr_alone_and_a_baud_of_its_own_is_set(tmp_path):
         with SerialLine("marlin", board.cable.path, 250_000).open():
             assert not board.cable.settings()[0] & termios.HUPCL and board.cable.settings()[1] == 250_000
         assert not board.cable.settings()[0] & termios.HUPCL
+        board.pull()
+
+    story(tale())
+
+
+def test_fail__no_open_lowers_a_line(tmp_path, monkeypatch):
+    """Linux raises DTR and RTS at each open: one that was lowered before would rise, and reset the board."""
+    calls, real = [], fcntl.ioctl
+
+    def noted(number, request, *rest):
+        calls.append(request)
+        return real(number, request, *rest)
+
+    monkeypatch.setattr(fcntl, "ioctl", noted)
+
+    async def tale():
+        board = Marlin(tmp_path / "port").plug()
+        for raised in (True, False):  # the second: the control
+            monkeypatch.setattr(serial_line, "_RAISED", raised)
+            calls.clear()
+            with SerialLine("marlin", board.cable.path, 115_200).open():
+                pass
+            assert ({termios.TIOCMBIC, termios.TIOCMSET} & set(calls) == set()) is raised and calls
         board.pull()
 
     story(tale())

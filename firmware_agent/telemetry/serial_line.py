@@ -4,7 +4,7 @@ Opening a port resets many boards, and with them a print: Linux raises the lines
 (tty_port_block_til_ready in drivers/tty/tty_port.c), and such a board takes a DTR that rises for its reset button. No
 program can forbid that; so here they are only ever left as they are. They are not lowered while the port is open, and
 HUPCL is off, so that closing does not lower them either: then they do not rise again, whoever opens the port next.
-Boards with a USB port of their own say nothing at all while DTR is low.
+Many boards with a USB port of their own say nothing at all while DTR is low.
 """
 
 import asyncio

@@ -1,9 +1,10 @@
 """Marlin on a serial port (`device`, `baud`): temperatures, and how far a print from its own card is.
 
 Sent: M115 once (again if the board restarts), then M155 S5 if the firmware says that it can report temperatures by
-itself, else M105 each 5 s; M27 each 5 s. M155 changes a setting of the firmware, one that it forgets when it restarts:
-the last thing sent is M155 S0, which undoes it, if the line still stands then. Never M27 C, which tells the file's
-name, and nothing else: serial_line.py has the table. Each answer is awaited before the next query.
+itself, else, or if no report comes, M105 each 5 s; M27 each 5 s. M155 changes a setting of the firmware, one that it
+forgets when it restarts: the last thing sent is M155 S0, which undoes it, if the line still stands then. Never M27 C,
+which tells the file's name, and nothing else: serial_line.py has the table. Each answer is awaited before the next
+query.
 
 A print that another program streams, or that comes through another port of the board, is not seen.
 """
@@ -25,6 +26,7 @@ OFFERS = (
 PACE = 5.0  # s
 _QUIET = 2.0  # s of listening at first: a board that restarts has no ear for queries
 _AGAIN = 20.0  # s without an answer, then a query counts as lost; "busy" begins them anew
+_STALE = 20.0  # s without the report that it promised: then it is asked for
 _PARTS = re.compile(r"(?:^| )([A-Z][A-Z_]{2,31}):")
 _HEAT = re.compile(r"(?:^| )(T\d{0,2}|B|C|P|R):(-?\d{1,4}(?:\.\d{1,4})?)(?: ?/(-?\d{1,4}(?:\.\d{1,4})?))?(?= |$)")
 _CAP = re.compile(r"Cap:([A-Z0-9_]{1,40}):([01])")
@@ -73,7 +75,7 @@ class Marlin:
         self.complete = self.halted = False
         self.farewell: bytes | None = None
         self._listened = self._answers = self._reports = self._printing = self._paused = False
-        self._card = True
+        self._card, self._warm = True, 0.0
         self._todo = deque([b"M115\n"])
         self._waits: bytes | None = None
 
@@ -86,10 +88,11 @@ class Marlin:
             self._todo.appendleft(self._waits)
         if not self._todo:
             self._todo.extend([b"M27\n"] if self._card else [])
-            self._todo.extend([] if self._reports and self._card else [b"M105\n"])
+            fresh = self._reports and now - self._warm < _STALE
+            self._todo.extend([] if fresh and self._card else [b"M105\n"])
         self._waits = self._todo.popleft()
         if self._waits == b"M155 S5\n":
-            self.farewell = b"M155 S0\n"
+            self.farewell, self._warm = b"M155 S0\n", now
         self.next = now + _AGAIN
         return self._waits
 
@@ -112,7 +115,7 @@ class Marlin:
             return {"state": None, "progress": None, "message": None}
         if line == "ok" or line.startswith("ok "):
             self._answered(now)
-            return dict(temperatures(line))
+            return self._heat(line, now)
         if line.startswith(("Error:", "!!")):
             self.halted = True  # until it answers again
             return {"message": line}
@@ -122,7 +125,7 @@ class Marlin:
             return {"message": line}
         if line.startswith("FIRMWARE_NAME:"):
             return firmware(line)
-        return self._card_line(line) or self._other(line)
+        return self._heat(line, now) or self._card_line(line) or self._other(line)
 
     def _answered(self, now: float) -> None:
         if self._waits is not None or self.halted:
@@ -162,7 +165,12 @@ class Marlin:
                 self._card = self._card and self._waits != b"M27\n"
                 self._reports = self._reports and self._waits != b"M155 S5\n"
             return {"message": line[5:]}
-        return dict(temperatures(line)) or {"marlin.line": line}
+        return {"marlin.line": line}
+
+    def _heat(self, line: str, now: float) -> dict[str, Any]:
+        found = temperatures(line)
+        self._warm = now if found else self._warm
+        return dict(found)
 
 
 def marlin(
