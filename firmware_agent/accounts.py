@@ -35,6 +35,15 @@ def group(name: str, where: str, groups: Path = GROUPS) -> int | None:
     return found
 
 
+def group_name(number: int, groups: Path = GROUPS) -> str:
+    """The first name of a group; its number as text, if it has none that can be read."""
+    try:
+        found = _numbers(groups, "", 4)
+    except ConfigError:
+        found = {}
+    return next((name for name, one in found.items() if one == number), str(number))
+
+
 def _numbers(file: Path, where: str, parts: int) -> dict[str, int]:
     try:
         rows = [row.split(":") for row in file.read_text("utf-8", "replace").splitlines()]

@@ -154,6 +154,10 @@ def _video(value: Any) -> bool:
     return _text(value) and value.startswith("/dev/") and ".." not in value
 
 
+def _serial(value: Any) -> bool:
+    return _text(value) and value.startswith("/") and ".." not in value
+
+
 def _port(value: Any) -> bool:
     return isinstance(value, str) and re.fullmatch(r"([0-9]{1,3}-[0-9]{1,3}(\.[0-9]{1,3}){0,6})?", value) is not None
 
@@ -208,6 +212,10 @@ _BUTTON: dict[str, Check] = {
     "device": (_text, "the path of an input device, like /dev/input/event0", _REQUIRED),
     "code": (_whole(1, 767), "the number of its key, as evtest shows it", _REQUIRED),
 }
+_LINE: dict[str, Check] = {
+    "device": (_serial, "the full path of a serial port, like a name below /dev/serial/by-id", _REQUIRED),
+    "baud": (_whole(2400, 4_000_000), "bits a second, 2400 to 4000000, as the board has them", 115_200),
+}
 _SOURCES: dict[str, dict[str, Check]] = {
     "demo": {"speed": (_between(0.1, 10_000), "how many times faster than real, 0.1 to 10000", 1)},
     "intake": {
@@ -220,6 +228,8 @@ _SOURCES: dict[str, dict[str, Check]] = {
         "path": (_place, "the full path of its Unix socket, moonraker.sock; or `url` instead", ""),
         "key_file": (_text, "the path of a file that holds an API key and nothing else", ""),
     },
+    "marlin": _LINE,
+    "grbl": _LINE,
     "octoprint": {
         "url": (readable, '"http://127.0.0.1:5000" for an OctoPrint on this machine, https for any other', _REQUIRED),
         "key_file": (_text, "the path of a file that holds an application key and nothing else", _REQUIRED),

@@ -11,8 +11,10 @@ from firmware_agent.errors import ConfigError, SourceError
 from firmware_agent.telemetry.datagrams import Datagrams
 from firmware_agent.telemetry.source import Source
 from firmware_agent.telemetry.sources.demo import DemoSource
+from firmware_agent.telemetry.sources.grbl import grbl
 from firmware_agent.telemetry.sources.intake import LARGEST, intake
 from firmware_agent.telemetry.sources.moonraker import moonraker
+from firmware_agent.telemetry.sources.marlin import marlin
 from firmware_agent.telemetry.sources.octoprint import OctoPrintSource
 
 Now = Callable[[], int | None]
@@ -24,6 +26,8 @@ def sources(config: Config, catalogue: Catalogue, ticks: Callable[[], float], no
     kinds: dict[str, Callable[[dict[str, Any]], Source]] = {
         "demo": lambda row: DemoSource(ticks, now, row["speed"]),
         "octoprint": lambda row: OctoPrintSource(row["url"], _secret(Path(row["key_file"])), now),
+        "marlin": lambda row: marlin(Path(row["device"]), row["baud"], now),
+        "grbl": lambda row: grbl(Path(row["device"]), row["baud"], now),
         "intake": lambda row: _intake(config, catalogue, row, now),
         "moonraker": lambda row: _moonraker(config, row, now),
     }

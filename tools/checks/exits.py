@@ -26,6 +26,7 @@ READERS: dict[str, tuple[str, ...]] = {
     f"{PACKAGE}/telemetry/datagrams.py": ("local",),  # what the maker's firmware hands over; nothing goes back
     f"{PACKAGE}/telemetry/websocket.py": ("network", "lookup"),  # asks the printer's own server, follows its news
     f"{PACKAGE}/telemetry/unix_line.py": ("network",),  # the same, by a socket in the file system
+    f"{PACKAGE}/telemetry/serial_line.py": ("network",),  # pyserial, on a file: any library counts as an opener
     f"{PACKAGE}/camera/upstream.py": ("network", "lookup"),  # asks for another camera's stream, reads none of it
 }
 SPEAKERS: dict[str, tuple[str, ...]] = {

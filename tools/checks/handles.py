@@ -58,6 +58,13 @@ HANDLES = {
     },
     f"{PACKAGE}.telemetry.websocket": {"websocket": (f"{PACKAGE}/telemetry/sources/moonraker.py",)},
     f"{PACKAGE}.telemetry.unix_line": {"unix_line": (f"{PACKAGE}/telemetry/sources/moonraker.py",)},
+    "serial": dict.fromkeys(("Serial", "SerialException"), (f"{PACKAGE}/telemetry/serial_line.py",)),
+    f"{PACKAGE}.telemetry.serial_line": {
+        "SerialLine": tuple(
+            f"{PACKAGE}/telemetry/{name}.py" for name in ("serial_feed", "sources/marlin", "sources/grbl")
+        ),
+        "OpenLine": (f"{PACKAGE}/telemetry/serial_feed.py",),
+    },
     f"{PACKAGE}.telemetry.http": {
         "get_json": (f"{PACKAGE}/telemetry/sources/octoprint.py",),
         "StatusError": (f"{PACKAGE}/telemetry/sources/octoprint.py",),
@@ -72,7 +79,7 @@ STANDARD = {
     "zipfile", "zlib",
 }
 # fmt: on
-LIBRARIES = {"paho", "h11", "wsproto", "cryptography", "microdot", "segno", PACKAGE}
+LIBRARIES = {"paho", "h11", "wsproto", "cryptography", "microdot", "segno", "serial", PACKAGE}
 PUBLISHERS = (f"{PACKAGE}/egress/wire_mqtt.py", f"{PACKAGE}/egress/link.py")
 # A request is the one release that needs no consent: only what brings the owner's requests to a recipient asks for one.
 REQUESTERS = (f"{PACKAGE}/egress/rights.py",)
@@ -104,6 +111,7 @@ WRITERS = (
     f"{PACKAGE}/telemetry/http.py",  # the request for a page of the printer's own server
     f"{PACKAGE}/telemetry/websocket.py",  # questions to the printer's own server: a closed list, held by a test
     f"{PACKAGE}/telemetry/unix_line.py",
+    f"{PACKAGE}/telemetry/serial_line.py",  # its table of queries to the printer's board
     f"{PACKAGE}/owner/panel/server.py",  # the panel's exit
     f"{PACKAGE}/owner/panel/lines.py",  # its connection
     f"{PACKAGE}/owner/panel/certificate.py",  # storage
