@@ -23,6 +23,7 @@ from firmware_agent.egress.wire_mqtt import probe
 from firmware_agent.errors import SourceError
 
 Finding = tuple[str, str]  # "ok" | "note" | "wrong", sentence
+_SECRETS = {"octoprint": ("key_file",), "bambu": ("code_file",)}  # source: keys whose files only we may read
 
 
 def doctor(made: Parts, options: Namespace) -> int:
@@ -156,8 +157,9 @@ def _certificate(where: str, path: Path) -> Finding:
 
 async def _sources(made: Parts, connect: bool) -> list[Finding]:
     findings: list[Finding] = []
-    if "octoprint" in made.config.sources:
-        findings += _secret("source.octoprint.key_file", Path(made.config.sources["octoprint"]["key_file"]))
+    for kind, keys in _SECRETS.items():
+        for key in keys if kind in made.config.sources else ():
+            findings += _secret(f"source.{kind}.{key}", Path(made.config.sources[kind][key]))
     row = made.config.sources.get("camera")
     if row is not None:
         media = [pair for pair in made.catalogue.pairs() if made.catalogue.purposes[pair[0]]["media"]]

@@ -23,6 +23,7 @@ FRONTS: dict[str, tuple[str, ...]] = {
 # What else touches the machine, and what each file may do there: see openers.py for the kinds.
 READERS: dict[str, tuple[str, ...]] = {
     f"{PACKAGE}/telemetry/http.py": ("network", "lookup"),  # reads the printer's own server
+    f"{PACKAGE}/telemetry/mqtt_line.py": ("network", "lookup"),  # paho, to a printer: hears, asks one thing (ASKERS)
     f"{PACKAGE}/telemetry/datagrams.py": ("local",),  # what the maker's firmware hands over; nothing goes back
     f"{PACKAGE}/camera/upstream.py": ("network", "lookup"),  # asks for another camera's stream, reads none of it
 }
