@@ -31,6 +31,7 @@ _USER = "bblp"
 _KEEPALIVE = 60  # s
 _CHUNK = 1 << 16  # bytes that are read at once
 _SAID = (b"\x10", b"\x82", b"\xc0")  # CONNECT, SUBSCRIBE, PINGREQ
+_DONE = (mqtt.MQTT_ERR_SUCCESS, mqtt.MQTT_ERR_CONN_REFUSED)  # of a packet; the latter is an answer, too
 _CODE_REFUSED = (134, 135)  # how paho numbers 4 and 5 of MQTT 3.1.1: wrong password, not authorised
 
 
@@ -192,12 +193,11 @@ class Line:
     async def hear(self, seconds: float) -> list[bytes]:
         """Reports that have come, oldest first, TURN at most; [] after so many seconds without any. SourceError: the
         connection ended, or what came is no MQTT that anybody asked for."""
-        came = self._packets() or (await self._more(seconds) and self._packets())
+        if not self._heard and not self._packets() and await self._more(seconds):
+            self._packets()
         self._client.loop_misc()  # a sign of life, if it is time for one
         if self._pipe.closed:
             raise self._wrong("the printer does not answer any more; see whether it is on")
-        if not came:
-            return []
         found = [payload for topic, payload in self._heard if topic == self._place.reports]
         if len(found) < len(self._heard):
             raise self._wrong("it sends what nobody asked for; see whether the address is right")
@@ -235,10 +235,10 @@ class Line:
                 if packet is None:
                     return count
                 self._pipe.inbox += packet
-                self._client.loop_read()
+                done = self._client.loop_read() in _DONE and not self._pipe.inbox
             except Exception:  # Strange, and of paho a good many on packets that lie about their own lengths
-                self._pipe.closed = True
-            if self._pipe.closed or self._pipe.inbox:
+                done = False
+            if not done:
                 raise self._wrong("it does not speak MQTT as it should; see whether the address is right")
         return TURN
 

@@ -146,7 +146,8 @@ class BambuFeed:
                 if clock() >= due:
                     printer.ask()
                     self._asked = clock()
-                    due, unanswered = self._asked + self._every, self._asked
+                    due = self._asked + self._every
+                    unanswered = self._asked if unanswered is None else unanswered
                 told = [reports.tell(report) for report in await printer.hear(_LOOK)]
                 if any(told):
                     unanswered = None
