@@ -398,6 +398,7 @@ HANDLES = {
     "the module from its package": "from firmware_agent.egress import wire_mqtt",
     "a write past the door": "def f(wire, release):\n    wire.write(release)",
     "a publish past the door": "def f(client):\n    client.publish('a', b'')",
+    "a connection to a printer": "from firmware_agent.telemetry.pinned import connected",
     "a line to a printer": "from firmware_agent.telemetry.mqtt_line import line",
     "a consent past the rules": "def f(made):\n    made.consents.put('p', 'r', 'ConsentGiven', b'', 'me', 'now', 0)",
     "a request past the owner": "def f(gate):\n    return gate.request('delete', 'p', 'r', b'', b'', b'')",

@@ -2,18 +2,14 @@
 
 What is ever sent, in this order: CONNECT (a random client id, user name and access code), SUBSCRIBE to
 device/SERIAL/report, PUSHALL to device/SERIAL/request whenever `ask` is called, PINGREQ. `_Pipe` lets nothing else
-through, whatever anybody calls. Not one byte of it goes to a server whose certificate is not the known one.
+through, whatever anybody calls. Not one byte of it goes to a server whose certificate is not the known one (pinned.py).
 
 paho speaks MQTT here as it does at the door, yet on a connection that asyncio holds: no thread, no socket of its own.
 """
 
 import asyncio
 import contextlib
-import hashlib
-import hmac
 import secrets
-import socket
-import ssl
 from collections import deque
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -24,6 +20,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 from firmware_agent.errors import SourceError
 from firmware_agent.telemetry.frames import cut
+from firmware_agent.telemetry.pinned import connected
 
 PUSHALL = b'{"pushing": {"sequence_id": "0", "command": "pushall"}}'
 TURN = 10  # packets that are looked at in one go
@@ -64,52 +61,13 @@ async def line(place: Place, code: str, patience: float = 10.0) -> AsyncIterator
     SourceError: what is wrong and what to do; it holds neither the code nor anything that the other side said, save
     the digest of a certificate that is not the known one.
     """
-    reader, writer = await _connected(place, patience)
+    reader, writer = await connected(place.host, place.port, place.fingerprint, patience)
     try:
         made = Line(place, code, reader, writer)
         await made.begin(patience)
         yield made
     finally:
         writer.transport.abort()
-
-
-async def _connected(place: Place, patience: float) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # heeds no SSLKEYLOGFILE
-    context.check_hostname = False  # the name in it is the serial number,
-    context.verify_mode = ssl.CERT_NONE  # and no public authority signs it: what counts is the fingerprint, below
-    try:
-        async with asyncio.timeout(patience):
-            reader, writer = await asyncio.open_connection(place.host, place.port, ssl=context)
-    except (OSError, ValueError) as error:
-        why = _why(error)
-    else:
-        shown = hashlib.sha256(writer.get_extra_info("ssl_object").getpeercert(True) or b"").digest()
-        if hmac.compare_digest(shown, place.fingerprint):
-            return reader, writer
-        writer.transport.abort()
-        why = _strange(shown.hex(), bool(place.fingerprint))
-    raise SourceError("cannot read %s: %s" % (place.where, why))
-
-
-def _why(error: Exception) -> str:
-    if isinstance(error, ssl.SSLError):
-        return "it does not speak TLS as it should; correct `host` and `port`"
-    if isinstance(error, socket.gaierror | ValueError):
-        return "the name cannot be looked up; correct `host`, an address is best"
-    if isinstance(error, TimeoutError):
-        return "no answer; see whether the printer is on and in the same network"
-    if isinstance(error, ConnectionRefusedError):
-        return "nothing listens there; switch its LAN access on, or correct the address"
-    return "the connection failed (%s); check the address and the network" % type(error).__name__
-
-
-def _strange(shown: str, known: bool) -> str:
-    what = "its certificate is not the one that `fingerprint` names" if known else "`fingerprint` is not set"
-    todo = (
-        "compare with `openssl s_client -connect HOST:PORT </dev/null | openssl x509 -noout -fingerprint -sha256` from "
-        "another computer beside the printer; only if both are the same, put it into `fingerprint`"
-    )
-    return "%s: nothing was sent; it shows %s; %s" % (what, shown, todo)
 
 
 class _Pipe:

@@ -56,6 +56,7 @@ HANDLES = {
         "Datagrams": (f"{PACKAGE}/telemetry/sources/intake.py", f"{PACKAGE}/cli/sources.py"),
         "Opened": (f"{PACKAGE}/telemetry/sources/intake.py",),
     },
+    f"{PACKAGE}.telemetry.pinned": {"connected": (f"{PACKAGE}/telemetry/mqtt_line.py",)},
     f"{PACKAGE}.telemetry.mqtt_line": {  # a line to a printer: its one verb besides hearing is `ask`
         "line": (f"{PACKAGE}/telemetry/sources/bambu.py",),
         "Place": (f"{PACKAGE}/telemetry/sources/bambu.py", f"{PACKAGE}/cli/sources.py"),  # an address

@@ -1,7 +1,8 @@
 """A Bambu printer on the own network, read over its own MQTT broker (TLS, port 8883).
 
 Read-only. Besides logging in and subscribing to its reports, one thing is ever sent, and it changes nothing: the
-request for a report of everything, after connecting and then every five minutes (telemetry/mqtt_line.py). Most models
+request for a report of everything, after connecting and then every five minutes (telemetry/mqtt_line.py), and after a
+reconnection half a minute after the last one at the earliest. Most models
 report only what changed; the reports of others are heard as well, for the topic is one for all.
 """
 
@@ -15,9 +16,9 @@ from firmware_agent.telemetry.flat import LEAVES, leaves, number, parse
 from firmware_agent.telemetry.following import FIELDS, Following, Heard
 from firmware_agent.telemetry.mqtt_line import TURN, Place, line
 
-EVERY = 300.0  # s between two requests on one connection: small models stutter if they are asked more often
-AGAIN = 30.0  # s between two requests at least, however often the connection ends
-_QUIET = 30.0  # s that the answer to a request may take
+_EVERY = 300.0  # small models stutter if they are asked more often
+_AGAIN = 30.0
+_QUIET = 30.0
 _LOOK = 1.0  # s between two looks at the clock
 _RATE = 200  # packets a second that are looked at; behind more of them the connection stalls
 _DEPTH = 8  # of nesting: the printer's spools lie deep
@@ -114,19 +115,20 @@ class Reports:
             else:
                 del fields[name]
                 self._heard.dropped += 1
-        status = said.get("print")
-        self._heard.status(fields, complete=isinstance(status, dict) and status.get("gcode_state") == "FINISH")
+        status: Any = said.get("print")
+        self._heard.status(fields, complete="state" in fields and status["gcode_state"] == "FINISH")
         return True
 
 
 class BambuFeed:
     """Implements Feed. code: reads the access code, anew for each connection, for owners change it on the screen.
 
-    every, again: s, see above.
+    s: every, between two requests on one connection; again, between two requests at least, however often connections
+    end; quiet, that the answer to one may take.
     """
 
     def __init__(
-        self, place: Place, code: Callable[[], str], every: float = EVERY, again: float = AGAIN, quiet: float = _QUIET
+        self, place: Place, code: Callable[[], str], every: float = _EVERY, again: float = _AGAIN, quiet: float = _QUIET
     ) -> None:
         self._place = place
         self._code = code
