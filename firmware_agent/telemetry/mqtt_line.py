@@ -24,12 +24,14 @@ from firmware_agent.telemetry.pinned import connected
 
 PUSHALL = b'{"pushing": {"sequence_id": "0", "command": "pushall"}}'
 TURN = 10  # packets that are looked at in one go
-_USER = "bblp"
 _KEEPALIVE = 60  # s
 _CHUNK = 1 << 16  # bytes that are read at once
 _SAID = (b"\x10", b"\x82", b"\xc0")  # CONNECT, SUBSCRIBE, PINGREQ
 _DONE = (mqtt.MQTT_ERR_SUCCESS, mqtt.MQTT_ERR_CONN_REFUSED)  # of a packet; the latter is an answer, too
 _CODE_REFUSED = (134, 135)  # how paho numbers 4 and 5 of MQTT 3.1.1: wrong password, not authorised
+_CODE = "the access code is refused; read it on the printer's screen and put it into `code_file`"
+_BUSY = "it refuses to be read; see whether its LAN access is on, and whether too many programs read it"
+_UNASKED = "it sends what nobody asked for; see whether the address is right"
 
 
 @dataclass(frozen=True)
@@ -45,13 +47,8 @@ class Place:
     def where(self) -> str:
         return "%s:%d" % (self.host, self.port)
 
-    @property
-    def reports(self) -> str:
-        return "device/%s/report" % self.serial
-
-    @property
-    def requests(self) -> str:
-        return "device/%s/request" % self.serial
+    def topic(self, kind: str) -> str:
+        return "device/%s/%s" % (self.serial, kind)
 
 
 @contextlib.asynccontextmanager
@@ -121,8 +118,8 @@ class Line:
         client = _OnPipe(
             CallbackAPIVersion.VERSION2, secrets.token_hex(8), protocol=mqtt.MQTTv311, reconnect_on_failure=False
         )
-        self._pipe = client.pipe = _Pipe(writer, place.requests)
-        client.username_pw_set(_USER, code)
+        self._pipe = client.pipe = _Pipe(writer, place.topic("request"))
+        client.username_pw_set("bblp", code)  # the one user of every printer
         client.on_connect = lambda _client, _data, _flags, reason, _more: self._answers.append(reason)
         client.on_subscribe = lambda _client, _data, _mid, reasons, _more: self._answers.extend(reasons)
         client.on_message = lambda _client, _data, message: self._heard.append((message.topic, bytes(message.payload)))
@@ -134,19 +131,14 @@ class Line:
         self._client.reconnect()
         reason = await self._answer(patience, "compare the access code on its screen with `code_file`")
         if reason.is_failure:
-            refused = reason.value in _CODE_REFUSED
-            raise self._wrong(
-                "the access code is refused; read it on the printer's screen and put it into `code_file`"
-                if refused
-                else "it refuses to be read; see whether its LAN access is on, and whether too many programs read it"
-            )
-        self._client.subscribe(self._place.reports, 0)
+            raise self._wrong(_CODE if reason.value in _CODE_REFUSED else _BUSY)
+        self._client.subscribe(self._place.topic("report"), 0)
         if (await self._answer(patience, "compare the serial number on it with `serial_file`")).is_failure:
             raise self._wrong("it does not let us listen; compare the serial number on it with `serial_file`")
 
     def ask(self) -> None:
         """Ask for a report of everything. There is nothing else to ask."""
-        self._client.publish(self._place.requests, PUSHALL)
+        self._client.publish(self._place.topic("request"), PUSHALL)
 
     async def hear(self, seconds: float) -> list[bytes]:
         """Reports that have come, oldest first, TURN at most; [] after so many seconds without any. SourceError: the
@@ -156,9 +148,9 @@ class Line:
         self._client.loop_misc()  # a sign of life, if it is time for one
         if self._pipe.closed:
             raise self._wrong("the printer does not answer any more; see whether it is on")
-        found = [payload for topic, payload in self._heard if topic == self._place.reports]
-        if len(found) < len(self._heard):
-            raise self._wrong("it sends what nobody asked for; see whether the address is right")
+        found = [payload for topic, payload in self._heard if topic == self._place.topic("report")]
+        if len(found) < len(self._heard) or self._answers:
+            raise self._wrong(_UNASKED)
         self._heard.clear()
         return found
 
@@ -168,6 +160,9 @@ class Line:
                 while not self._answers:
                     if not self._packets():
                         await self._more(patience, todo)
+                    if len(self._heard) > TURN:
+                        raise self._wrong(_UNASKED)
+                    await asyncio.sleep(0)  # whatever comes, others have their turn
         except TimeoutError:
             raise self._wrong("it does not answer; see whether it is on, or hangs") from None
         return self._answers.pop(0)
