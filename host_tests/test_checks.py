@@ -425,14 +425,14 @@ LINE = "firmware_agent/telemetry/mqtt_line.py"
 TOLD = {  # what would let something else out to a printer: what to change in its file
     "another text": ('"command": "pushall"', '"command": "stop"'),
     "a text of the caller's": ("def ask(self)", "def ask(self, PUSHALL: bytes)"),
-    "a text that is put together": ("requests, PUSHALL)", "requests, PUSHALL + b' ')"),
+    "a text that is put together": (", PUSHALL)", ", PUSHALL + b' ')"),
     "a second publish": (
         "    def ask(self)",
         "    def tell(self):\n        self._client.publish('a', b'')\n\n    def ask(self)",
     ),
     "another name for it": ("    def ask(self)", "    tell = mqtt.Client.publish\n\n    def ask(self)"),
     "a text that is changed later": ("_KEEPALIVE = 60", "PUSHALL = b'{}'\n_KEEPALIVE = 60"),
-    "a kept message": ("requests, PUSHALL)", "requests, PUSHALL, retain=True)"),
+    "a kept message": (", PUSHALL)", ", PUSHALL, retain=True)"),
 }
 
 
