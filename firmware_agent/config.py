@@ -143,6 +143,10 @@ def _key(value: Any) -> bool:
     return isinstance(value, str) and re.fullmatch(r"([0-9a-f]{64})?", value) is not None
 
 
+def _fingerprint(value: Any) -> bool:
+    return isinstance(value, str) and re.fullmatch(r"(([0-9a-fA-F]{2}:?){31}[0-9a-fA-F]{2})?", value) is not None
+
+
 def _crop(value: Any) -> bool:
     if not isinstance(value, list) or len(value) != 4 or not all(type(one) is int and one >= 0 for one in value):
         return False
@@ -217,6 +221,17 @@ _LINE: dict[str, Check] = {
     "baud": (_whole(2400, 4_000_000), "bits a second, 2400 to 4000000, as the board has them", 115_200),
 }
 _SOURCES: dict[str, dict[str, Check]] = {
+    "bambu": {
+        "host": (host, "the printer's address, or its name in the own network", _REQUIRED),
+        "port": (_whole(1, 65535), "a whole number, a port from 1 to 65535", 8883),
+        "serial_file": (_text, "the path of a file that holds the serial number and nothing else", _REQUIRED),
+        "code_file": (_text, "the path of a file that holds the access code and nothing else", _REQUIRED),
+        "fingerprint": (
+            _fingerprint,
+            'SHA-256 of its certificate, 64 digits of hex; "" until you know it: `doctor` shows what it sees',
+            _REQUIRED,
+        ),
+    },
     "demo": {"speed": (_between(0.1, 10_000), "how many times faster than real, 0.1 to 10000", 1)},
     "intake": {
         "path": (_text, "where its socket lies; inside the state directory if it is not a full path", "intake.sock"),

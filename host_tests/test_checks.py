@@ -398,6 +398,8 @@ HANDLES = {
     "the module from its package": "from firmware_agent.egress import wire_mqtt",
     "a write past the door": "def f(wire, release):\n    wire.write(release)",
     "a publish past the door": "def f(client):\n    client.publish('a', b'')",
+    "a connection to a printer": "from firmware_agent.telemetry.pinned import connected",
+    "a line to a printer": "from firmware_agent.telemetry.mqtt_line import line",
     "a consent past the rules": "def f(made):\n    made.consents.put('p', 'r', 'ConsentGiven', b'', 'me', 'now', 0)",
     "a request past the owner": "def f(gate):\n    return gate.request('delete', 'p', 'r', b'', b'', b'')",
     "a subscription of one's own": "def f(client):\n    client.subscribe('#')",
@@ -417,3 +419,27 @@ def test_fail__a_second_user_of_what_leads_out(sample: str) -> None:
 
 def test_ok__nobody_but_those_listed_holds_what_leads_out() -> None:
     assert handles.check(core.sources(ROOT)) == []
+
+
+LINE = "firmware_agent/telemetry/mqtt_line.py"
+TOLD = {  # what would let something else out to a printer: what to change in its file
+    "another text": ('"command": "pushall"', '"command": "stop"'),
+    "a text of the caller's": ("def ask(self)", "def ask(self, PUSHALL: bytes)"),
+    "a text that is put together": (", PUSHALL)", ", PUSHALL + b' ')"),
+    "a second publish": (
+        "    def ask(self)",
+        "    def tell(self):\n        self._client.publish('a', b'')\n\n    def ask(self)",
+    ),
+    "another name for it": ("    def ask(self)", "    tell = mqtt.Client.publish\n\n    def ask(self)"),
+    "a text that is changed later": ("_KEEPALIVE = 60", "PUSHALL = b'{}'\n_KEEPALIVE = 60"),
+    "a kept message": (", PUSHALL)", ", PUSHALL, retain=True)"),
+}
+
+
+@pytest.mark.parametrize("sample", TOLD)
+def test_fail__anything_but_the_one_question_to_a_printer(sample: str) -> None:
+    files = core.sources(ROOT)
+    before, after = TOLD[sample]
+    assert before in files[LINE]
+    changed = {**files, LINE: files[LINE].replace(before, after, 1)}
+    assert [line for line in handles.check(changed) if line.startswith(LINE)]

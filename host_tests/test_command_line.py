@@ -138,7 +138,19 @@ WRONG = (
     ("[source.demo]\nspeed = 'fast'", "source.demo.speed: is wrong; allowed: how many times"),
     ("[source.demo]\nspeed = true", "source.demo.speed: is wrong"),
     ("[source.demo]\nspeedy = 1", "source.demo.speedy: is not a key; allowed: one of speed"),
-    ("[source.klipper]", "source.klipper: there is no such source; allowed: one of camera, demo, intake, octoprint"),
+    (
+        "[source.klipper]",
+        "source.klipper: there is no such source; allowed: one of bambu, camera, demo, intake, octoprint",
+    ),
+    ("[source.bambu]", "source.bambu.host: is missing"),
+    (
+        "[source.bambu]\nhost='10.0.0.5'\nserial_file='s'\ncode_file='c'",
+        "source.bambu.fingerprint: is missing; allowed: SHA-256 of its certificate",
+    ),
+    (
+        "[source.bambu]\nhost='10.0.0.5'\nserial_file='s'\ncode_file='c'\nfingerprint='12ab'",
+        "source.bambu.fingerprint: is wrong; allowed: SHA-256 of its certificate",
+    ),
     ("[source]\ndemo = 1", "source: is not a section"),
     ("[source.octoprint]", "source.octoprint.url: is missing"),
     (

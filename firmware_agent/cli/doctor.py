@@ -23,6 +23,11 @@ from firmware_agent.egress.wire_mqtt import probe
 from firmware_agent.errors import SourceError
 
 Finding = tuple[str, str]  # "ok" | "note" | "wrong", sentence
+_SECRETS = {
+    "octoprint": ("key_file",),
+    "moonraker": ("key_file",),
+    "bambu": ("code_file",),
+}  # source: keys whose files only we may read
 
 
 def doctor(made: Parts, options: Namespace) -> int:
@@ -157,10 +162,11 @@ def _certificate(where: str, path: Path) -> Finding:
 
 async def _sources(made: Parts, connect: bool) -> list[Finding]:
     findings: list[Finding] = []
-    for kind in ("octoprint", "moonraker"):
-        file = made.config.sources.get(kind, {}).get("key_file")
-        if file:
-            findings += _secret(f"source.{kind}.key_file", Path(file))
+    for kind, keys in _SECRETS.items():
+        files = made.config.sources.get(kind, {})
+        for key in keys:
+            if files.get(key):
+                findings += _secret(f"source.{kind}.{key}", Path(files[key]))
     row = made.config.sources.get("camera")
     if row is not None:
         media = [pair for pair in made.catalogue.pairs() if made.catalogue.purposes[pair[0]]["media"]]

@@ -104,7 +104,7 @@ class Front:
 
     async def start(self) -> None:
         """Listen wherever the configuration says; ConfigError if that cannot be done."""
-        made, config = self._made, self._made.config
+        config = self._made.config
         if config.panel is not None:
             self._panel = await self._page(config.panel)
         if config.socket is not None:

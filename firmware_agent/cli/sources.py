@@ -1,5 +1,6 @@
 """Builds the sources of records that the configuration names: a new kind is one row here, and one in config.py."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,12 +10,14 @@ from firmware_agent.catalogue import BLOBS, Catalogue
 from firmware_agent.config import Config
 from firmware_agent.errors import ConfigError, SourceError
 from firmware_agent.telemetry.datagrams import Datagrams
+from firmware_agent.telemetry.mqtt_line import Place
 from firmware_agent.telemetry.source import Source
+from firmware_agent.telemetry.sources.bambu import bambu
 from firmware_agent.telemetry.sources.demo import DemoSource
 from firmware_agent.telemetry.sources.grbl import grbl
 from firmware_agent.telemetry.sources.intake import LARGEST, intake
-from firmware_agent.telemetry.sources.moonraker import moonraker
 from firmware_agent.telemetry.sources.marlin import marlin
+from firmware_agent.telemetry.sources.moonraker import moonraker
 from firmware_agent.telemetry.sources.octoprint import OctoPrintSource
 
 Now = Callable[[], int | None]
@@ -24,6 +27,7 @@ def sources(config: Config, catalogue: Catalogue, ticks: Callable[[], float], no
     """One object for each [source.KIND] of records. The camera is none of them. ticks: s that only go forward; now:
     epoch s. ConfigError, SourceError: what is missing, and what to do."""
     kinds: dict[str, Callable[[dict[str, Any]], Source]] = {
+        "bambu": lambda row: _bambu(row, now),
         "demo": lambda row: DemoSource(ticks, now, row["speed"]),
         "octoprint": lambda row: OctoPrintSource(row["url"], _secret(Path(row["key_file"])), now),
         "marlin": lambda row: marlin(Path(row["device"]), row["baud"], now),
@@ -48,8 +52,24 @@ def _moonraker(config: Config, row: dict[str, Any], now: Now) -> Source:
     return moonraker(row["path"], row["url"], _secret(Path(row["key_file"])) if row["key_file"] else "", now)
 
 
-def _secret(path: Path) -> str:
+def _bambu(row: dict[str, Any], now: Now) -> Source:
+    serial, code = Path(row["serial_file"]), Path(row["code_file"])
+    fingerprint = bytes.fromhex(row["fingerprint"].replace(":", ""))
+    place = Place(row["host"], row["port"], fingerprint, _short(serial, "serial number", "[0-9A-Za-z_-]{1,32}"))
+    return bambu(place, lambda: _short(code, "access code", "[!-~]{1,64}"), now)
+
+
+def _short(path: Path, what: str, pattern: str) -> str:
+    """A word that people copy from a screen or a label; the message never holds it."""
+    found = _secret(path, what)
+    if re.fullmatch(pattern, found) is None:
+        raise SourceError(f"{path}: that is no {what}; put it there alone, as the printer shows it")
+    return found
+
+
+def _secret(path: Path, what: str = "key") -> str:
     try:
         return path.read_text("ascii").strip()
     except (OSError, UnicodeDecodeError) as error:
-        raise SourceError(f"{path}: the key cannot be read ({type(error).__name__}); put it there, mode 0600") from None
+        why = f"the {what} cannot be read ({type(error).__name__}); put it there, mode 0600"
+        raise SourceError(f"{path}: {why}") from None

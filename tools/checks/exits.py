@@ -23,6 +23,7 @@ FRONTS: dict[str, tuple[str, ...]] = {
 # What else touches the machine, and what each file may do there: see openers.py for the kinds.
 READERS: dict[str, tuple[str, ...]] = {
     f"{PACKAGE}/telemetry/http.py": ("network", "lookup"),  # reads the printer's own server
+    f"{PACKAGE}/telemetry/pinned.py": ("network", "lookup"),  # TLS to a printer whose certificate is known
     f"{PACKAGE}/telemetry/datagrams.py": ("local",),  # what the maker's firmware hands over; nothing goes back
     f"{PACKAGE}/telemetry/websocket.py": ("network", "lookup"),  # asks the printer's own server, follows its news
     f"{PACKAGE}/telemetry/unix_line.py": ("network",),  # the same, by a socket in the file system
@@ -31,6 +32,7 @@ READERS: dict[str, tuple[str, ...]] = {
 }
 SPEAKERS: dict[str, tuple[str, ...]] = {
     f"{PACKAGE}/egress/link.py": ("network",),  # paho, on a socket that the door's file gives it
+    f"{PACKAGE}/telemetry/mqtt_line.py": ("network",),  # paho, on a connection of pinned.py: asks one thing (ASKERS)
     f"{PACKAGE}/owner/panel/lines.py": ("network",),  # TLS, on a connection that the panel's file accepted
     f"{PACKAGE}/owner/panel/routes.py": ("network",),  # microdot, as a table of routes: it listens nowhere
     f"{PACKAGE}/cli/qr.py": ("network",),  # segno, which draws: any library counts as an opener

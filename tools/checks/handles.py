@@ -65,6 +65,12 @@ HANDLES = {
         ),
         "OpenLine": (f"{PACKAGE}/telemetry/serial_feed.py",),
     },
+    f"{PACKAGE}.telemetry.pinned": {"connected": (f"{PACKAGE}/telemetry/mqtt_line.py",)},
+    f"{PACKAGE}.telemetry.mqtt_line": {  # a line to a printer: its one verb besides hearing is `ask`
+        "line": (f"{PACKAGE}/telemetry/sources/bambu.py",),
+        "Place": (f"{PACKAGE}/telemetry/sources/bambu.py", f"{PACKAGE}/cli/sources.py"),  # an address
+        "TURN": (f"{PACKAGE}/telemetry/sources/bambu.py",),
+    },
     f"{PACKAGE}.telemetry.http": {
         "get_json": (f"{PACKAGE}/telemetry/sources/octoprint.py",),
         "StatusError": (f"{PACKAGE}/telemetry/sources/octoprint.py",),
@@ -81,12 +87,17 @@ STANDARD = {
 # fmt: on
 LIBRARIES = {"paho", "h11", "wsproto", "cryptography", "microdot", "segno", "serial", PACKAGE}
 PUBLISHERS = (f"{PACKAGE}/egress/wire_mqtt.py", f"{PACKAGE}/egress/link.py")
+# What publishes to a printer instead of a recipient: one file, one call of `publish`, one constant text in it. No
+# record and no other word can go that way; the text asks for a report, and changes nothing.
+ASKERS = {
+    f"{PACKAGE}/telemetry/mqtt_line.py": ("PUSHALL", b'{"pushing": {"sequence_id": "0", "command": "pushall"}}'),
+}
 # A request is the one release that needs no consent: only what brings the owner's requests to a recipient asks for one.
 REQUESTERS = (f"{PACKAGE}/egress/rights.py",)
 # A consent is written by whoever asked the rules of who may decide, and by nobody else.
 DECIDERS = (f"{PACKAGE}/consent/authority.py",)
 # What listens, and who says to what: the answer to a request, and the mailbox if the configuration has commands on.
-SUBSCRIBERS = (f"{PACKAGE}/egress/link.py",)
+SUBSCRIBERS = (f"{PACKAGE}/egress/link.py", *ASKERS)  # the latter to a printer's reports
 EARS = (f"{PACKAGE}/egress/wire_mqtt.py", f"{PACKAGE}/egress/rights.py", f"{PACKAGE}/cli/build.py")
 # The door calls `write` on a wire, files and consoles have one, too: only these files may call any.
 WRITERS = (
@@ -108,6 +119,7 @@ WRITERS = (
     f"{PACKAGE}/device/",
     f"{PACKAGE}/owner/presence.py",  # the terminal
     f"{PACKAGE}/owner/socket/connection.py",  # lines to a peer with a Session
+    f"{PACKAGE}/telemetry/mqtt_line.py",  # packets of its closed list, to a printer
     f"{PACKAGE}/telemetry/http.py",  # the request for a page of the printer's own server
     f"{PACKAGE}/telemetry/websocket.py",  # questions to the printer's own server: a closed list, held by a test
     f"{PACKAGE}/telemetry/unix_line.py",
@@ -124,9 +136,27 @@ def check(files: dict[str, str]) -> list[str]:
     for path, text in files.items():
         if path.startswith(OUTSIDE):
             continue
-        for node in ast.walk(ast.parse(text)):
+        tree = ast.parse(text)
+        for node in ast.walk(tree):
             findings += [f"{path}:{node.lineno}: {why}" for why in _node(path, node)]
+        if path in ASKERS:
+            findings += [f"{path}:1: {why}" for why in _asks(tree, *ASKERS[path])]
     return findings
+
+
+def _asks(tree: ast.Module, name: str, text: bytes) -> list[str]:
+    """Whether all that the file publishes is the constant `name`, and that constant is `text`."""
+    nodes = list(ast.walk(tree))
+    calls = [node for node in nodes if isinstance(node, ast.Attribute) and node.attr == "publish"]
+    sent = [node.args[1:] for node in nodes if isinstance(node, ast.Call) and node.func in calls and not node.keywords]
+    if len(calls) != 1 or [[ast.unparse(one) for one in args] for args in sent] != [[name]]:
+        return [f"must hold exactly one publish(TOPIC, {name}); nothing else is ever published to a printer"]
+    made = [node.value for node in tree.body if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == name]
+    names = [node.id for node in nodes if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load)]
+    names += [node.arg for node in nodes if isinstance(node, ast.arg)]
+    if names.count(name) != 1 or [getattr(value, "value", None) for value in made] != [text]:
+        return [f"{name} must be the one text in ASKERS of tools/checks/handles.py, and be set once"]
+    return []
 
 
 def _node(path: str, node: ast.AST) -> list[str]:
@@ -140,7 +170,7 @@ def _node(path: str, node: ast.AST) -> list[str]:
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
         if node.func.attr == "write" and not path.startswith(WRITERS):
             return ["calls write(); what leaves goes through Door.send, files through the device's storage"]
-        if node.func.attr == "publish" and path not in PUBLISHERS:
+        if node.func.attr == "publish" and path not in (*PUBLISHERS, *ASKERS):
             return ["calls publish(); what leaves goes through Door.send"]
         if node.func.attr == "request" and path not in REQUESTERS:
             return ["calls request(); only deletion requests leave without consent, and egress/rights.py makes them"]
