@@ -14,6 +14,7 @@ from firmware_agent.errors import SourceError
 from firmware_agent.telemetry.datagrams import Datagrams
 from firmware_agent.telemetry.following import RECORDS, Heard
 from firmware_agent.telemetry.sources.intake import LARGEST, RATE, intake, tell
+from host_tests.fakes import NOW
 from host_tests.rigs.agent import Rig, forward, plain, until
 from host_tests.rigs.broker import Broker, Subscriber
 
@@ -34,7 +35,7 @@ def push(path, **said):
 
 
 def made(path, users=None, group=None):
-    return intake(Datagrams(path, group, LARGEST), {os.getuid()} if users is None else users, OFFERS, lambda: 1000)
+    return intake(Datagrams(path, group, LARGEST), {os.getuid()} if users is None else users, OFFERS, lambda: 1)
 
 
 async def comes(what):
@@ -164,6 +165,15 @@ def test_fail__datagrams_with_files_too_long_or_no_record_are_counted_and_nothin
     story(tale())
 
 
+@pytest.mark.clause("L6")
+def test_ok__that_a_job_began_before_anything_was_permitted_stays_untold():
+    heard = Heard(lambda: 1000)
+    heard.begin()
+    for start in (999, 1000, "1000", -1):
+        heard.event({"job_start": start, "job_finish": 1100})
+    assert [one.fields.get("job_start") for one in heard.take()] == [None, 1000, None, None]
+
+
 HOSTILE = [
     b"[]",
     b"null",
@@ -249,7 +259,7 @@ def test_ok__from_the_makers_firmware_to_the_broker_and_no_name_with_it(tmp_path
             await comes(path.exists)
             names = {"job_file": CANARY, CANARY: 1, "serial": CANARY, "state": CANARY, "picture": CANARY}
             push(path, status={**names, "progress": 41.7})
-            push(path, event={"job_start": 1_790_000_000, "job_finish": 1_790_003_600, "job_file": CANARY})
+            push(path, event={"job_start": NOW + 60, "job_finish": NOW + 3600, "job_file": CANARY})
             for _ in range(100):
                 await forward(rig, agent, 3, step=10.0)
                 await asyncio.sleep(0.05)

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 from firmware_agent.errors import SourceError
 from firmware_agent.model import Record
+from firmware_agent.telemetry.flat import number
 from firmware_agent.telemetry.jobs import JobWatch
 
 FIELDS = 400  # names of one status; further ones are counted only
@@ -28,7 +29,12 @@ class Heard:
         self.news = asyncio.Event()  # something is there, or the connection has ended
         self.dropped = 0
         self._now = now
+        self._since: int | None = None
         self.forget()
+
+    def begin(self) -> None:
+        """From now on what happens may be told."""
+        self._since = self._now()
 
     def forget(self) -> None:
         """All of it, and how far a job was."""
@@ -58,8 +64,11 @@ class Heard:
         self.news.set()
 
     def event(self, fields: dict[str, Any]) -> None:
-        """A record of its own: a job that ended, an error."""
+        """A record of its own: a job that ended, an error. That a job began before `begin` stays untold (L6)."""
         fitting = {name: value for name, value in fields.items() if self._fits(name, value)}
+        start = fitting.get("job_start", self._since)
+        if self._since is None or not number(start, self._since, float("inf")):
+            fitting.pop("job_start", None)
         self.dropped += len(fields) - len(fitting)
         while len(fitting) > FIELDS:
             fitting.popitem()
@@ -129,6 +138,7 @@ class Following:
         """What is known now. SourceError: nothing is, for that reason."""
         await asyncio.sleep(0)  # whoever reads in a loop lets the connection have its turn
         if self._task is None:
+            self.heard.begin()
             self._task = asyncio.get_running_loop().create_task(self._follow())
         if not self.heard and self._trouble is None:
             try:
