@@ -10,7 +10,7 @@ import socket
 import struct
 
 from firmware_agent.camera.sandbox.report import CannotLock
-from firmware_agent.camera.waiting import readable
+from firmware_agent.waiting import readable
 
 HELLO = b"H"
 _WHO = struct.Struct("=iii")  # process, user, group: struct ucred

@@ -8,7 +8,7 @@ import sys
 
 from firmware_agent.camera.environment import ENVIRONMENT
 from firmware_agent.camera.surely import surely
-from firmware_agent.camera.waiting import readable
+from firmware_agent.waiting import readable
 
 _PYTHON = (sys.executable, "-I", "-B", "-m")  # nothing of the user's environment or folder is loaded
 

@@ -21,8 +21,8 @@ from firmware_agent.camera.sandbox.report import CannotLock, Locked
 from firmware_agent.camera.settings import SourceSettings
 from firmware_agent.camera.start import GRACE, PATIENCE, Started, greet, trouble
 from firmware_agent.camera.surely import surely
-from firmware_agent.camera.waiting import readable
 from firmware_agent.errors import FormatError, SourceError
+from firmware_agent.waiting import readable
 
 log = logging.getLogger(__name__)
 

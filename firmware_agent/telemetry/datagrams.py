@@ -1,6 +1,5 @@
 """A Unix socket of datagrams that programs of this device may send to, and nobody can read from."""
 
-import asyncio
 import contextlib
 import os
 import socket
@@ -10,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from firmware_agent.errors import SourceError
+from firmware_agent.waiting import readable
 
 _WHO = struct.Struct("=iii")  # process, user, group: struct ucred
 _FILE = struct.Struct("=i")
@@ -70,12 +70,7 @@ class Opened:
 
     async def ready(self) -> None:
         """Until something was sent."""
-        loop, there = asyncio.get_running_loop(), asyncio.Event()
-        loop.add_reader(self._socket, there.set)
-        try:
-            await there.wait()
-        finally:
-            loop.remove_reader(self._socket)
+        await readable(self._socket)
 
     def take(self) -> tuple[int | None, bytes] | None:
         """(number of the user who sent it, the datagram), None if there is none. User None: it was too large."""

@@ -20,6 +20,7 @@ from serial import Serial, SerialException  # type: ignore[import-untyped]
 from firmware_agent import accounts
 from firmware_agent.errors import SourceError
 from firmware_agent.telemetry.lines import Lines
+from firmware_agent.waiting import readable
 
 # All that is ever sent, by the kind of source. None of it moves, heats or stores anything.
 QUERIES: dict[str, tuple[bytes, ...]] = {
@@ -132,15 +133,11 @@ class OpenLine:
         return self._lines.feed(piece)
 
     async def _ready(self, patience: float) -> bool:
-        loop, there = asyncio.get_running_loop(), asyncio.Event()
-        loop.add_reader(self._number, there.set)
         try:
             async with asyncio.timeout(patience):
-                await there.wait()
+                await readable(self._number)
         except TimeoutError:
             return False
-        finally:
-            loop.remove_reader(self._number)
         return True
 
     def _send(self, data: bytes) -> bool:

@@ -16,7 +16,7 @@ LAYERS = (
     ("model", "jpeg", "pointcloud", "notice"),
     ("cbor", "config", "pointbody"),
     ("refusals", "accounts"),
-    ("errors", "addresses", "limits"),
+    ("errors", "addresses", "limits", "waiting"),
 )
 # Beside the layers: who may import the unit, and what the unit may import.
 ASIDE = {

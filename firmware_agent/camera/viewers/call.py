@@ -10,7 +10,7 @@ import struct
 
 from firmware_agent.addresses import group
 from firmware_agent.camera.viewers.request import END, HEAD, Problem, hopeful
-from firmware_agent.camera.waiting import readable
+from firmware_agent.waiting import readable
 
 SECONDS = 10.0  # for the whole head
 _ANSWER = 5.0  # s for a client to take an answer of main's
