@@ -140,8 +140,8 @@ WRONG = (
     ("[source.demo]\nspeedy = 1", "source.demo.speedy: is not a key; allowed: one of speed"),
     (
         "[source.klipper]",
-        "source.klipper: there is no such source; allowed: one of bambu, camera, demo, grbl, intake, marlin, moonraker, "
-        "octoprint",
+        "source.klipper: there is no such source; allowed: one of bambu, camera, demo, grbl, intake, marlin, "
+        "moonraker, octoprint",
     ),
     ("[source.bambu]", "source.bambu.host: is missing"),
     (
