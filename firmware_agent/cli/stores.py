@@ -275,7 +275,7 @@ def register(made: Made, uplinks: Iterable[Uplink] = (), ledger: Ledger | None =
                 "locks",
                 "Empty files by which programs wait for one another, or talk to the agent",
                 "always",
-                lambda file: file in ("lock", "running", "control.sock"),
+                lambda file: file in ("lock", "running", "control.sock", "intake.sock"),
                 lambda: [],
                 schema(),
                 stays="empty; other programs wait at them",
