@@ -18,6 +18,7 @@ from firmware_agent.egress.uplink import Uplink
 from firmware_agent.errors import AgentError, Refused, SourceError
 from firmware_agent.gate import Gate
 from firmware_agent.model import Permit
+from firmware_agent.telemetry.jobs import timely
 from firmware_agent.telemetry.reading import Reading
 from firmware_agent.telemetry.source import Source
 
@@ -66,6 +67,7 @@ class Agent:
         self._stirred = False
         self._alert = 0.0  # until then (ticks) whoever decided may still be writing down what was done
         self._reread = 0.0  # then (ticks) the ledger is read again: a slow command writes later than that
+        self._since: dict[Pair, tuple[bytes, int | None]] = {}  # what permits, and since when in this run
         self._last: dict[Pair, float] = {}
         self._noted: dict[tuple[Pair, str], float] = {}
 
@@ -119,6 +121,7 @@ class Agent:
         """Look at consent, forget, begin to read what is due, push the links."""
         before = self._permits
         self._permits, lapsed = self._look()
+        self._note_since()
         if not self._begun:
             self._begin(lapsed)
         else:
@@ -249,6 +252,14 @@ class Agent:
         self._stale = stale
         return permits, lapsed
 
+    def _note_since(self) -> None:
+        """Of each pair, when it was permitted: what is from before is not told."""
+        before, now = self._since, self._clock.now()
+        self._since = {
+            pair: before[pair] if pair in before and before[pair][0] == consent else (consent, now)
+            for pair, consent in self._permits.items()
+        }
+
     def _forget(self, before: dict[Pair, bytes], lapsed: set[Pair]) -> None:
         """Consent changed. The links of what was narrowed are cut first: all else takes time. Then what waits goes.
 
@@ -294,8 +305,9 @@ class Agent:
             if pair not in self._permits or not self._due(pair):
                 continue
             names = {name for name, _ in self.gate.catalogue.fields_of(pair[0])}
-            for record in records:
-                if names.isdisjoint(record.fields):
+            for heard in records:
+                record = timely(heard, self._since[pair][1], self._clock.now())
+                if record is None or names.isdisjoint(record.fields):
                     continue
                 self._last[pair] = self._ticks()  # whether or not the gate agrees: a refusal is no reason to ask faster
                 try:

@@ -53,7 +53,7 @@ def compose(steps: "list[Step]", record: Record, now: int | None) -> "tuple[list
     given = record.fields
     for name, number, transform, parameters, expires in steps:
         if name in given:
-            if expires and (now is None or now >= expires):
+            if _expired(expires, now):
                 unfit.append(name)
                 continue
             try:
@@ -61,6 +61,10 @@ def compose(steps: "list[Step]", record: Record, now: int | None) -> "tuple[list
             except Unfit:
                 unfit.append(name)
     return out, unfit
+
+
+def _expired(expires: int, now: int | None) -> bool:
+    return expires > 0 and (now is None or now >= expires)
 
 
 def message(ident: bytes, purpose: str, events: "list[bytes]") -> bytes:
@@ -214,7 +218,12 @@ class Gate:
         if not isinstance(row, list) or len(row) != 4 or row[0] != MESSAGE or row[2] != permit.purpose:
             raise FormatError("a message that waited: not one of %s" % permit.purpose)
         ident, events = row[1], row[3]
-        declared = {field["id"]: field["parameters"] for _, field in self.catalogue.fields_of(permit.purpose)}
+        now = self._now()
+        declared = {
+            field["id"]: field["parameters"]
+            for _, field in self.catalogue.fields_of(permit.purpose)
+            if not _expired(field["parameters"].get("expires", 0), now)
+        }
         fields = set()
         for event in events:
             for number, value in event:

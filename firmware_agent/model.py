@@ -27,10 +27,11 @@ STATES = GIVEN + (
 
 
 class Record:
-    """What a source saw: raw, stays on board. `fields` maps a name to any Python value."""
+    """What a source saw: raw, stays on board. `fields`: name -> any Python value. at: when, epoch s; None: now."""
 
-    def __init__(self, fields: "dict[str, Any]") -> None:
+    def __init__(self, fields: "dict[str, Any]", at: int | None = None) -> None:
         self.fields = fields
+        self.at = at
 
 
 class ConsentRecord:

@@ -11,8 +11,10 @@ from pathlib import Path
 import pytest
 
 from firmware_agent.errors import SourceError
+from firmware_agent.model import Record
 from firmware_agent.telemetry.datagrams import Datagrams
-from firmware_agent.telemetry.following import RECORDS, Heard
+from firmware_agent.telemetry.following import RECORDS, Following, Heard
+from firmware_agent.telemetry.jobs import JobWatch, timely
 from firmware_agent.telemetry.sources.intake import LARGEST, RATE, intake, tell
 from host_tests.fakes import NOW
 from host_tests.rigs.agent import Rig, forward, plain, until
@@ -165,13 +167,82 @@ def test_fail__datagrams_with_files_too_long_or_no_record_are_counted_and_nothin
     story(tale())
 
 
-@pytest.mark.clause("L6")
-def test_ok__that_a_job_began_before_anything_was_permitted_stays_untold():
-    heard = Heard(lambda: 1000)
-    heard.begin()
-    for start in (999, 1000, "1000", -1):
-        heard.event({"job_start": start, "job_finish": 1100})
-    assert [one.fields.get("job_start") for one in heard.take()] == [None, 1000, None, None]
+@pytest.mark.clause("L6", "L7")
+def test_ok__what_is_from_before_the_permission_stays_untold():
+    def told(fields, at=None, since=1000, now=2000):
+        record = timely(Record(fields, at), since, now)
+        return None if record is None else record.fields
+
+    job = {"job_start": 1100, "job_finish": 1200, "job_material": 7}
+    assert told(job) == told(job, 1000) == job
+    assert told({"state": "idle"}, None, None, None) == {"state": "idle"}  # what holds now needs no clock
+    assert told({**job, "job_start": 999}) == {"job_finish": 1200, "job_material": 7}
+    for late in ({**job, "job_finish": 999}, {**job, "job_finish": 3232235777}, {**job, "job_finish": "1200"}):
+        assert told(late) is None
+    assert told(job, 999) is told(job, 1500, None) is told(job, None, 1000, None) is None
+    assert told({"error_code": 7}, 999) is None
+
+
+@pytest.mark.parametrize("wrong", ["x", True, [], {}, -1, 101, float("nan")])
+def test_fail__progress_that_is_none_stops_nothing(wrong):
+    watch = JobWatch()
+    for progress in (5, wrong, 7, wrong, 100):
+        assert watch.see({"state": "printing", "progress": progress}, None, 1) is None
+    assert watch.see({"state": "idle"}, None, 9) == {"job_finish": 9}
+
+
+def test_fail__a_defect_of_a_feed_is_a_trouble_and_tried_again(caplog):
+    class Broken:
+        calls = 0
+
+        async def follow(self, heard):
+            self.calls += 1
+            if self.calls == 1:
+                raise TypeError(CANARY)
+            heard.status({"state": "idle"})
+            await asyncio.Event().wait()
+
+    async def tale():
+        source = Following("some", OFFERS, Broken(), lambda: 1, jitter=lambda: 0.0)
+        with pytest.raises(SourceError, match="please report it"):
+            await source.read()
+        await asyncio.sleep(1.2)
+        assert [one.fields for one in await source.read()] == [{"state": "idle"}]
+        await source.rest()
+
+    story(tale())
+    assert "a defect" in caplog.text and CANARY not in caplog.text
+
+
+def test_ok__what_a_source_offers_always_finds_room():
+    heard = Heard(lambda: 1, OFFERS)
+    heard.status({f"n{one}": one for one in range(500)})
+    heard.status({"state": "idle", "other": 1})
+    assert heard.take()[0].fields["state"] == "idle" and heard.dropped == 101
+
+
+@pytest.mark.attack(13)
+def test_fail__a_place_that_others_may_write_to_is_refused_and_what_is_not_ours_stays(tmp_path):
+    open_to_all = tmp_path / "all"
+    open_to_all.mkdir()
+    open_to_all.chmod(0o777)
+    with (
+        pytest.raises(SourceError, match="others may write to its directory"),
+        Datagrams(open_to_all / "i", None, 9).open(),
+    ):
+        pass
+    path = tmp_path / "intake"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as other:  # somebody listens there
+        other.bind(str(path))
+        with pytest.raises(SourceError), Datagrams(path, None, LARGEST).open():
+            pass
+        push(path, status={})
+        assert other.recv(100)
+    path.unlink()
+    with Datagrams(path, None, LARGEST).open():
+        path.unlink()
+        path.write_text("mine")
+    assert path.read_text() == "mine"
 
 
 HOSTILE = [
@@ -258,6 +329,7 @@ def test_ok__from_the_makers_firmware_to_the_broker_and_no_name_with_it(tmp_path
             agent.tick()
             await comes(path.exists)
             names = {"job_file": CANARY, CANARY: 1, "serial": CANARY, "state": CANARY, "picture": CANARY}
+            rig.device.passed += 4000  # the job that ends was one under this consent
             push(path, status={**names, "progress": 41.7})
             push(path, event={"job_start": NOW + 60, "job_finish": NOW + 3600, "job_file": CANARY})
             for _ in range(100):

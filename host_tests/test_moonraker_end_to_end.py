@@ -4,12 +4,14 @@ import asyncio
 import contextlib
 import logging
 import secrets
+import time
 
 import cbor2
 import pytest
 
 from firmware_agent.errors import ConfigError, SourceError
 from firmware_agent.telemetry.sources.moonraker import moonraker
+from host_tests.fakes import NOW
 from host_tests.rigs import moonraker as rig
 from host_tests.rigs.agent import Rig, forward, plain, until
 from host_tests.rigs.broker import Broker, Subscriber
@@ -54,6 +56,7 @@ def test_ok__state_and_history_arrive_and_no_name_does(tmp_path, caplog, way):
         key = server.call("/access/api_key")
         (tmp_path / "key").write_text(key)
         made = Rig(tmp_path, plain(broker.port), sources=f'[source.moonraker]\n{line}\nkey_file = "key"')
+        made.device.passed = time.time() - NOW  # Moonraker has the time of this computer
         dress(server, printer)
         control = moonraker("", url, "", lambda: None)  # beside the agent, for what is there to leak
 

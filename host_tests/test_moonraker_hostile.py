@@ -94,7 +94,6 @@ def test_fail__who_is_told_nothing_without_a_key_is_told_what_to_do(method):
 @pytest.mark.clause("L7")
 def test_ok__without_a_history_the_end_of_a_job_is_seen_all_the_same():
     heard, talk = Heard(iter(range(1000, 2000)).__next__), Talk()
-    heard.begin()
     followed(talk, heard, components=())
     for state in "standby", "printing", "complete":
         _tell(talk, news("notify_status_update", {"print_stats": {"state": state, "filament_used": 77.5}}, 1.0), heard)

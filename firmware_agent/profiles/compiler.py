@@ -162,8 +162,8 @@ class _Compiler:
             raise self.wrong(where, "max", "must not be less than min")
         if transform in ("log2", "count") and given["min"] < 0:
             raise self.wrong(where, "min", "must not be negative")
-        if transform == "version" and not 0 <= given["max"] <= 9999:
-            raise self.wrong(where, "max", "must be the greatest first number of a version, to 9999")
+        if transform == "version" and not 0 <= given["max"] <= 99:
+            raise self.wrong(where, "max", "must be the greatest first number of a version, to 99")
         if "edges" in given:
             edges = given["edges"]
             whole = isinstance(edges, list) and all(type(edge) is int and _MIN <= edge <= _MAX for edge in edges)

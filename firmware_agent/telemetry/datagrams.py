@@ -32,17 +32,20 @@ class Datagrams:
         except OSError as error:
             why = "%s; choose a directory that the agent may write to, and a shorter path" % (error.strerror or error)
             raise SourceError("cannot listen at %s: %s" % (self._path, why)) from None
+        ours = _identity(self._path)
         try:
             yield Opened(sock, self._largest)
         finally:
             sock.close()
-            with contextlib.suppress(OSError):
-                self._path.unlink()
+            if ours is not None and _identity(self._path) == ours:
+                with contextlib.suppress(OSError):
+                    self._path.unlink()
 
     def _bound(self) -> socket.socket:
-        with contextlib.suppress(FileNotFoundError):
-            if stat.S_ISSOCK(self._path.lstat().st_mode):  # of a run that was killed
-                self._path.unlink()
+        if self._path.parent.stat().st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+            raise OSError("others may write to its directory")  # and could put something else in its place
+        if _left(self._path):
+            self._path.unlink()
         sock = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         try:
             sock.setblocking(False)
@@ -59,6 +62,28 @@ class Datagrams:
             sock.close()
             raise
         return sock
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    try:
+        found = path.lstat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def _left(path: Path) -> bool:
+    """Whether a socket lies there that a run left which was killed: nobody listens."""
+    with contextlib.suppress(FileNotFoundError):
+        if stat.S_ISSOCK(path.lstat().st_mode):
+            with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as probe:
+                try:
+                    probe.connect(str(path))
+                except ConnectionRefusedError:
+                    return True
+                except OSError:  # of another kind
+                    return False
+    return False
 
 
 class Opened:

@@ -5,36 +5,37 @@ When the connection ends it is forgotten, for nobody knows then whether it still
 """
 
 import asyncio
+import logging
 import random
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
 from firmware_agent.errors import SourceError
 from firmware_agent.model import Record
-from firmware_agent.telemetry.flat import number
 from firmware_agent.telemetry.jobs import JobWatch
 
-FIELDS = 400  # names of one status; further ones are counted only
-TEXT = 1024  # characters or bytes of a value; longer ones are counted only
+FIELDS = 400  # names of one status, beside those that the source offers; further ones are counted only
+EVENT = 64  # names of a record of its own: the first ones
+TEXT = 256  # characters or bytes of a name or a value; longer ones are counted only
 RECORDS = 64  # that wait to be read; of more the oldest go, and are counted
+_LARGEST = 1 << 63
 _PATIENCE = 5.0  # s for the first status of a connection
 _LONGEST_PAUSE = 60.0  # s between two attempts
+_STEADY = 60.0  # s of connection after which the next attempt comes soon again
+
+log = logging.getLogger(__name__)
 
 
 class Heard:
-    """What one connection said. now: epoch s. `dropped` counts what found no room."""
+    """What one connection said. now: epoch s. offers: names that always find room. `dropped` counts what found none."""
 
-    def __init__(self, now: Callable[[], int | None]) -> None:
+    def __init__(self, now: Callable[[], int | None], offers: Iterable[str] = ()) -> None:
         self.news = asyncio.Event()  # something is there, or the connection has ended
         self.dropped = 0
         self._now = now
-        self._since: int | None = None
+        self._offers = frozenset(offers)
         self.forget()
-
-    def begin(self) -> None:
-        """From now on what happens may be told."""
-        self._since = self._now()
 
     def forget(self) -> None:
         """All of it, and how far a job was."""
@@ -54,7 +55,7 @@ class Heard:
         for name, value in fields.items():
             if value is None:
                 self._status.pop(name, None)
-            elif self._fits(name, value) and (name in self._status or len(self._status) < FIELDS):
+            elif self._fits(name, value) and self._room(name):
                 self._status[name] = value
             else:
                 self.dropped += 1
@@ -64,16 +65,13 @@ class Heard:
         self.news.set()
 
     def event(self, fields: dict[str, Any]) -> None:
-        """A record of its own: a job that ended, an error. That a job began before `begin` stays untold (L6)."""
+        """A record of its own: a job that ended, an error."""
         fitting = {name: value for name, value in fields.items() if self._fits(name, value)}
-        start = fitting.get("job_start", self._since)
-        if self._since is None or not number(start, self._since, float("inf")):
-            fitting.pop("job_start", None)
         self.dropped += len(fields) - len(fitting)
-        while len(fitting) > FIELDS:
+        while len(fitting) > EVENT:
             fitting.popitem()
             self.dropped += 1
-        self._records.append(Record(fitting))
+        self._records.append(Record(fitting, self._now()))
         if len(self._records) > RECORDS:
             self._records.popleft()
             self.dropped += 1
@@ -94,9 +92,14 @@ class Heard:
         self._records.clear()
         return found
 
+    def _room(self, name: str) -> bool:
+        return name in self._status or name in self._offers or len(self._status) < FIELDS
+
     def _fits(self, name: str, value: Any) -> bool:
-        small = not isinstance(value, (str, bytes)) or len(value) <= TEXT
-        return small and len(name) <= TEXT and isinstance(value, (str, bytes, bool, int, float))
+        if isinstance(value, (str, bytes)):
+            return len(name) <= TEXT and len(value) <= TEXT
+        whole = isinstance(value, int) and abs(value) <= _LARGEST  # an integer can be as long as a text
+        return len(name) <= TEXT and (whole or isinstance(value, float))
 
 
 class Feed(Protocol):
@@ -128,7 +131,7 @@ class Following:
         self.pair: tuple[str, str] | None = None
         self.pace = pace
         self.exclusive = exclusive
-        self.heard = Heard(now)
+        self.heard = Heard(now, offers)
         self._feed = feed
         self._jitter = jitter
         self._task: asyncio.Task[None] | None = None
@@ -138,9 +141,8 @@ class Following:
         """What is known now. SourceError: nothing is, for that reason."""
         await asyncio.sleep(0)  # whoever reads in a loop lets the connection have its turn
         if self._task is None:
-            self.heard.begin()
             self._task = asyncio.get_running_loop().create_task(self._follow())
-        if not self.heard and self._trouble is None:
+        if not self.heard and self._trouble is None and not self._task.done():
             try:
                 async with asyncio.timeout(_PATIENCE):
                     await self.heard.news.wait()
@@ -148,8 +150,6 @@ class Following:
                 raise SourceError(
                     "%s: connected, but it says nothing yet; see whether it is ready" % self.name
                 ) from None
-        if self._task.done():
-            self._task.result()  # an error of ours: let it be seen
         records = self.heard.take()
         if not records and self._trouble is not None:
             raise self._trouble
@@ -165,14 +165,20 @@ class Following:
         self.heard.forget()
 
     async def _follow(self) -> None:
-        failures = 0
+        failures, loop = 0, asyncio.get_running_loop()
         while True:
             self.heard.news.clear()
+            begun = loop.time()
             try:
                 await self._feed.follow(self.heard)
                 self._trouble = SourceError("%s: the connection ended; it is tried again" % self.name)
             except SourceError as error:
                 self._trouble = error
-            failures = 1 if self.heard.alive else failures + 1
+            except Exception as error:  # whatever a printer said that nobody thought of: it ends no agent
+                log.error("%s: a defect, please report it (%s)", self.name, type(error).__name__)
+                self._trouble = SourceError(
+                    "%s: what it says cannot be understood; please report it (%s)" % (self.name, type(error).__name__)
+                )
+            failures = 1 if loop.time() - begun >= _STEADY else failures + 1
             self.heard.lost()
             await asyncio.sleep(min(_LONGEST_PAUSE, 2.0 ** min(failures, 6)) * (0.5 + self._jitter() / 2))

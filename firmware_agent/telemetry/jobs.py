@@ -2,7 +2,30 @@
 
 from typing import Any
 
+from firmware_agent.model import Record
+from firmware_agent.telemetry.flat import number
+
+_TIMES = ("job_start", "job_finish")
+_AHEAD = 120  # s that a printer's clock may be ahead of ours
 _UNDER_WAY = ("printing", "paused", "finishing")
+
+
+def timely(record: Record, since: int | None, now: int | None) -> Record | None:
+    """What of it may be told where it was permitted at `since`: nothing from before, nor that a job began before (L6).
+
+    since, now: epoch s; None: nobody knows, and no time of a job can be told. None: nothing of it.
+    """
+    if record.at is not None and (since is None or record.at < since):
+        return None
+    if not any(name in record.fields for name in _TIMES):
+        return record
+    known = since is not None and now is not None
+    fields = {
+        name: value
+        for name, value in record.fields.items()
+        if name not in _TIMES or (known and number(value, since or 0, (now or 0) + _AHEAD))
+    }
+    return None if "job_finish" in record.fields and "job_finish" not in fields else Record(fields, record.at)
 
 
 class JobWatch:
@@ -31,7 +54,8 @@ class JobWatch:
         if complete is None:
             complete = state == "finishing" or fields.get("progress") == 100
         if state in _UNDER_WAY:
-            progress = fields.get("progress", self._progress)
+            said = fields.get("progress")
+            progress = said if number(said, 0, 100) else self._progress
             # Progress never falls within a job: if it did, the next one began between two reads.
             if not self._running or progress < self._progress:
                 self._turn(True, now if seen else None)

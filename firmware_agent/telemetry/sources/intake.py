@@ -16,6 +16,7 @@ from firmware_agent.telemetry.following import Following, Heard
 VERSION = 1  # what a datagram's "intake" says
 LARGEST = 16384  # bytes of a datagram
 RATE = 200  # datagrams a second that are read; of more the kernel keeps net.unix.max_dgram_qlen, and refuses the rest
+SILENT = 120.0  # s without a datagram after which a status does not count any more
 _TURN = 0.05  # s between two looks
 _KINDS = ("status", "event")
 
@@ -31,7 +32,12 @@ class IntakeFeed:
         """Until it is cancelled; SourceError: the socket cannot be made."""
         with self._place.open() as opened:
             while True:
-                await opened.ready()
+                try:
+                    async with asyncio.timeout(SILENT):
+                        await opened.ready()
+                except TimeoutError:
+                    heard.lost()  # nobody knows any more how the printer stands
+                    continue
                 self._look(opened, heard)
                 await asyncio.sleep(_TURN)
 
