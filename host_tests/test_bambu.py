@@ -211,7 +211,12 @@ def test_fail__what_is_not_on_the_closed_list_does_not_pass_the_pipe(packet):
         pipe.send(kept)  # a kept message would be said to it again and again
     with pytest.raises(PermissionError):
         pipe.send(b"\x30" + kept[1:-1] + b"x")
+    will = b"\x10\x10\x00\x04MQTT\x04\x06\x00\x3c\x00\x00\x00\x00\x00\x00"
+    for more in (b"\xc0\x00\x30" + kept[1:], b"\xc0", b"\x10\x00", will):  # a second packet, half of one, a will
+        with pytest.raises(PermissionError):
+            pipe.send(more)
     assert Writer.written == b""
+    assert pipe.send(will[:9] + b"\x02" + will[10:]) == len(will)  # the control
     assert pipe.send(b"\x30" + kept[1:]) == len(kept)
 
 

@@ -9,6 +9,16 @@ class Strange(Exception):
     """No packet that a broker has to send to a client that listens to one topic at QoS 0."""
 
 
+def body(data: bytes) -> bytes | None:
+    """What follows the head of `data`, if that is one whole packet of at most 16 KiB; else None."""
+    for place, byte in enumerate(data[1:3]):
+        if byte < 128:
+            length = byte if place == 0 else (data[1] & 127) | byte << 7
+            found = data[2 + place :]
+            return found if len(found) == length else None
+    return None
+
+
 def cut(buffer: bytearray) -> bytes | None:
     """Take the first packet off `buffer`; None until it is whole. Strange, as soon as it shows: another kind or length.
 

@@ -19,7 +19,7 @@ import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
 
 from firmware_agent.errors import SourceError
-from firmware_agent.telemetry.frames import cut
+from firmware_agent.telemetry.frames import body, cut
 from firmware_agent.telemetry.pinned import connected
 
 PUSHALL = b'{"pushing": {"sequence_id": "0", "command": "pushall"}}'
@@ -27,6 +27,7 @@ TURN = 10  # packets that are looked at in one go
 _KEEPALIVE = 60  # s
 _CHUNK = 1 << 16  # bytes that are read at once
 _SAID = (b"\x10", b"\x82", b"\xc0")  # CONNECT, SUBSCRIBE, PINGREQ
+_CONNECT, _WILL = b"\x10", 0x3C  # where it asks the broker to publish in its name
 _DONE = (mqtt.MQTT_ERR_SUCCESS, mqtt.MQTT_ERR_CONN_REFUSED)  # of a packet; the latter is an answer, too
 _CODE_REFUSED = (134, 135)  # how paho numbers 4 and 5 of MQTT 3.1.1: wrong password, not authorised
 _CODE = "the access code is refused; read it on the printer's screen and put it into `code_file`"
@@ -84,8 +85,9 @@ class _Pipe:
         return data
 
     def send(self, data: bytes) -> int:
-        asking = data[:1] == b"\x30" and data[1] == len(data) - 2 < 128 and data[2:] == self._ask
-        if not asking and data[:1] not in _SAID:
+        said = body(data)
+        known = said is not None and (said == self._ask if data[:1] == b"\x30" else data[:1] in _SAID)
+        if said is None or not known or (data[:1] == _CONNECT and (len(said) < 10 or said[7] & _WILL)):
             raise PermissionError("nothing but the closed list is sent to a printer")
         self._writer.write(data)
         return len(data)
