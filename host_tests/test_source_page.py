@@ -52,8 +52,6 @@ def read(page, body, status=200):
     return asyncio.run(story())
 
 
-@pytest.mark.clause("L6", "L9")
-@pytest.mark.attack(13, 14)
 def test_ok__it_hands_over_everything_and_the_gate_takes_what_is_declared(page):
     (record,), (asked,) = read(page, json.dumps(STATUS).encode())
     assert asked.startswith(b"GET /api/v1/status HTTP/1.1\r\n") and b"X-Api-Key: key" in asked
