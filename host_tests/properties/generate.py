@@ -229,7 +229,7 @@ def _plain_transform(rng: Random) -> Tree:
     if kind == "flag":
         return {"transform": "keep"}
     if kind == "version":
-        return {"transform": "version", "max": rng.choice((0, 3, 99))}
+        return {"transform": "version", "max": rng.choice((0, 3, 98))}
     if kind == "enum":
         return {"transform": "enum", "values": rng.sample(WORDS, rng.randint(1, 6))}
     ends = sorted(rng.choice((-1, 1, 1)) * rng.randint(0, rng.choice(SIZES)) for _ in range(2))
