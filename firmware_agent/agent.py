@@ -132,8 +132,7 @@ class Agent:
             self._reread = self._ticks() + REST
             self.ledger.refresh()
         if self.camera is not None:
-            media = self.gate.catalogue.purposes
-            self.camera.tick(any(media[purpose]["media"] for purpose, _ in self._permits))
+            self.camera.tick(any(self.gate.catalogue.pictured(purpose) for purpose, _ in self._permits))
         self._clock.keep()
         for expire in self._expiries:
             expire(self._clock.latest())

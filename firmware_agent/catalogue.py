@@ -108,6 +108,10 @@ class Catalogue:
         """Whether it is on the owner's own network: shown pictures there, never sent a message."""
         return not self.recipients[recipient]["topic"]
 
+    def pictured(self, purpose: str) -> bool:
+        """Whether it is the camera that serves it."""
+        return any([row["transform"] == "picture" for _, row in self._fields_of[purpose]])
+
     def on_request(self, purpose: str) -> bool:
         """Whether it is taken when somebody asks for it, and never by the clock."""
         row = self.purposes[purpose]
@@ -207,7 +211,7 @@ def _parameters(given: "dict[str, Any]", allowed: "tuple[tuple[str, ...], tuple[
             _need(cbor.is_int(value))
         else:
             _need(isinstance(value, list) and all([cbor.is_int(one) or isinstance(one, str) for one in value]))
-    _need(given.get("step", 1) >= 1 and ("min" not in given or "max" in given))
+    _need(given.get("step", 1) >= 1 and given.get("expires", 1) >= 1 and ("min" not in given or "max" in given))
     _need(all([cbor.is_int(edge) for edge in given.get("edges", [])]))
     _need("min" not in needed + optional or ("min" in given) == ("max" in given))
 

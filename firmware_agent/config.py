@@ -100,7 +100,7 @@ def _text(value: Any) -> bool:
 
 
 def _place(value: Any) -> bool:
-    return _text(value) and value.startswith("/")
+    return _text(value) and value.startswith("/") and ".." not in value
 
 
 def _flag(value: Any) -> bool:
@@ -158,10 +158,6 @@ def _video(value: Any) -> bool:
     return _text(value) and value.startswith("/dev/") and ".." not in value
 
 
-def _serial(value: Any) -> bool:
-    return _text(value) and value.startswith("/") and ".." not in value
-
-
 def _port(value: Any) -> bool:
     return isinstance(value, str) and re.fullmatch(r"([0-9]{1,3}-[0-9]{1,3}(\.[0-9]{1,3}){0,6})?", value) is not None
 
@@ -217,7 +213,7 @@ _BUTTON: dict[str, Check] = {
     "code": (_whole(1, 767), "the number of its key, as evtest shows it", _REQUIRED),
 }
 _LINE: dict[str, Check] = {
-    "device": (_serial, "the full path of a serial port, like a name below /dev/serial/by-id", _REQUIRED),
+    "device": (_place, "the full path of a serial port, like a name below /dev/serial/by-id", _REQUIRED),
     "baud": (_whole(2400, 4_000_000), "bits a second, 2400 to 4000000, as the board has them", 115_200),
 }
 _SOURCES: dict[str, dict[str, Check]] = {

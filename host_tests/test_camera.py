@@ -14,7 +14,7 @@ from firmware_agent.camera.settings import SourceSettings
 from firmware_agent.camera.sources import pattern
 from firmware_agent.camera.start import Adapter
 from firmware_agent.camera.upstream import Upstream
-from firmware_agent.cli import build
+from firmware_agent.cli import build, doctor
 from firmware_agent.cli.run import attend
 from firmware_agent.refusals import Refused
 from host_tests.rigs.agent import Rig, forward, plain, until
@@ -118,6 +118,19 @@ def test_fail__without_a_key_pictures_to_that_recipient_stay(tmp_path):
         await agent.close()
 
     asyncio.run(story())
+
+
+def test_fail__consent_to_a_point_cloud_is_none_to_the_camera(tmp_path):
+    camera = f'[source.camera]\nkind = "mjpeg"\nurl = "http://127.0.0.1:{free_port()}/"'
+    rig = Rig(tmp_path, plain(free_port()), sources=f"[source.demo]\n{camera}")
+
+    def said():
+        return " ".join(text for _, text in asyncio.run(doctor._sources(rig.parts, False)))
+
+    rig.grant("surface_scan")
+    assert "its address is not tried" in said()
+    rig.grant("live_view", "owner")  # the control
+    assert "its address is not tried" not in said()
 
 
 @pytest.mark.clause("L12")

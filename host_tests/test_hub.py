@@ -380,11 +380,15 @@ def test_ok__who_was_removed_is_cut_and_its_view_is_over_at_the_next_tick():
         place = Place(LIVE)
         viewer = await place.view()
         await asyncio.to_thread(viewer.picture)
-        place.hub.dismiss("tablet")
-        assert (await rest(viewer.socket))[-1] is None and place.hub.uses() == []
+        other = await place.view()  # of the same name: a phone may be called as a program is
+        place.hub.dismiss([one for one in place.admissions._open.values() if one.ident == viewer.ident])
+        assert (await rest(viewer.socket))[-1] is None
+        await asyncio.to_thread(other.picture)
+        place.hub.dismiss([one for one in place.admissions._open.values() if one.ident == other.ident])
+        assert (await rest(other.socket))[-1] is None and place.hub.uses() == []
         await soon(lambda: not place.hub._leaving)
         place.hub.tick()
-        assert len(place.history.told("watched")) == 1
+        assert len(place.history.told("watched")) == len(place.history.told("watching")) > 0
         await place.hub.close()
 
     story(tale())

@@ -3,9 +3,12 @@
 import asyncio
 import json
 import os
+import re
 import socket
 import stat
 import struct
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -163,6 +166,35 @@ def test_fail__datagrams_with_files_too_long_or_no_record_are_counted_and_nothin
         push(path, status={"state": "idle"})  # the control: it still hears
         assert [one.fields for one in await reading] == [{"state": "idle"}]
         await source.rest()
+
+    story(tale())
+
+
+@pytest.mark.parametrize("language", ["python", "c"])
+def test_ok__the_examples_of_the_page_hand_over_what_they_say(tmp_path, language):
+    path = tmp_path / "i"
+    page = (Path(__file__).parents[1] / "docs/intake.md").read_text("utf-8")
+    code = re.search(rf"```{language}\n(.*?)```", page, re.DOTALL)[1]
+    code = code.replace("/run/firmware-agent/intake.sock", str(path))
+    if language == "python":
+        (tmp_path / "x.py").write_text(code)
+        command = [sys.executable, str(tmp_path / "x.py")]
+    else:
+        call = re.search(r"/\* (push\(.*\);) \*/", code)[1]
+        main = f"int main(void) {{ int fd = socket(AF_UNIX, SOCK_DGRAM, 0); return {call[:-1]}; }}"
+        (tmp_path / "x.c").write_text(code + main)
+        subprocess.run(["gcc", "-Wall", "-Werror", "-o", tmp_path / "x", tmp_path / "x.c"], check=True)
+        command = [str(tmp_path / "x")]
+
+    async def tale():
+        source = made(path)
+        reading = await filled(source, path)
+        assert (await asyncio.to_thread(subprocess.run, command)).returncode == 0
+        await asyncio.sleep(0.3)
+        told = [one.fields for one in [*await reading, *await source.read()]]
+        await source.rest()
+        assert told[0]["state"] == "printing" and told[0]["progress"] == 41.5
+        assert language == "c" or any(fields.get("job_material") == 4180 for fields in told)
 
     story(tale())
 

@@ -7,7 +7,7 @@ started for it, again after its beginning was written to the ledger, when the st
 
 import asyncio
 import socket
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Collection
 from typing import Any
 
 from firmware_agent.admissions import Admission, AdmissionGate
@@ -136,10 +136,11 @@ class Hub:
             if not self._good(together[0]):
                 self._cut(together.__contains__)
 
-    def dismiss(self, viewer: str) -> None:
-        """At once: nothing more for this viewer, who was removed; what it saw is written at the next `tick`."""
-        self._cut(lambda one: one.viewer == viewer)
-        self._account.hide(lambda one: one.viewer == viewer)
+    def dismiss(self, gone: Collection[Admission]) -> None:
+        """At once: nothing more for these, whose viewers were removed; what they saw is written at the next `tick`."""
+        who = {(one.viewer, one.purpose, one.recipient) for one in gone}
+        self._cut(lambda one: one in gone)
+        self._account.hide(lambda one: (one.viewer, one.purpose, one.recipient) in who)
 
     def change(self, source: SourceSettings) -> None:
         """Another source, or another part of its picture: what was begun with the old one ends now."""

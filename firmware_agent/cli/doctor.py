@@ -23,11 +23,8 @@ from firmware_agent.egress.wire_mqtt import probe
 from firmware_agent.errors import SourceError
 
 Finding = tuple[str, str]  # "ok" | "note" | "wrong", sentence
-_SECRETS = {
-    "octoprint": ("key_file",),
-    "moonraker": ("key_file",),
-    "bambu": ("code_file",),
-}  # source: keys whose files only we may read
+# source: keys whose files only we may read
+_SECRETS = {"octoprint": ("key_file",), "moonraker": ("key_file",), "bambu": ("code_file",)}
 
 
 def doctor(made: Parts, options: Namespace) -> int:
@@ -169,9 +166,9 @@ async def _sources(made: Parts, connect: bool) -> list[Finding]:
                 findings += _secret(f"source.{kind}.{key}", Path(files[key]))
     row = made.config.sources.get("camera")
     if row is not None:
-        media = [pair for pair in made.catalogue.pairs() if made.catalogue.purposes[pair[0]]["media"]]
+        shown = [pair for pair in made.catalogue.pairs() if made.catalogue.pictured(pair[0])]
         findings += await camera(starter(row))
-        findings += await source(row, opener(row), connect or any(made.gate.decide(*pair).allowed for pair in media))
+        findings += await source(row, opener(row), connect or any(made.gate.decide(*pair).allowed for pair in shown))
         findings += others(row.get("device", ""), row.get("url", ""))
         findings += _keys(made)
     try:

@@ -42,7 +42,8 @@ class Datagrams:
                     self._path.unlink()
 
     def _bound(self) -> socket.socket:
-        if self._path.parent.stat().st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        place = self._path.parent.stat()
+        if place.st_mode & (stat.S_IWGRP | stat.S_IWOTH) or place.st_uid not in (0, os.geteuid()):
             raise OSError("others may write to its directory")  # and could put something else in its place
         if _left(self._path):
             self._path.unlink()

@@ -142,7 +142,7 @@ class Following:
         await asyncio.sleep(0)  # whoever reads in a loop lets the connection have its turn
         if self._task is None:
             self._task = asyncio.get_running_loop().create_task(self._follow())
-        if not self.heard and self._trouble is None and not self._task.done():
+        if not self.heard and self._trouble is None:
             try:
                 async with asyncio.timeout(_PATIENCE):
                     await self.heard.news.wait()

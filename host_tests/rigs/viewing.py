@@ -68,9 +68,9 @@ class OneFrame:
         if not admission.stream:
             sock.shutdown(socket.SHUT_WR)
 
-    def dismiss(self, viewer):
+    def dismiss(self, gone):
         for admission, sock in list(self.held.items()):
-            if admission.viewer == viewer:
+            if admission in gone:
                 del self.held[admission]
                 sock.close()
 

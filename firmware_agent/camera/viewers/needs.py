@@ -1,6 +1,7 @@
 """What the viewers' port needs of others."""
 
 import socket
+from collections.abc import Collection
 from typing import Protocol
 
 from firmware_agent.admissions import Admission
@@ -16,8 +17,8 @@ class Hub(Protocol):
         raises (Refused, Unsealed, SourceError), nothing was passed or written, and both are still the caller's.
         """
 
-    def dismiss(self, viewer: str) -> None:
-        """Cut at once whatever this viewer, who was removed, still sees."""
+    def dismiss(self, gone: Collection[Admission]) -> None:
+        """Cut at once what viewers who were removed still see."""
 
     def tick(self) -> None:
         """Verify each admission that is in use; cut what is no longer permitted, at once."""

@@ -81,8 +81,7 @@ class Viewers:
             book = []  # what cannot be read lets nobody in
         known = {(one.name, one.digest) for one in book}
         gone = [admission for admission, one in self._passed.items() if (one.name, one.digest) not in known]
-        for name in {self._passed[admission].name for admission in gone}:
-            self._hub.dismiss(name)
+        self._hub.dismiss(gone)
         for admission in gone:
             self._forget(admission)
         if gone or self._unwritten:
