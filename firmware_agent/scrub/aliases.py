@@ -1,0 +1,41 @@
+"""What stands where an identifier stood: typed, the same for the same value within one report, and new in the next."""
+
+_SHORT = {
+    "home_user": "user",
+    "account": "user",
+    "author": "user",
+    "hostname": "host",
+    "device_name": "device",
+    "ipv4": "ip",
+    "ipv6": "ip",
+    "ipv4_int": "ip",
+    "usb_serial": "serial",
+    "hw_serial": "serial",
+    "printer_sn": "serial",
+    "canbus_uuid": "can",
+    "instance_uuid": "id",
+    "uuid": "id",
+    "printer_id": "id",
+    "cloud_id": "id",
+    "session_id": "token",
+    "rfid_uid": "tag",
+    "filename": "file",
+    "ssid": "network",
+}
+
+
+class Aliases:
+    """One report's."""
+
+    def __init__(self) -> None:
+        self._names: "dict[tuple[str, str], str]" = {}
+        self._counts: "dict[str, int]" = {}
+
+    def of(self, kind: str, value: str) -> str:
+        """What to write in place of `value`, as "<host-2>"."""
+        short = _SHORT.get(kind, kind)
+        key = (short, value)
+        if key not in self._names:
+            self._counts[short] = self._counts.get(short, 0) + 1
+            self._names[key] = "<%s-%d>" % (short, self._counts[short])
+        return self._names[key]

@@ -1,0 +1,72 @@
+"""From the one table of rules to what each runtime's `re` can run.
+
+A pattern is written in what both know, plus {m,n} after one character or class and (?:...); its first plain group is
+the value. MicroPython's `re` has neither: there each {m,n} is written out, and every group counts.
+"""
+
+import re
+import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Iterator
+
+SMALL = sys.implementation.name == "micropython"
+
+
+def written_out(pattern: str) -> "tuple[str, int]":
+    """(the pattern without {m,n} and (?:, the number of the value's group)."""
+    out = []
+    group, groups, at = 0, 0, 0
+    while at < len(pattern):
+        one, at = _atom(pattern, at)
+        if one == "(":
+            groups += 1
+            if pattern[at : at + 2] == "?:":
+                at += 2
+            elif not group:
+                group = groups
+        if pattern[at : at + 1] == "{":
+            end = pattern.index("}", at)
+            least, _, most = pattern[at + 1 : end].partition(",")
+            at = end + 1
+            one = one * int(least) + (one + "?") * (int(most or least) - int(least))
+        out.append(one)
+    return "".join(out), group
+
+
+def _atom(pattern: str, at: int) -> "tuple[str, int]":
+    """(one character, escape or class that begins there, where the next begins)."""
+    if pattern[at] == "\\":
+        return pattern[at : at + 2], at + 2
+    if pattern[at] != "[":
+        return pattern[at], at + 1
+    end = at + 1
+    while pattern[end] != "]":
+        end += 2 if pattern[end] == "\\" else 1
+    return pattern[at : end + 1], end + 1
+
+
+class Form:
+    """One pattern, compiled for this runtime, or (small) as MicroPython would run it."""
+
+    def __init__(self, pattern: str, small: bool = SMALL) -> None:
+        plain, group = written_out(pattern)
+        self._group = group if small else 1
+        self._small = small
+        self._compiled: "Any" = re.compile(plain if small else pattern)
+
+    def found(self, line: str) -> "Iterator[tuple[int, int]]":
+        """(start, end) of the value of each match, left to right."""
+        if not self._small:
+            for match in self._compiled.finditer(line):
+                yield match.span(1)
+            return
+        base = 0
+        while base <= len(line):
+            match = self._compiled.search(line[base:])  # no position can be given: no pattern has ^
+            if match is None:
+                return
+            start, end = match.span(self._group)
+            yield base + start, base + end
+            base += max(match.span(0)[1], 1)
