@@ -7,6 +7,11 @@ NOBODY = (
     "none disable disabled enable enabled redacted false none null true false localhost unknown undefined default auto user users name root unset empty undefined in for from the is was "
     "not and or to of a an id on at by has with no yes off anonymous admin guest host any all file path string self".split()
 )
+# Names that images and boards come with: they tell no one apart.
+DEFAULTS = (
+    "pi biqu mks octopi fluiddpi mainsailos mainsail raspberrypi raspberry octoprint klipper fluidd orangepi ubuntu debian armbian "
+    "creality sonic pad makerbase linaro rock bananapi fluidnc voron localhost printer octopios dietpi sovol qidi elegoo"
+).split()
 _SERIAL_WORDS = ("serial", "uart", "usb", "cdc", "none", "null", "unknown", "number", "converter", "controller", "camera")
 _VERSIONS = ("version", "ver", "release", "firmware", "python", "build", "bundled", "rev", "revision", "_v")
 
@@ -132,7 +137,7 @@ def told(line: str, start: int, end: int) -> bool:
 
 def user(line: str, start: int, end: int) -> bool:
     text = line[start:end].strip(".:")
-    return text.lower() not in NOBODY and not text.isdigit() and text[:1] not in ("/", "$", "-", "%", "=") and "/" not in text
+    return text.lower() not in NOBODY and not text.isdigit() and not (text[:1] == text[-1:] == "_") and text[:1] not in ("/", "$", "-", "%", "=") and "/" not in text
 
 
 def named(line: str, start: int, end: int) -> bool:

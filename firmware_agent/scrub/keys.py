@@ -13,19 +13,19 @@ _DIGITS = "0123456789"
 # kind: the keys, without case, spaces, _ and -
 _TABLE = {
     "printer_sn": "sn serial serialnumber serialno printersn printerserial machineserial devid devsn devserial partserial boardserial",
-    "cloud_id": "taskid projectid profileid subtaskid designid modelid userid accountid groupid teamid ownerid memberid creatorid plateid "
+    "cloud_id": "taskid jobid projectid profileid subtaskid designid modelid userid accountid groupid teamid ownerid memberid creatorid plateid "
     "instanceidx designerid",
     "rfid_uid": "taguid trayuuid rfid rfiduid nfcuid spooluid tagid trayuid",
-    "filename": "gcodefile subtaskname filename jobname projectname gcodename designtitle modelname displayname origfilename printname "
+    "filename": "gcodefile subtaskname filename jobname gcodename designtitle modelname displayname origfilename printname "
     "currentfile printfile lastfile jobfile plate3mf",
     "ssid": "ssid essid wifissid apssid wifiname networkname stassid",
     "mac": "bssid mac macaddress hwaddr hwaddress ethaddr wifimac btmac",
     "ipv4": "ip ipaddr ipaddress localip lanip stationip wifiip remoteip clientip",
-    "user": "username user owner creator nickname nick login fullname displayuser realname contact",
+    "user": "username user creator nickname nick login fullname displayuser realname contact",
     "account": "account accountname email mail emailaddress phone phonenumber mobile chatid telegramid",
     "author": "author designer",
     "hostname": "hostname mdns mdnsname computername fqdn netbiosname",
-    "device_name": "printername devicename devname machinename friendlyname instancename clientname botname robotname printeralias",
+    "device_name": "printername devicename devname machinename instancename botname robotname printeralias",
     "token": "token apikey accesscode password passwd pass secret authkey psk accesstoken refreshtoken idtoken privatekey cookie "
     "authorization xapikey passphrase oneshottoken bearer clientsecret appkey appsecret bottoken webhook signature credential "
     "credentials pincode bindcode wifipassword wifipass ossurl rtspurl licensekey",
@@ -104,13 +104,13 @@ def _shaped(line: str, start: int, end: int, kind: str) -> "Iterator[tuple[int, 
     text = line[start:end]
     bare = text.strip()
     number = all([one in _DIGITS for one in bare])
-    if "redacted" in bare.lower() or not bare or len(set(bare)) < 2 or bare.lower() in checks.NOBODY or bare[0] in "{<$[" or "mock" in bare.lower():
+    if "redacted" in bare.lower() or not bare or len(set(bare)) < 2 or bare.lower() in checks.NOBODY or bare[0] in "{<$[" or bare[0] == bare[-1] == "_" or "mock" in bare.lower():
         return
     if kind in ("printer_sn", "uuid", "rfid_uid", "session_id") and (len(bare) < 6 or not any([one in _DIGITS for one in bare])):
         return
-    if kind in ("printer_sn", "device_name", "hostname", "token", "uuid") and (bare[0] in "/~" or bare.lower().startswith(("tty", "video"))):
+    if kind in ("printer_sn", "device_name", "hostname", "token", "uuid") and (bare[0] in "/~" or bare.lower().startswith(("tty", "video", "mmcblk", "wlan", "eth", "can", "0000:")) or bare.endswith(".usb")):
         return
-    if kind in ("cloud_id", "ipv4_int") and (len(bare) < 4 or not number and len(bare) < 8):
+    if kind in ("cloud_id", "ipv4_int") and (len(bare) < 3 or not number and len(bare) < 8 or set(bare[:2]) == {"0"}):
         return
     if kind == "filename":
         start = start + text.rfind("/") + 1

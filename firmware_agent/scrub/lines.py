@@ -28,15 +28,23 @@ class Lines:
     """small: as MicroPython would run it."""
 
     def __init__(self, small: bool = False) -> None:
-        self._rules = [(kind, anchors, Form(pattern, True) if small else Form(pattern), check) for kind, anchors, pattern, check in RULES]
+        self._rules = [(kind, Form(pattern, True) if small else Form(pattern), check) for kind, _, pattern, check in RULES]
+        by_anchor: "dict[str, list[int]]" = {}
+        for number, row in enumerate(RULES):
+            for anchor in row[1]:
+                by_anchor.setdefault(anchor, []).append(number)
+        self._anchored: "list[tuple[str, list[int]]]" = sorted(by_anchor.items())
 
     def spans(self, line: str, low: str, config: bool = False) -> "list[Span]":
         """What identifies in `line`, left to right, none in another. low: the line with A-Z folded to a-z. config: a line
         of configuration."""
         found = []
-        for kind, anchors, form, check in self._rules:
-            if not any([anchor in low for anchor in anchors]):
-                continue
+        numbers = set()
+        for anchor, of in self._anchored:
+            if anchor in low:
+                numbers.update(of)
+        for number in sorted(numbers):
+            kind, form, check = self._rules[number]
             for start, end in form.found(low):
                 if end > start and check(line, start, end):
                     found.append(Span(start, end, kind))

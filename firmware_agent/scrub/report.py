@@ -1,16 +1,100 @@
-"""One report: files that are shared together."""
+"""One report: what identifies in it, found line by line and then wherever else it stands."""
 
-from firmware_agent.scrub.lines import Lines, Span
+import re
+from collections.abc import Iterable, Iterator
+
+from firmware_agent.scrub import checks
+from firmware_agent.scrub.lines import Lines, Span, apart
+from firmware_agent.scrub.sieve import Sieve
 
 _LINES = Lines()
+_SIEVE = Sieve()
+_BLOCK = 1 << 18
 _FOLD = {upper: upper + 32 for upper in range(ord("A"), ord("Z") + 1)}
+_SHORTEST = 5  # characters of a value that is looked for everywhere
+_STEM = 6  # and of a file's name without its ending
+_NOT_FAR = ("gps",)  # numbers that mean nothing elsewhere
 
 
-def find(text: str, name: str = "") -> "list[Span]":
+def found(text: str) -> list[Span]:
+    """What the rules find in `text`, in code points."""
+    spans, at = list[Span](), 0
+    for block in _blocks(text):
+        low = block.lower() if block.isascii() else block.translate(_FOLD)
+        here = at
+        for line, low_line, telling in zip(block.split("\n"), low.split("\n"), _SIEVE.telling(low), strict=True):
+            if telling:
+                spans += [Span(here + one.start, here + one.end, one.kind) for one in _LINES.spans(line, low_line, True)]
+            here += len(line) + 1
+        at += len(block) + 1
+    return spans
+
+
+def _blocks(text: str) -> Iterator[str]:
+    """The text in pieces of whole lines, without the newline between two."""
+    at = 0
+    while True:
+        end = text.find("\n", at + _BLOCK)
+        if end < 0:
+            yield text[at:]
+            return
+        yield text[at:end]
+        at = end + 1
+
+
+def values(text: str, spans: Iterable[Span]) -> dict[str, str]:
+    """value -> kind, of what is to be masked wherever it stands."""
+    known: dict[str, str] = {}
+    for one in spans:
+        value = text[one.start : one.end].strip()
+        if one.kind not in _NOT_FAR and _far(value):
+            known.setdefault(value, one.kind)
+        if one.kind == "filename" and "." in value:
+            stem = value[: value.rfind(".")]
+            if len(stem) >= _STEM and _far(stem):
+                known.setdefault(stem, one.kind)
+    return known
+
+
+def _far(value: str) -> bool:
+    return len(value) >= _SHORTEST and value.lower() not in checks.NOBODY and value.lower() not in checks.DEFAULTS and not value.isspace()
+
+
+def everywhere(text: str, known: dict[str, str]) -> list[Span]:
+    """Where the values of a report stand in `text`."""
+    if not known:
+        return []
+    spans = []
+    for match in re.finditer(_one_of(sorted(known)), text):
+        start, end = match.span()
+        if not (start and text[start - 1].isalnum() or end < len(text) and text[end].isalnum()):
+            spans.append(Span(start, end, known[match.group()]))
+    return spans
+
+
+def _one_of(words: list[str]) -> str:
+    """A pattern for any of them, the longest first, that looks at each character once."""
+    root: dict[str, dict] = {}
+    for word in words:
+        node = root
+        for one in word:
+            node = node.setdefault(one, {})
+        node[""] = {}
+    return _branch(root)
+
+
+def _branch(node: dict[str, dict]) -> str:
+    text = ""
+    while len(node) == 1 and "" not in node:
+        one, node = next(iter(node.items()))
+        text += re.escape(one)
+    if set(node) <= {""}:
+        return text
+    ways = [re.escape(one) + _branch(below) for one, below in node.items() if one]
+    return text + "(?:" + "|".join(ways) + ")" + ("?" if "" in node else "")
+
+
+def find(text: str, name: str = "") -> list[Span]:
     """What identifies in `text`, in code points."""
-    found, at = [], 0
-    for line in text.split("\n"):
-        low = line.translate(_FOLD)
-        found += [Span(at + one.start, at + one.end, one.kind) for one in _LINES.spans(line, low, True)]
-        at += len(line) + 1
-    return found
+    spans = found(text)
+    return apart(spans + everywhere(text, values(text, spans)))
