@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable, Iterator
 
 from firmware_agent.scrub import checks
+from firmware_agent.scrub.aliases import Aliases
 from firmware_agent.scrub.lines import Lines, Span, apart
 from firmware_agent.scrub.sieve import Sieve
 
@@ -94,7 +95,32 @@ def _branch(node: dict[str, dict]) -> str:
     return text + "(?:" + "|".join(ways) + ")" + ("?" if "" in node else "")
 
 
-def find(text: str, name: str = "") -> list[Span]:
-    """What identifies in `text`, in code points."""
-    spans = found(text)
-    return apart(spans + everywhere(text, values(text, spans)))
+class Report:
+    """Files that are shared together: what one of them gives away is masked in all. known: (kind, value) of the device."""
+
+    def __init__(self, known: Iterable[tuple[str, str]] = ()) -> None:
+        self._known = {value: kind for kind, value in known if _far(value)}
+        self._aliases = Aliases()
+
+    def learn(self, text: str) -> None:
+        """First each file of the report."""
+        self._known = {**values(text, found(text)), **self._known}
+
+    def spans(self, text: str) -> list[Span]:
+        """Then: what identifies in one of them, in code points, left to right, none in another."""
+        return apart(found(text) + everywhere(text, self._known))
+
+    def masked(self, text: str) -> str:
+        """The text with a typed name in place of each; lines stay lines."""
+        parts, at = list[str](), 0
+        for one in self.spans(text):
+            parts += [text[at : one.start], self._aliases.of(one.kind, text[one.start : one.end])]
+            at = one.end
+        return "".join([*parts, text[at:]])
+
+
+def find(text: str) -> list[Span]:
+    """What identifies in one text alone."""
+    report = Report()
+    report.learn(text)
+    return report.spans(text)
