@@ -1,7 +1,9 @@
 """One report: what identifies in it, found line by line and then wherever else it stands."""
 
+import json
 import re
 from collections.abc import Iterable, Iterator
+from urllib.parse import quote, quote_plus, unquote
 
 from firmware_agent.scrub import checks
 from firmware_agent.scrub.aliases import Aliases
@@ -99,12 +101,22 @@ class Report:
     """Files that are shared together: what one of them gives away is masked in all. known: (kind, value) of the device."""
 
     def __init__(self, known: Iterable[tuple[str, str]] = ()) -> None:
-        self._known = {value: kind for kind, value in known if _far(value)}
+        self._known: dict[str, str] = {}
         self._aliases = Aliases()
+        for kind, value in known:
+            self._learn(value, kind)
 
     def learn(self, text: str) -> None:
         """First each file of the report."""
-        self._known = {**values(text, found(text)), **self._known}
+        for value, kind in values(text, found(text)).items():
+            self._learn(value, kind)
+
+    def _learn(self, value: str, kind: str) -> None:
+        """The value, and as addresses, JSON and shouting people write it."""
+        plain = unquote(value) if "%" in value else value
+        for form in (value, plain, quote(plain), quote_plus(plain), json.dumps(plain)[1:-1], plain.lower(), plain.upper()):
+            if _far(form):
+                self._known.setdefault(form, kind)
 
     def spans(self, text: str) -> list[Span]:
         """Then: what identifies in one of them, in code points, left to right, none in another."""
