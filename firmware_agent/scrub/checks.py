@@ -4,7 +4,7 @@ _WORDS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_"
 _HEX = "0123456789abcdefABCDEF"
 _DIGITS = "0123456789"
 NOBODY = (
-    "none disable disabled enable enabled redacted false none null true false localhost unknown undefined default auto user users name root unset empty undefined in for from the is was "
+    "origin upstream master main none disable disabled enable enabled redacted false none null true false localhost unknown undefined default auto user users name root unset empty undefined in for from the is was "
     "not and or to of a an id on at by has with no yes off anonymous admin guest host any all file path string self".split()
 )
 # Names that images and boards come with: they tell no one apart.
@@ -78,7 +78,14 @@ def email(line: str, start: int, end: int) -> bool:
 
 
 def home(line: str, start: int, end: int) -> bool:
-    if line[start - 6 : start - 1] == "users" and line[start - 1] == "/":  # a part of an address in the web; macOS writes Users
+    begin = start
+    while begin and line[begin - 1] in "/\\":
+        begin -= 1
+    root = max(line.rfind(one, 0, begin) for one in ("home", "Users", "users", "media"))
+    before = line[root - 1 : root]
+    if line[root:begin] == "home" and line[begin] == "/" and before != "/":  # home/kitchen is a topic of MQTT
+        return False
+    if before and before in _WORDS + ".-" or line[root:begin] == "users" and line[begin] == "/":  # a part of an address in the web
         return False
     return line[start:end] not in (".", "..", "~", "user", "username", "$user", "public", "shared", "default")
 
@@ -138,6 +145,26 @@ def told(line: str, start: int, end: int) -> bool:
 def user(line: str, start: int, end: int) -> bool:
     text = line[start:end].strip(".:")
     return text.lower() not in NOBODY and not text.isdigit() and not (text[:1] == text[-1:] == "_") and text[:1] not in ("/", "$", "-", "%", "=") and "/" not in text
+
+
+# Whose programs printers run: their addresses tell no one apart.
+PUBLIC = frozenset(
+    (
+        "arksine mainsail-crew fluidd-core klipper3d kevinoconnor octoprint moonraker-obico thespaghettidetective octoeverywhere "
+        "quinndamerell clon1998 crysxd jneilliii prusa3d marlinfirmware bdring gnea synthetos jordanrfernandes th33xitus dw-0 "
+        "kyleisah moggieuk nlef julianschill 0xd34d staubgeborener guysoft jacksonliam pikvm ayufan cryd-s protoloft "
+        "frix-x donkie mjonuschat voron-design vorondesign bigtreetech makerbase-mks creality bambulab softfever orcaslicer "
+        "supermerill slic3r ultimaker mcu raspberrypi torvalds python pypa pallets tornadoweb jedisct1 rogerlz zellneralex jschuh "
+        "eddycurrent cartographer3d e3d bondtech sineos worksasintended danielkucera sdahl fdev31 theophile sovol3d qiditech "
+        "anycubic elegoo3d flashforge artillery3d flsun vezwork snapmaker makermods alexz openssl systemd linux libcamera"
+    ).split()
+)
+
+
+def private(line: str, start: int, end: int) -> bool:
+    """An account that is none of the projects that printers run."""
+    return line[start:end].lower() not in PUBLIC and end - start > 2
+
 
 
 def named(line: str, start: int, end: int) -> bool:

@@ -22,7 +22,7 @@ _TABLE = {
     "mac": "bssid mac macaddress hwaddr hwaddress ethaddr wifimac btmac",
     "ipv4": "ip ipaddr ipaddress localip lanip stationip wifiip remoteip clientip",
     "user": "username user creator nickname nick login fullname displayuser realname contact",
-    "account": "account accountname email mail emailaddress phone phonenumber mobile chatid telegramid",
+    "account": "owner remotealias account accountname email mail emailaddress phone phonenumber mobile chatid telegramid",
     "author": "author designer",
     "hostname": "hostname mdns mdnsname computername fqdn netbiosname",
     "device_name": "printername devicename devname machinename instancename botname robotname printeralias",
@@ -111,6 +111,14 @@ def _shaped(line: str, start: int, end: int, kind: str) -> "Iterator[tuple[int, 
     if kind in ("printer_sn", "device_name", "hostname", "token", "uuid") and (bare[0] in "/~" or bare.lower().startswith(("tty", "video", "mmcblk", "wlan", "eth", "can", "0000:")) or bare.endswith(".usb")):
         return
     if kind in ("cloud_id", "ipv4_int") and (len(bare) < 3 or not number and len(bare) < 8 or set(bare[:2]) == {"0"}):
+        return
+    if kind == "account" and bare.lower() in checks.PUBLIC:
+        return
+    if kind == "cloud_id" and number and len(bare) < 6 and bare[-3:] in ("000", "001"):  # ids of users and groups of Linux
+        return
+    if kind in ("printer_sn", "rfid_uid") and len(set(bare)) < 4:
+        return
+    if kind == "filename" and bare.lower().endswith((".conf", ".cfg", ".log", ".ini", ".json", ".py", ".png", ".txt")):
         return
     if kind == "filename":
         start = start + text.rfind("/") + 1

@@ -101,7 +101,8 @@ class Report:
     """Files that are shared together: what one of them gives away is masked in all. known: (kind, value) of the device."""
 
     def __init__(self, known: Iterable[tuple[str, str]] = ()) -> None:
-        self._known: dict[str, str] = {}
+        self._known: dict[str, str] = {}  # value -> kind
+        self._means: dict[str, str] = {}  # value -> how it was first written
         self._aliases = Aliases()
         for kind, value in known:
             self._learn(value, kind)
@@ -113,10 +114,15 @@ class Report:
 
     def _learn(self, value: str, kind: str) -> None:
         """The value, and as addresses, JSON and shouting people write it."""
+        name = value.partition(".")[0]
+        if kind == "hostname" and name != value and not name.isdigit():
+            self._learn(name, kind)
         plain = unquote(value) if "%" in value else value
-        for form in (value, plain, quote(plain), quote_plus(plain), json.dumps(plain)[1:-1], plain.lower(), plain.upper()):
+        in_url = quote(plain, errors="surrogateescape"), quote_plus(plain, errors="surrogateescape")
+        for form in (value, plain, *in_url, json.dumps(plain)[1:-1], plain.lower(), plain.upper()):
             if _far(form):
                 self._known.setdefault(form, kind)
+                self._means.setdefault(form, value)
 
     def spans(self, text: str) -> list[Span]:
         """Then: what identifies in one of them, in code points, left to right, none in another."""
@@ -126,7 +132,8 @@ class Report:
         """The text with a typed name in place of each; lines stay lines."""
         parts, at = list[str](), 0
         for one in self.spans(text):
-            parts += [text[at : one.start], self._aliases.of(one.kind, text[one.start : one.end])]
+            value = text[one.start : one.end]
+            parts += [text[at : one.start], self._aliases.of(one.kind, self._means.get(value, value))]
             at = one.end
         return "".join([*parts, text[at:]])
 

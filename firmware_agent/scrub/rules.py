@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     Check = Callable[[str, int, int], bool]
 
-_KEY_END = r"['\"]?\s*[:=]\s*[\[(]?\s*[bu]?['\"]?"
+_KEY_END = r"['\"]?\s*[:=]\s*[\[(]?\s*(?:[bu]?['\"])?"
 _WORD = r"[^\s'\"<>,;&()\[\]{}|]"
 _NAME = r"[a-z0-9_.-]"
 _H = "[0-9a-f]"
@@ -34,7 +34,7 @@ RULES: "list[tuple[str, tuple[str, ...], str, Check]]" = [
     ("hostname", ("@",), r"[a-z0-9_-]+@([a-z0-9-]+):[~/]", checks.always),
     ("token", ("://",), r"://[^/\s:@]*:([^/\s@]+)@", checks.always),
     ("user", ("://",), r"://([^/\s:@]+):?[^/\s@]*@", checks.always),
-    ("home_user", ("/home/", "/users/", "/media/"), r"/(?:home|users|media)/([^\s/'\":;,<>|\\(){}\]\[*$%]+)", checks.home),
+    ("home_user", ("home/", "users/", "/media/", "users\\"), r"(?:home|users|media)[/\\]+([^\s/'\":;,<>|\\(){}\]\[*$%&?]+)", checks.home),
     ("home_user", ("users", "settings"), r":[\\/]+(?:users|documents and settings)[\\/]+([^\\/'\":;,<>|]+)[\\/]", checks.home),
     ("usb_serial", ("usb-",), r"usb-[^\s/'\"]*_([0-9a-z]{4,64})-(?:if|video|port|event|mouse|audio)", checks.serial),
     ("usb_serial", ("iserial", "serialnumber"), r"(?:iserial|serialnumber)[^0-9a-z]+([0-9a-z_-]{4,64})", checks.serial),
@@ -86,5 +86,7 @@ RULES: "list[tuple[str, tuple[str, ...], str, Check]]" = [
     ("user", ("uid=",), r"uid=[0-9]+\(([a-z0-9_.-]+)\)", checks.user),
     ("home_user", ("%2fhome%2f",), r"%2fhome%2f([a-z0-9_.-]+)", checks.always),
     ("device_name", ("[printer ",), r"\[printer ([^\]]{1,64})\]", checks.named),
+    ("account", ("github.com", "gitlab.com", "bitbucket.org", "codeberg.org"), r"(?:github\.com|gitlab\.com|bitbucket\.org|codeberg\.org)[/:]([a-z0-9_.-]+)", checks.private),
+    ("account", ("t.me/", "com/@", "com/u/", "com/user/", "com/c/"), r"(?:t\.me/|\.com/@|\.com/u/|\.com/user/|\.com/c/)([a-z0-9_.-]{3,64})", checks.always),
     ("gps", ("lat", "lon"), r"(?:latitude|longitude|lat|lon|lng)%s(-?[0-9]{1,3}\.[0-9]{3,12})" % _KEY_END, checks.always),
 ]

@@ -23,8 +23,8 @@ _SHAPES = (
     r"(?:^|[_-]|print|er|machine|device|bot|client|ation|install|unique)id['\"]?(?:[:=]|$)",
 )
 _WORDS = sorted({max(anchor.split(), key=len) for _, anchors, _, _ in RULES for anchor in anchors} - set(_SHAPED))
-_ENDS = "|".join(re.escape(ending) for ending in ENDINGS)
-_TELLING = re.compile("|".join((*_SHAPES, *map(re.escape, _WORDS), "(?:%s)(?![a-z0-9_])" % _ENDS)))
+_ENDS = "(?:%s)(?![a-z0-9_])" % "|".join(re.escape(ending.translate(_FOLD)) for ending in ENDINGS)
+_TELLING = re.compile("|".join((*_SHAPES, *(re.escape(word.translate(_FOLD)) for word in _WORDS), _ENDS)))
 _PARTS = re.compile(r"[a-z_-]+")
 
 
