@@ -1,6 +1,6 @@
 """From the one table of rules to what each runtime's `re` can run.
 
-A pattern is written in what both know, plus {m,n} after one character or class and (?:...); its first plain group is
+A pattern is written in what both know, plus {m,n} and {m,} after one character or class and (?:...); its first plain group is
 the value. MicroPython's `re` has neither: there each {m,n} is written out, and every group counts.
 """
 
@@ -15,9 +15,9 @@ SMALL = sys.implementation.name == "micropython"
 
 
 def written_out(pattern: str) -> "tuple[str, int]":
-    """(the pattern without {m,n} and (?:, the number of the value's group)."""
-    out = []
-    group, groups, at = 0, 0, 0
+    """(the pattern without {m,n} and (?:, in group 1 what comes before the value; the number of the value's group)."""
+    out = ["("]
+    group, groups, at = 0, 1, 0
     while at < len(pattern):
         one, at = _atom(pattern, at)
         if one == "(":
@@ -26,11 +26,13 @@ def written_out(pattern: str) -> "tuple[str, int]":
                 at += 2
             elif not group:
                 group = groups
+                out.append(")")
         if pattern[at : at + 1] == "{":
             end = pattern.index("}", at)
-            least, _, most = pattern[at + 1 : end].partition(",")
+            least, comma, most = pattern[at + 1 : end].partition(",")
             at = end + 1
-            one = one * int(least) + (one + "?") * (int(most or least) - int(least))
+            more = one + "*" if comma and not most else (one + "?") * (int(most or least) - int(least))
+            one = one * int(least) + more
         out.append(one)
     return "".join(out), group
 
@@ -67,6 +69,8 @@ class Form:
             match = self._compiled.search(line[base:])  # no position can be given: no pattern has ^
             if match is None:
                 return
-            start, end = match.span(self._group)
-            yield base + start, base + end
-            base += max(match.span(0)[1], 1)
+            whole = match.group(0)
+            base = line.find(whole, base)  # MicroPython does not say where: it is the first place, or it had matched there
+            start = base + len(match.group(1))
+            yield start, start + len(match.group(self._group))
+            base += max(len(whole), 1)
