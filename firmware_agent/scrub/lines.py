@@ -58,9 +58,9 @@ class Lines:
 
 def apart(found: "list[Span]") -> "list[Span]":
     """Left to right; of two that overlap the longer stays, of two alike the first."""
-    found = sorted(found, key=lambda one: (one.start, -one.end))
     kept: "list[Span]" = []
-    for one in found:
+    for _, _, number in sorted([(one.start, -one.end, number) for number, one in enumerate(found)]):
+        one = found[number]
         if kept and one.start < kept[-1].end:
             if one.end - one.start > kept[-1].end - kept[-1].start:
                 kept[-1] = one
