@@ -1,4 +1,4 @@
-"""The OctoPrint source against a real OctoPrint: every state, every way to fail and recover, and every word it sends."""
+"""The OctoPrint source against a real OctoPrint: each state, each way to fail and recover, each word it sends."""
 
 import asyncio
 import contextlib
@@ -167,9 +167,7 @@ def test_ok__a_job_that_ended_yields_start_finish_and_material_once(server: Octo
             seen.extend(record.fields for record in await source.read())
 
     told(server, tale)
-    assert [fields for fields in seen if ended(fields)] == [
-        {"job_start": 1000, "job_finish": 2000, "job_material": 20}
-    ]
+    assert [fields for fields in seen if ended(fields)] == [{"job_start": 1000, "job_finish": 2000, "job_material": 20}]
 
 
 def further(first: dict[str, Any]) -> Holds:
@@ -280,7 +278,7 @@ def test_fail__a_wrong_key_is_said_and_not_shown(server: OctoPrint) -> None:
     async def tale() -> SourceError:
         source = source_at(server.url, lambda: wrong, Clock())
         try:
-            with pytest.raises(SourceError, match="the key is refused.* `firmware-agent key octoprint`") as refused:
+            with pytest.raises(SourceError, match=r"the key is refused.* `firmware-agent key octoprint`") as refused:
                 await source.read()
             assert not source.heard
             return refused.value
