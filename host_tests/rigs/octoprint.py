@@ -119,13 +119,14 @@ class OctoPrint:
         """Whether the virtual printer is connected and ready."""
         return self.call("printer?exclude=sd,temperature")["state"]["flags"]["operational"] is True
 
-    def upload(self, name: str, gcode: bytes, then_print: bool = False) -> None:
+    def upload(self, name: str, gcode: bytes, then_print: bool = False, folder: str = "") -> None:
         """Store a file; it is not selected unless it is printed."""
         edge = secrets.token_hex(16)
         part = 'Content-Disposition: form-data; name="file"; filename="%s"' % name.replace('"', "%22")
         form = "--%s\r\n%s\r\nContent-Type: application/octet-stream\r\n\r\n" % (edge, part)
-        more = '\r\n--%s\r\nContent-Disposition: form-data; name="print"\r\n\r\n%s\r\n--%s--\r\n'
-        data = form.encode() + gcode + (more % (edge, "true" if then_print else "false", edge)).encode()
+        more = '\r\n--%s\r\nContent-Disposition: form-data; name="%s"\r\n\r\n%s'
+        fields = more % (edge, "print", "true" if then_print else "false") + more % (edge, "path", folder)
+        data = form.encode() + gcode + (fields + "\r\n--%s--\r\n" % edge).encode()
         self._request("files/local", data, "multipart/form-data; boundary=" + edge)
 
     def analysed(self, name: str) -> bool:
