@@ -288,10 +288,15 @@ def test_fail__a_wrong_key_is_said_and_not_shown(server: OctoPrint) -> None:
     assert CANARY not in "".join(traceback.format_exception(story(tale())))
 
 
+def key_of(server: OctoPrint, name: str, *permissions: str) -> str:
+    """The key of a new user who may only this."""
+    user = {"name": name, "password": "x", "active": True, "groups": [], "permissions": list(permissions)}
+    server.call("access/users", user)
+    return str(server.call("access/users/%s/apikey" % name, {})["apikey"])
+
+
 def test_fail__a_key_whose_user_may_not_look_is_said(server: OctoPrint) -> None:
-    body = {"name": "bob", "password": "x", "active": True, "groups": [], "permissions": ["FILES_LIST"]}
-    server.call("access/users", body)
-    key = server.call("access/users/bob/apikey", {})["apikey"]
+    key = key_of(server, "bob", "FILES_LIST")
 
     async def tale() -> str:
         source = source_at(server.url, lambda: key, Clock())
@@ -301,6 +306,17 @@ def test_fail__a_key_whose_user_may_not_look_is_said(server: OctoPrint) -> None:
             await source.rest()
 
     assert "may not see how the printer stands; allow that user `Status`" in story(tale())
+
+
+def test_ok__the_key_of_a_user_who_may_only_look_is_enough(server: OctoPrint) -> None:
+    key = key_of(server, "carl", "STATUS")
+
+    async def tale() -> None:
+        source = source_at(server.url, lambda: key, Clock())
+        await comes(source, lambda fields: state("idle")(fields) and "nozzle_temperature" in fields)
+        await source.rest()
+
+    story(tale())
 
 
 def an_application_s_key(server: OctoPrint) -> str:
