@@ -18,6 +18,7 @@ from firmware_agent.egress.uplink import Uplink
 from firmware_agent.errors import AgentError, Refused, SourceError
 from firmware_agent.gate import Gate
 from firmware_agent.model import Permit
+from firmware_agent.telemetry.itself import marked
 from firmware_agent.telemetry.jobs import timely
 from firmware_agent.telemetry.reading import Reading
 from firmware_agent.telemetry.source import Source
@@ -310,7 +311,7 @@ class Agent:
                     continue
                 self._last[pair] = self._ticks()  # whether or not the gate agrees: a refusal is no reason to ask faster
                 try:
-                    self.uplinks[pair[1]].offer(record, pair[0])
+                    self.uplinks[pair[1]].offer(marked(record, names), pair[0])
                 except Refused as refusal:
                     self.ledger.refused(refusal)
         for uplink in self.uplinks.values():
