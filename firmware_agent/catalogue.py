@@ -94,8 +94,7 @@ class Catalogue:
         self.fields: "dict[str, dict[str, Any]]" = rows["fields"]
         self._categories = {row["id"]: row["category"] for row in self.fields.values()}
         self._fields_of = {purpose: self._sorted_fields(purpose) for purpose in self.purposes}
-        for purpose in self.purposes:
-            self.epoch(purpose)
+        self._epochs = {purpose: _epoch(fields) for purpose, fields in self._fields_of.items()}
         self.order: "list[int]" = order(self.version)
         self._hashes: "dict[tuple[str, str], bytes]" = {}
         self._narrower: "dict[tuple[str, str], set[bytes]]" = {}
@@ -157,7 +156,7 @@ class Catalogue:
 
     def epoch(self, purpose: str) -> int:
         """Seconds after which this purpose's pseudonyms are others; 0: it has none."""
-        return epoch_of(self._fields_of[purpose])
+        return self._epochs[purpose]
 
     def keep(self, purpose: str) -> int:
         """Seconds that an event of this purpose may wait on the device: the strictest of its fields' periods (L14)."""
@@ -181,7 +180,7 @@ def order(version: str) -> "list[int]":
     return [int(part) for part in parts]
 
 
-def epoch_of(fields: "list[tuple[str, dict[str, Any]]]") -> int:
+def _epoch(fields: "list[tuple[str, dict[str, Any]]]") -> int:
     """The length of the epochs of these fields, which are of one purpose; 0 if none is a pseudonym. CatalogueError.
 
     One length for all: a message holds one epoch, and two that overlap would join what each of them keeps apart.

@@ -138,13 +138,7 @@ class Gate:
         self._open: "set[bytes]" = set()
         self._batches: "dict[tuple[str, str], _Batch]" = {}
         self._shut: "set[tuple[str, str]]" = set()
-        self._plans = {purpose: plan(catalogue, purpose) for purpose in catalogue.purposes}
-        self._epochs = {purpose: catalogue.epoch(purpose) for purpose in catalogue.purposes}
-        self._timed = [
-            purpose
-            for purpose, steps in self._plans.items()
-            if self._epochs[purpose] or any([step[4] for step in steps])
-        ]
+        self._plans: "dict[str, tuple[list[Step], bool]]" = {}
         self._pairs: "dict[tuple[int, Any], bytes]" = {}
         self._standing: "dict[tuple[str, str], Permit | Denial]" = {}
 
@@ -190,8 +184,8 @@ class Gate:
             raise Refused(permit.reason, purpose, recipient)
         if self.catalogue.local(recipient):  # who is shown pictures here gets no message
             raise Refused("nothing_declared", purpose, recipient)
-        steps = self._plans[purpose]
-        now = self._now() if purpose in self._timed else None
+        steps, timed = self._plan(purpose)
+        now = self._now() if timed else None
         batch = self._batches.get(pair) or _Batch(permit, self.most(purpose), self._epoch(purpose, now))
         if batch.permit.consent != permit.consent:
             raise Unsealed("consent_changed", purpose, recipient)
@@ -216,7 +210,17 @@ class Gate:
 
     def _epoch(self, purpose: str, now: int | None) -> "int | None":
         """The number of the epoch that this purpose's pseudonyms are of; None if it has none, or without a clock."""
-        return now // self._epochs[purpose] if self._epochs[purpose] and now is not None else None
+        epoch = self.catalogue.epoch(purpose)
+        return now // epoch if epoch and now is not None else None
+
+    def _plan(self, purpose: str) -> "tuple[list[Step], bool]":
+        """(`plan`, whether the time matters to it); made when it is wanted, for a small heap has no room for all."""
+        found = self._plans.get(purpose)
+        if found is None:
+            steps = plan(self.catalogue, purpose)
+            timed = self.catalogue.epoch(purpose) > 0 or any([step[4] for step in steps])
+            found = self._plans[purpose] = steps, timed
+        return found
 
     def _key_now(self, batch: _Batch, steps: "list[Step]", record: Record, now: int | None) -> "bytes | None":
         """What the pseudonyms of this record are made with, if it needs any and there is a clock.
@@ -346,7 +350,7 @@ class Gate:
         Ident and pseudonyms are zeros there: to look makes no secret.
         """
         now = self._now()
-        pairs, unfit = compose(self._plans[purpose], record, now)
+        pairs, unfit = compose(self._plan(purpose)[0], record, now)
         verdict = self.decide(purpose, recipient)
         fates = []
         for name in sorted(record.fields):
