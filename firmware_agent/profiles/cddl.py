@@ -10,7 +10,7 @@ from firmware_agent.gate import MESSAGE
 from firmware_agent.outcomes import bounds
 from firmware_agent.transforms import PSEUDONYM, SEALED
 
-_SPECIAL = r"\.?*+|(){}[]^$"
+_SPECIAL = r"\.?*+|(){}[]^"
 MOST_EVENTS = 256  # in one message; a media purpose sends one
 
 _EPOCHS = (
@@ -109,6 +109,6 @@ def _regexp(form: str) -> str:
     """A pattern's form as a regular expression in a CDDL text. Some validators search in a text and others match all of
     it; with the size beside it both mean the same.
     """
-    wild = {"#": "[0-9]", "@": "[A-Z]"}
+    wild = {"#": "[0-9]", "@": "[A-Z]", "$": "[$]"}
     plain = "".join(wild.get(one, f"\\{one}" if one in _SPECIAL else one) for one in form)
     return plain.replace("\\", "\\\\").replace('"', '\\"')
