@@ -74,6 +74,12 @@ def _expired(expires: int, now: int | None) -> bool:
     return expires > 0 and (now is None or now >= expires)
 
 
+def _tells(steps: "list[Step]", pairs: "list[list[Any]]", unfit: "list[str]") -> bool:
+    """Whether an event says anything: where nothing else fitted, a number that says whose it would be does not."""
+    named = [step[1] for step in steps if step[2] is pseudonym] if unfit else []
+    return any([pair[0] not in named for pair in pairs])
+
+
 def _why_unfit(row: "dict[str, Any]", now: int | None) -> str:
     """Why a declared field of a record did not become a value."""
     if now is None and row["parameters"].get("expires", 0):
@@ -196,7 +202,7 @@ class Gate:
             if name not in declared:
                 self.undeclared += 1
         self.unfit += len(unfit)
-        if not pairs:
+        if not _tells(steps, pairs, unfit):
             raise Refused("nothing_declared", purpose, recipient)
         if len(batch.events) >= batch.most or batch.size >= _LONGEST:
             raise Unsealed("batch_full", purpose, recipient)
@@ -368,7 +374,7 @@ class Gate:
             else:
                 fate = "leaves"
             fates.append((name, fate))
-        allowed = verdict.allowed and bool(pairs)
+        allowed = verdict.allowed and _tells(self._plan(purpose)[0], pairs, unfit)
         return (message(bytes(16), purpose, [cbor.encode(pairs)]) if allowed else b""), fates
 
     def _permit(self, purpose: str, recipient: str) -> Permit:
