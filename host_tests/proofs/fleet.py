@@ -66,7 +66,7 @@ class Consents:
 
 
 class Printer:
-    """rhythm: when in each round it tells, s; it comes from when it was switched on. ways: what its records are like."""
+    """rhythm: when in each round of 10 s it tells, by when it was switched on."""
 
     def __init__(self, catalogue: Catalogue, number: int, seed: str, broken: "type[Broken] | None" = None) -> None:
         self.entropy = Entropy(f"{seed} {number}")

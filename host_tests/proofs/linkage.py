@@ -1,4 +1,4 @@
-"""Two purposes or two epochs of 10,000 simulated printers: nobody tells the same printer's messages from another's (L11).
+"""Two purposes or two epochs of 10,000 simulated printers: nobody tells one printer's messages from another's (L11).
 
 Asserted of all that is no declared value. What the declared values themselves give away is measured beside it, on
 printers with habits that are made up, and not asserted: that is what the owner agrees to.
@@ -163,7 +163,7 @@ CONTROLS: dict[str, Callable[[int], Auc]] = {
 def values(printers: int) -> dict[str, Any]:
     """field -> AUC of who compares only that.
 
-    The printers have made-up habits: versions by popularity, favourite temperatures, a fault that comes back, a job a day.
+    The printers have made-up habits: versions by popularity, favourite temperatures, a fault that comes back, a job.
     """
     catalogue, days, jobs = both(), ([], []), []
     for number in range(printers):
