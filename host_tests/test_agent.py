@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from firmware_agent import agent as agent_module
+from firmware_agent import cbor
 from firmware_agent.agent import REST, TICK, Agent
 from firmware_agent.device.linux import LinuxStorage
 from firmware_agent.egress.ledger import Ledger
@@ -96,6 +97,32 @@ def test_ok__never_more_often_than_the_policy_says():
         assert len(world.wire.arrived) in (10, 11)
 
     play(source, story)
+
+
+@pytest.mark.clause("L11")
+def test_ok__a_new_epoch_begins_out_of_the_rhythm_of_the_one_before():
+    """Two devices of different rhythms begin it alike: what came before tells nothing of when."""
+    begun = []
+    for start in (0, 4):
+        source, times = FakeSource(), []
+
+        async def story(agent, world, step, start=start, times=times):
+            agent._chance = lambda: 0.25
+            day = world.time // 86400 * 86400
+            world.time = day + 86400 - 20 + start
+            world.grant()
+            for _ in range(60):
+                count = len(world.wire.arrived)
+                await step(1.0)
+                if len(world.wire.arrived) > count:
+                    times.append(world.time - day - 86400)
+
+        world = play(source, story)
+        numbers = [dict(map(tuple, cbor.decode(one.payload)[3][0]))[31] for one in world.wire.arrived]
+        before = len([time for time in times if time < 0])
+        assert len(set(numbers[:before])) == len(set(numbers[before:])) == 1 and numbers[0] != numbers[-1]
+        begun.append((times[0] % 10, times[before]))
+    assert begun[0][0] != begun[1][0] and begun[0][1] == begun[1][1] in (13, 14)
 
 
 def test_ok__a_refused_record_or_an_eager_purpose_is_no_reason_to_read_faster():

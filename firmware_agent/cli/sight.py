@@ -15,6 +15,7 @@ from firmware_agent.cli.swap import swaps
 from firmware_agent.consent.changes import Change, changes
 from firmware_agent.consent.people import Person
 from firmware_agent.sessions import SessionGate
+from firmware_agent.transforms import PSEUDONYM
 
 LIVE = ("live_view", "owner")
 
@@ -147,7 +148,7 @@ class AgentSight:
             [
                 {
                     "field": words.field(number, catalogue),
-                    "value": f"{len(value)} bytes" if isinstance(value, bytes) else value,
+                    "value": _plain(value),
                     "words": said.partition(" = ")[2],
                 }
                 for (number, value), said in zip(event, lines, strict=True)
@@ -171,6 +172,13 @@ class AgentSight:
         for line in [*self._made.consents.trouble(), *self._made.people.trouble()]:
             found.append(_warning("storage", f"{line}: decide anew; doctor says more"))
         return found
+
+
+def _plain(value: Any) -> Any:
+    """A value for JSON: a pseudonym as hex, of a picture how long it is."""
+    if isinstance(value, bytes):
+        return value.hex() if len(value) == PSEUDONYM else f"{len(value)} bytes"
+    return value
 
 
 def _warning(code: str, text: str) -> Json:

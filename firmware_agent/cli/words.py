@@ -169,7 +169,9 @@ def _event(pairs: list[Any], catalogue: Catalogue) -> list[str]:
     for number, value in pairs:
         name = field(number, catalogue)
         row = catalogue.fields.get(name, {"transform": ""})
-        shown = _media(value, row["transform"]) if isinstance(value, bytes) else str(value)
+        shown = _bytes(value, row) if isinstance(value, bytes) else str(value)
+        if row["transform"] == "version":
+            shown = f"{value // 1000}.{value % 1000}"
         if row["transform"] == "bucket":
             edges = row["parameters"]["edges"]
             shown += f" (below {edges[value]})" if value < len(edges) else f" ({edges[-1]} or more)"
@@ -177,7 +179,11 @@ def _event(pairs: list[Any], catalogue: Catalogue) -> list[str]:
     return lines
 
 
-def _media(data: bytes, transform: str) -> str:
+def _bytes(data: bytes, row: dict[str, Any]) -> str:
+    transform = row["transform"]
+    if transform == "pseudonym":
+        shown = f" ({data.hex()})" if any(data) else ""
+        return f"a number that changes every {span(row['parameters']['epoch']).removeprefix('1 ')}{shown}"
     if data[:4] == SEALED_MAGIC:
         return f"a picture, sealed: {len(data)} bytes"
     return f"a {'point cloud' if transform == 'point_cloud' else 'picture'} of {len(data)} bytes"

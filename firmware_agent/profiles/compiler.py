@@ -6,7 +6,7 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-from firmware_agent.catalogue import ASKS, BLOBS, FORMAT, PARAMETERS, RESERVED, pack
+from firmware_agent.catalogue import ASKS, BLOBS, EPOCH, FORM, FORMAT, PARAMETERS, RESERVED, WILD, is_form, pack
 from firmware_agent.errors import ConfigError
 
 SENSITIVITIES = ("low", "personal", "sensitive", "identifying")
@@ -149,6 +149,13 @@ class _Compiler:
         given = {key: row[key] for key in needed + optional if key in row}
         if "expires" in given:
             given["expires"] = self.end(where, "expires", given["expires"])
+        if "epoch" in given:
+            given["epoch"] = self.span(where, "epoch", given["epoch"])
+            if not EPOCH[0] <= given["epoch"] <= EPOCH[1]:
+                raise self.wrong(where, "epoch", "must be from 1 d to 31 d: a pseudonym that lasts is a serial number")
+        if "form" in given and not is_form(given["form"]):
+            text = f"must be 1 to {FORM} characters of ASCII on one line, 1 to {WILD} of them # (a digit) or @ (A-Z)"
+            raise self.wrong(where, "form", text)
         for key in ("min", "max", "step"):
             if key in given and (type(given[key]) is not int or not _MIN <= given[key] <= _MAX):
                 raise self.wrong(where, key, "must be a whole number")
@@ -195,6 +202,9 @@ class _Compiler:
                 if row["retention"] > purposes[purpose]["retention"]:
                     raise self.wrong(f"field.{name}", "retention", f"is longer than that of purpose.{purpose}")
         for name, asked in purposes.items():
+            epochs = {row["parameters"].get("epoch", 0) for row in fields.values() if name in row["purposes"]} - {0}
+            if len(epochs) > 1:
+                raise self.wrong(f"purpose.{name}", "epoch", "its pseudonyms must all have the same one")
             kinds = {row["transform"] for row in fields.values() if name in row["purposes"]}
             if not kinds:
                 raise self.wrong(f"purpose.{name}", "notice", "no field is declared for it: asking would mean nothing")
