@@ -8,7 +8,7 @@ import hmac
 from firmware_agent import cbor
 from firmware_agent.catalogue import REQUEST
 from firmware_agent.decide import decide
-from firmware_agent.errors import REASONS, FormatError, Refused, Unsealed
+from firmware_agent.errors import FormatError, Refused, Unsealed
 from firmware_agent.model import Denial, Permit, Record, Release
 from firmware_agent.transforms import TRANSFORMS, Unfit
 
@@ -275,22 +275,29 @@ class Gate:
         self._open.discard(release.ident)
 
     def explain(self, record: Record, purpose: str, recipient: str) -> "tuple[bytes, list[tuple[str, str]]]":
-        """(the payload that would leave now or b"", [(field, "leaves" or why it stays), ...]); needs no consent."""
-        pairs, unfit = compose(self._plans[purpose], record, self._now())
+        """(the payload that would leave now or b"", [(field, fate), ...]); needs no consent.
+
+        fate: "leaves"; "undeclared"; "never" (declared so); "elsewhere" (for other purposes only); "expired"; "unfit";
+        or the reason of REASONS for which this purpose stays.
+        """
+        now = self._now()
+        pairs, unfit = compose(self._plans[purpose], record, now)
         verdict = self.decide(purpose, recipient)
         fates = []
         for name in sorted(record.fields):
             row = self.catalogue.fields.get(name)
             if row is None:
-                fate = "stays: the policy does not declare it"
+                fate = "undeclared"
             elif row["transform"] == "drop":
-                fate = "stays: declared as never leaving, clause %s" % row["clause"]
+                fate = "never"
             elif purpose not in row["purposes"]:
-                fate = "stays: not declared for this purpose"
+                fate = "elsewhere"
+            elif _expired(row["parameters"].get("expires", 0), now):
+                fate = "expired"
             elif name in unfit:
-                fate = "stays: its value does not fit its declaration"
+                fate = "unfit"
             elif not verdict.allowed:
-                fate = "stays: " + REASONS[verdict.reason][0]
+                fate = verdict.reason
             else:
                 fate = "leaves"
             fates.append((name, fate))

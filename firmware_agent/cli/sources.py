@@ -63,7 +63,7 @@ def _short(path: Path, what: str, pattern: str) -> str:
     """A word that people copy from a screen or a label; the message never holds it."""
     found = _secret(path, what)
     if re.fullmatch(pattern, found) is None:
-        raise SourceError(f"{path}: that is no {what}; put it there alone, as the printer shows it")
+        raise SourceError(f"{path}: that is no {what}; put it there alone, as the printer shows it", "setup")
     return found
 
 
@@ -72,4 +72,4 @@ def _secret(path: Path, what: str = "key") -> str:
         return path.read_text("ascii").strip()
     except (OSError, UnicodeDecodeError) as error:
         why = f"the {what} cannot be read ({type(error).__name__}); put it there, mode 0600"
-        raise SourceError(f"{path}: {why}") from None
+        raise SourceError(f"{path}: {why}", "setup") from None

@@ -13,10 +13,10 @@ from firmware_agent.errors import SourceError
 from firmware_agent.telemetry.flat import parse
 
 _TODO = {
-    401: "the key is refused; make a new one on the printer's host and put it into the configuration",
-    403: "the key is refused; make a new one on the printer's host and put it into the configuration",
-    404: "there is no such page; see whether the address and the kind of source in the configuration are right",
-    429: "it wants fewer requests; read it less often",
+    401: ("the key is refused; make a new one on the printer's host and put it into the configuration", "key"),
+    403: ("the key is refused; make a new one on the printer's host and put it into the configuration", "key"),
+    404: ("there is no such page; see whether address and kind of source in the configuration are right", "strange"),
+    429: ("it wants fewer requests; read it less often", "full"),
 }
 
 
@@ -25,8 +25,8 @@ class StatusError(SourceError):
 
     def __init__(self, where: str, status: int) -> None:
         # Redirects are not followed: the key must reach the configured address only.
-        todo = _TODO.get(status, "see what that server's own log says")
-        super().__init__("cannot read %s: answered %d: %s" % (where, status, todo))
+        todo, code = _TODO.get(status, ("see what that server's own log says", "fault"))
+        super().__init__("cannot read %s: answered %d: %s" % (where, status, todo), code)
         self.status = status
 
 
@@ -46,38 +46,41 @@ async def get_json(
     everything else; no message holds a header's value, the query or anything the server sent.
     """
     if not readable(url):
-        raise SourceError("an address is refused: use https, or http to this machine itself, without a user name in it")
+        raise SourceError(
+            "an address is refused: use https, or http to this machine itself, without a user name in it", "setup"
+        )
     parts = urlsplit(url)
     where = "%s://%s%s" % (parts.scheme, parts.netloc, parts.path)
     status, body = 0, b""
     try:
         async with asyncio.timeout(timeout):
             status, body = await _get(parts, headers, limit)
-        why = ""
+        why, code = "", ""
     except TimeoutError:
-        why = "no answer within %g s; see whether it hangs or is overloaded" % timeout
+        why, code = "no answer within %g s; see whether it hangs or is overloaded" % timeout, "silent"
     except ConnectionRefusedError:
-        why = "nothing listens there; start it, or correct the address"
+        why, code = "nothing listens there; start it, or correct the address", "refused"
     except ssl.SSLCertVerificationError:
-        why = "its certificate is not trusted; add its authority to the system's certificates"
+        why, code = "its certificate is not trusted; add its authority to the system's certificates", "setup"
     except ssl.SSLError:
-        why = "it does not speak TLS as it should; correct the address"
+        why, code = "it does not speak TLS as it should; correct the address", "strange"
     except OSError as failure:
         why = "the connection failed (%s); check the address and the network" % type(failure).__name__
+        code = "silent"
     except _TooLarge:
-        why = "more than %d bytes; see whether the address is right" % limit
+        why, code = "more than %d bytes; see whether the address is right" % limit, "strange"
     except (h11.LocalProtocolError, UnicodeError):
-        why = "the key or the address cannot be sent; copy it again into the configuration"
+        why, code = "the key or the address cannot be sent; copy it again into the configuration", "setup"
     except h11.RemoteProtocolError:
-        why = "it does not speak HTTP, or broke off; see whether the address is right"
+        why, code = "it does not speak HTTP, or broke off; see whether the address is right", "strange"
     # Raised out here, not in the handlers: h11 quotes the offending header, and a traceback would print it as context.
     if why:
-        raise SourceError("cannot read %s: %s" % (where, why))
+        raise SourceError("cannot read %s: %s" % (where, why), code)
     if status != 200:
         raise StatusError(where, status)
     found = parse(body)
     if found is None:
-        raise SourceError("cannot read %s: not a JSON object; see whether the address is right" % where)
+        raise SourceError("cannot read %s: not a JSON object; see whether the address is right" % where, "strange")
     return found
 
 

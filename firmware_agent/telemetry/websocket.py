@@ -12,14 +12,14 @@ from wsproto import events
 from wsproto.utilities import ProtocolError
 
 from firmware_agent.errors import SourceError
-from firmware_agent.telemetry.line import LARGEST, PATIENCE, Line, Pace, because, ended, too_long
+from firmware_agent.telemetry.line import LARGEST, PATIENCE, Line, Pace, broken, ended, too_long
 
 _CHUNK = 4096  # bytes at once: thousands of empty frames fit into more, and would hold up everything else
 _TODO = {
-    401: "the key is refused; put a right one into the configuration",
-    403: "the key is refused; put a right one into the configuration",
-    404: "there is no such page; correct the path of the address",
-    503: "it takes no more connections; end other programs that hold some",
+    401: ("the key is refused; put a right one into the configuration", "key"),
+    403: ("the key is refused; put a right one into the configuration", "key"),
+    404: ("there is no such page; correct the path of the address", "strange"),
+    503: ("it takes no more connections; end other programs that hold some", "full"),
 }
 
 
@@ -53,7 +53,7 @@ class Frames:
                 self.count += 1
                 answer += self._one(event)
         except (ProtocolError, ValueError):  # quotes what came
-            broken = SourceError("%s: it does not speak websocket; correct the address" % self._where)
+            broken = SourceError("%s: it does not speak websocket; correct the address" % self._where, "strange")
         else:
             return answer
         raise broken
@@ -66,8 +66,8 @@ class Frames:
         if isinstance(event, events.AcceptConnection):
             self.joined = True
         elif isinstance(event, events.RejectConnection):
-            todo = _TODO.get(event.status_code, "see what that server's own log says")
-            raise SourceError("%s: answered %d: %s" % (self._where, event.status_code, todo))
+            todo, code = _TODO.get(event.status_code, ("see what that server's own log says", "fault"))
+            raise SourceError("%s: answered %d: %s" % (self._where, event.status_code, todo), code)
         elif isinstance(event, events.CloseConnection):
             raise ended(self._where)
         elif isinstance(event, events.Ping):
@@ -100,8 +100,9 @@ async def websocket(url: str) -> AsyncIterator[Line]:
                 line = _WebSocket(reader, writer, where)
                 await line.join(parts.netloc, parts.path or "/")
         except (OSError, UnicodeError) as error:
-            why = because(error) if isinstance(error, OSError) else "such a name cannot be; correct the address"
-            raise SourceError("%s: %s" % (where, why)) from None
+            if isinstance(error, OSError):
+                raise broken(where, error) from None
+            raise SourceError("%s: such a name cannot be; correct the address" % where, "setup") from None
         yield line
     finally:
         if writer is not None:
@@ -129,7 +130,7 @@ class _WebSocket:
             while not self._frames.messages:
                 await self._more()
         except OSError as error:
-            raise SourceError("%s: %s" % (self._where, because(error))) from None
+            raise broken(self._where, error) from None
         return self._frames.messages.popleft()
 
     async def give(self, message: bytes) -> None:
@@ -138,7 +139,7 @@ class _WebSocket:
             async with asyncio.timeout(PATIENCE):
                 await self._writer.drain()
         except OSError as error:
-            raise SourceError("%s: %s" % (self._where, because(error))) from None
+            raise broken(self._where, error) from None
 
     async def _more(self) -> None:
         await self._pace.wait()
