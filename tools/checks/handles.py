@@ -119,6 +119,7 @@ WRITERS = (
     f"{PACKAGE}/device/",
     f"{PACKAGE}/owner/presence.py",  # the terminal
     f"{PACKAGE}/owner/socket/connection.py",  # lines to a peer with a Session
+    f"{PACKAGE}/cli/asking.py",  # questions to the running agent, by its socket
     f"{PACKAGE}/telemetry/mqtt_line.py",  # packets of its closed list, to a printer
     f"{PACKAGE}/telemetry/http.py",  # the request for a page of the printer's own server
     f"{PACKAGE}/telemetry/websocket.py",  # questions to the printer's own server: a closed list, held by a test
