@@ -241,7 +241,7 @@ class FakeDesk:
                 "role": session.role,
                 "name": session.name,
                 "key": session.key.hex(),
-                "may": [*NARROWING, *((*OWNERS, *further) if session.role in ("owner", "guardian") else ())],
+                "may": [*NARROWING, *(("said", *OWNERS, *further) if session.role in ("owner", "guardian") else ())],
             },
             "first": first,
             "age": {"threshold": 13, "guardian": False, "state": self.age},

@@ -142,12 +142,14 @@ async function start() {
     redraw();
   });
   shared.fill(document);
-  drawWith(draw);
   says = await import("/pages/says.js").catch(() => null);
   listen(failed);
   window.addEventListener("hashchange", route);
   route();
   await refresh().catch(failed);
+  await says?.first();
+  drawWith(draw);
+  redraw();
   follow();
 }
 

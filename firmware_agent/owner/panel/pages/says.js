@@ -11,36 +11,49 @@ let found = null; // the last answer
 let of = null; // the home that it goes with
 let last = 0;
 let timer = null;
+let busy = false;
+let again = false;
 
-// Fetches what is said now; again and again only as fast as PACE.
-function load() {
-  if (!state.home || !may("said") || document.hidden || timer) return;
-  timer = setTimeout(async () => {
-    of = state.home;
-    try {
-      found = await ask("/api/said");
-    } catch {
-      found = null; // what is not known any more is not shown; the page itself says that nobody answers
-    }
-    last = Date.now();
-    timer = null;
-    if (of !== state.home) load();
-    redraw();
-  }, Math.max(0, last + PACE - Date.now()));
+async function look() {
+  timer = null;
+  again = busy;
+  if (busy) return;
+  busy = true;
+  found = await ask("/api/said").catch(() => null); // what is not known any more is not shown
+  last = Date.now();
+  busy = false;
+  redraw();
+  if (again) load();
 }
 
-onSaid(load);
+// What is said now; as fast as PACE allows, or at once.
+function load(pause = Math.max(0, last + PACE - Date.now())) {
+  if (!may("said") || document.hidden || (timer && pause)) return;
+  clearTimeout(timer);
+  timer = setTimeout(look, pause);
+}
+
+onSaid(() => load());
+
+// Before the page is drawn for the first time, so that nothing moves later.
+export async function first() {
+  of = state.home;
+  if (of && may("said")) await look();
+}
 
 export function saysCard() {
   const { sources } = state.home;
-  if (of !== state.home) load();
+  if (of !== state.home) {
+    of = state.home;
+    load(0);
+  }
   if (!sources?.length) return null;
   return card("says", t("says.title"), hint(t("says.text")), sources.map(source));
 }
 
 function source(standing) {
-  const all = may("said") ? found?.sources.find((one) => one.name === standing.name && one.state === standing.state) : null;
-  const { name, state: how, trouble } = standing;
+  const all = may("said") ? found?.sources.find((one) => one.name === standing.name) : null;
+  const { name, state: how, trouble } = all || standing;
   const bad = how === "trouble" || Boolean(all?.machine);
   return h("section", { class: "says", id: `says-${name}`, "data-state": how, "data-trouble": trouble || null, "aria-labelledby": `says-${name}-title` },
     h("div", { class: "card-head" },
