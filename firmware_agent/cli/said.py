@@ -1,6 +1,7 @@
 """firmware-agent show, while the agent runs: what its sources say now and what becomes of it, asked of the agent."""
 
 import asyncio
+import datetime
 import json
 import sys
 from pathlib import Path
@@ -21,6 +22,7 @@ _STATES: dict[str, str] = {
     NOWHERE: "is not read: no [uplink.RECIPIENT] could carry anything of it",
 }
 _MACHINES = dict(zip(MACHINE, ("it says that it stopped with an error", "its printer is not ready"), strict=True))
+_FIRST = 8  # names that no policy has, of all that --json has
 _PACE = 1.0  # s between two drawings, at least
 _CLEAR = "\x1b[H\x1b[2J\x1b[3J"
 
@@ -62,7 +64,8 @@ def _source(one: Json) -> list[str]:
         head += f"; {_MACHINES.get(one['machine'], one['machine'])}"
     lines = [words.wrap(head, f"{name:<12} ")]
     if one["time"]:
-        lines.append(f"{'':<12} last heard {one['time']}")
+        heard = datetime.datetime.fromisoformat(one["time"]).astimezone()
+        lines.append(f"{'':<12} last heard at {heard:%H:%M:%S}")
     for row in one["purposes"]:
         lines += _purpose(row)
     for clause in sorted({row["clause"] for row in one["never"]}):
@@ -70,9 +73,9 @@ def _source(one: Json) -> list[str]:
         lines.append(_row("stays", f"{words.FATES['never'].format(clause=clause)}: {', '.join(names)}"))
     strange = one["undeclared"]
     if strange["count"]:
-        names = [json.dumps(name, ensure_ascii=False)[1:-1] for name in strange["names"]]
-        said = f"{words.FATES['undeclared']}: {strange['count']} fields"
-        lines.append(_row("stays", said + (f", {', '.join(names)}" if names else "")))
+        names = ", ".join(map(words.printable, strange["names"][:_FIRST]))
+        more = f" such as {names}" if names else ""
+        lines.append(_row("stays", f"{words.FATES['undeclared']}: {strange['count']} fields{more}"))
     return lines
 
 

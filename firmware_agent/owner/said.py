@@ -58,7 +58,7 @@ class Said:
         """All of it: standing, and {time, machine, said, leaving, purposes, never, undeclared}.
 
         said, leaving: numbers of fields. machine: of MACHINE, or "". never: [{field, clause}] that were said and are
-        declared as never leaving. undeclared: {count, names}. purposes: see `_purpose`.
+        declared as never leaving. undeclared: {count, names}; those that begin alike stand once. purposes: see `_purpose`.
         """
         standing = self.standing(source)
         record = source.last if standing["state"] == READING else None
@@ -79,7 +79,10 @@ class Said:
                 for name in fields
                 if name in known and known[name]["transform"] == "drop"
             ],
-            "undeclared": {"count": len(strange), "names": [shown(one) for one in strange[:NAMES]] if names else []},
+            "undeclared": {
+                "count": len(strange),
+                "names": list(dict.fromkeys(map(shown, strange)))[:NAMES] if names else [],
+            },
         }
 
     def _state(self, source: Heard) -> str:
@@ -134,4 +137,5 @@ class Said:
 
 def shown(name: str) -> str:
     """A name that came from outside, short, and without what a screen would obey."""
-    return "".join(letter if letter.isprintable() else "?" for letter in name[:NAME])
+    short = name if len(name) <= NAME else name[: NAME - 1] + "…"
+    return "".join(letter if letter.isprintable() else "?" for letter in short)
