@@ -73,8 +73,8 @@ def _source(one: Json) -> list[str]:
         lines.append(_row("stays", f"{words.FATES['never'].format(clause=clause)}: {', '.join(names)}"))
     strange = one["undeclared"]
     if strange["count"]:
-        names = ", ".join(map(words.printable, strange["names"][:_FIRST]))
-        more = f" such as {names}" if names else ""
+        some = ", ".join(map(words.printable, strange["names"][:_FIRST]))
+        more = f" such as {some}" if some else ""
         lines.append(_row("stays", f"{words.FATES['undeclared']}: {strange['count']} fields{more}"))
     return lines
 

@@ -34,7 +34,7 @@ def show(made: Parts, options: Namespace) -> int:
         why = str(error)
     if options.live or options.json:
         raise AgentError(f"show --live and --json ask the running agent, and it cannot be asked: {why}")
-    if made.device.storage.claimed():
+    if made.config.socket is not None and made.device.storage.claimed():
         print(words.wrap(f"The agent runs and was not asked: {why}. Each source is read once more here.") + "\n")
     return asyncio.run(_show(made))
 
@@ -70,7 +70,12 @@ async def _show(made: Parts) -> int:
     troubles = 0
     for source in sources(made.config, made.catalogue, made.device.ticks, made.device.now):
         if source.exclusive:
-            print(words.wrap(f"{source.name}: only the running agent can read it; its page shows what it says.") + "\n")
+            print(
+                words.wrap(
+                    f"{source.name}: only the running agent can read it. Its page shows it; with [socket], so does this."
+                )
+                + "\n"
+            )
             continue
         pairs = [pair for pair in made.catalogue.pairs() if _serves(made, source, pair[0])]
         try:

@@ -58,7 +58,7 @@ class Said:
         """All of it: standing, and {time, machine, said, leaving, purposes, never, undeclared}.
 
         said, leaving: numbers of fields. machine: of MACHINE, or "". never: [{field, clause}] that were said and are
-        declared as never leaving. undeclared: {count, names}; those that begin alike stand once. purposes: see `_purpose`.
+        declared as never leaving. undeclared: {count, names}; names that begin alike stand once. purposes: `_purpose`.
         """
         standing = self.standing(source)
         record = source.last if standing["state"] == READING else None
