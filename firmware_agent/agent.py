@@ -151,12 +151,18 @@ class Agent:
             allowed = [pair for pair in reading.pairs if pair in self._permits]
             if not allowed:
                 reading.rest()
+                self.troubles.pop(reading.source.name, None)
             elif not reading.busy and not reading.begins_in(self._ticks()) and any(map(self._due, allowed)):
-                reading.begin(self._read(reading.source), self._ticks())
+                reading.begin(self._read(reading), self._ticks())
         for uplink in self.uplinks.values():
             uplink.pump()
         for rights in self._rights:
             rights.tick()
+
+    @property
+    def readings(self) -> list[Reading]:
+        """Each source, and what it said last."""
+        return self._sources
 
     async def settle(self) -> None:
         """Wait for every reading that has begun."""
@@ -296,11 +302,14 @@ class Agent:
                 self.ledger.cut(*pair, consent, count)
         self.ledger.refresh()
 
-    async def _read(self, source: Source) -> None:
+    async def _read(self, reading: Reading) -> None:
+        source = reading.source
         try:
             records = await source.read()
             self.troubles.pop(source.name, None)
+            reading.heard(records, self._clock.now())
         except SourceError as error:
+            reading.failed()
             if source.name not in self.troubles:
                 log.warning("%s", error)
             self.troubles[source.name] = error

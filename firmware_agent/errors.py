@@ -106,7 +106,13 @@ class StorageError(AgentError):
 
 
 class SourceError(AgentError):
-    """A printer or camera that cannot be read just now."""
+    """A printer or camera that cannot be read just now. `code`: of telemetry/troubles.py, for who reads the page; the
+    message says where and what to do, for who set it up.
+    """
+
+    def __init__(self, message: str, code: str = "fault") -> None:
+        super().__init__(message)
+        self.code = code
 
 
 class UplinkError(AgentError):

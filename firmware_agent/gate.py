@@ -8,7 +8,7 @@ import hmac
 from firmware_agent import cbor
 from firmware_agent.catalogue import REQUEST
 from firmware_agent.decide import decide
-from firmware_agent.errors import REASONS, FormatError, Refused, Unsealed
+from firmware_agent.errors import FormatError, Refused, Unsealed
 from firmware_agent.model import Denial, Permit, Record, Release
 from firmware_agent.outcomes import fits
 from firmware_agent.transforms import TRANSFORMS, Unfit, pseudonym
@@ -82,13 +82,10 @@ def _tells(steps: "list[Step]", pairs: "list[list[Any]]", unfit: "list[str]") ->
 
 def _why_unfit(row: "dict[str, Any]", now: int | None) -> str:
     """Why a declared field of a record did not become a value."""
-    if now is None and row["parameters"].get("expires", 0):
-        return "the policy lets it leave until a certain day, and nobody knows the time"
-    if _expired(row["parameters"].get("expires", 0), now):
-        return "the policy let it leave until a certain day, which is over"
-    if now is None and row["transform"] == "pseudonym":
-        return "what leaves in its place changes with the time, and nobody knows the time"
-    return "its value does not fit its declaration"
+    expires = row["parameters"].get("expires", 0)
+    if now is None and (expires or row["transform"] == "pseudonym"):
+        return "no_time"
+    return "expired" if _expired(expires, now) else "unfit"
 
 
 def message(ident: bytes, purpose: str, events: "list[bytes]") -> bytes:
@@ -351,9 +348,10 @@ class Gate:
         self._open.discard(release.ident)
 
     def explain(self, record: Record, purpose: str, recipient: str) -> "tuple[bytes, list[tuple[str, str]]]":
-        """(the payload that would leave now or b"", [(field, "leaves" or why it stays), ...]); needs no consent.
+        """(the payload that would leave now or b"", [(field, fate), ...]); needs no consent.
 
-        Ident and pseudonyms are zeros there: to look makes no secret.
+        fate: "leaves"; "undeclared"; "never" (declared so); "elsewhere" (for other purposes only); "expired";
+        "no_time" (it depends on it, and nobody knows it); "unfit"; or the reason of REASONS for which this purpose stays. Ident and pseudonyms are zeros: to look makes no secret.
         """
         now = self._now()
         pairs, unfit = compose(self._plan(purpose)[0], record, now)
@@ -362,15 +360,15 @@ class Gate:
         for name in sorted(record.fields):
             row = self.catalogue.fields.get(name)
             if row is None:
-                fate = "stays: the policy does not declare it"
+                fate = "undeclared"
             elif row["transform"] == "drop":
-                fate = "stays: declared as never leaving, clause %s" % row["clause"]
+                fate = "never"
             elif purpose not in row["purposes"]:
-                fate = "stays: not declared for this purpose"
+                fate = "elsewhere"
             elif name in unfit:
-                fate = "stays: " + _why_unfit(row, now)
+                fate = _why_unfit(row, now)
             elif not verdict.allowed:
-                fate = "stays: " + REASONS[verdict.reason][0]
+                fate = verdict.reason
             else:
                 fate = "leaves"
             fates.append((name, fate))

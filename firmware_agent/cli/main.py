@@ -165,6 +165,10 @@ def _parser() -> argparse.ArgumentParser:
     add(decisions, "show", consent.show, "every purpose, what it means, and what was decided")
     preview = add(commands, "show", show.show, "the exact payload that would leave now, and why each other field stays")
     preview.add_argument("--sent", nargs="?", const="", metavar="PURPOSE", help="instead: the last that left")
+    preview.add_argument(
+        "--live", action="store_true", help="drawn anew as it changes, by the running agent; Ctrl-C ends"
+    )
+    preview.add_argument("--json", action="store_true", help="as the running agent says it to programs")
     books = commands.add_parser("ledger", help="what left, what was refused").add_subparsers(
         required=True, metavar="show|verify|export"
     )

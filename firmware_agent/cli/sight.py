@@ -14,7 +14,9 @@ from firmware_agent.cli.build import Parts
 from firmware_agent.cli.swap import swaps
 from firmware_agent.consent.changes import Change, changes
 from firmware_agent.consent.people import Person
+from firmware_agent.errors import SourceError
 from firmware_agent.sessions import SessionGate
+from firmware_agent.telemetry.reading import Reading
 from firmware_agent.transforms import PSEUDONYM
 
 LIVE = ("live_view", "owner")
@@ -33,6 +35,19 @@ class Someone:
     since: int | None
     until: int | None
     case: str
+
+
+class Source:
+    """Implements Heard (owner/said.py)."""
+
+    def __init__(self, reading: Reading, trouble: SourceError | None) -> None:
+        self.name = reading.source.name
+        self.offers = reading.source.offers
+        self.linked = bool(reading.pairs)
+        self.awake = reading.awake
+        self.trouble = "" if trouble is None else trouble.code
+        self.last = reading.last
+        self.at = reading.at
 
 
 class AgentSight:
@@ -126,6 +141,11 @@ class AgentSight:
             if uplink.waits(purpose)
         }
 
+    def sources(self) -> Iterable[Source]:
+        for one in self._agent.readings:
+            if one.source.pair is None:
+                yield Source(one, self._agent.troubles.get(one.source.name))
+
     def requests(self) -> Iterable[tuple[str, str, int, bool]]:
         for recipient in sorted(self._made.catalogue.recipients):
             for one in self._made.requests(recipient).look():
@@ -167,8 +187,6 @@ class AgentSight:
         if hub is not None and hub.swappable and swaps():
             text = "The memory that holds camera pictures cannot be locked: they could reach the disk, as swap."
             found.append(_warning("camera_memory", text))
-        for error in self._agent.troubles.values():
-            found.append(_warning("source", str(error)))
         for line in [*self._made.consents.trouble(), *self._made.people.trouble()]:
             found.append(_warning("storage", f"{line}: decide anew; doctor says more"))
         return found

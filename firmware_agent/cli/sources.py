@@ -63,14 +63,14 @@ def _octoprint_key(path: Path) -> str:
     try:
         return _secret(path)
     except SourceError as error:
-        raise SourceError(f"{error}; `firmware-agent key octoprint` asks OctoPrint for one") from None
+        raise SourceError(f"{error}; `firmware-agent key octoprint` asks OctoPrint for one", "key") from None
 
 
 def _short(path: Path, what: str, pattern: str) -> str:
     """A word that people copy from a screen or a label; the message never holds it."""
     found = _secret(path, what)
     if re.fullmatch(pattern, found) is None:
-        raise SourceError(f"{path}: that is no {what}; put it there alone, as the printer shows it")
+        raise SourceError(f"{path}: that is no {what}; put it there alone, as the printer shows it", "setup")
     return found
 
 
@@ -79,4 +79,4 @@ def _secret(path: Path, what: str = "key") -> str:
         return path.read_text("ascii").strip()
     except (OSError, UnicodeDecodeError) as error:
         why = f"the {what} cannot be read ({type(error).__name__}); put it there, mode 0600"
-        raise SourceError(f"{path}: {why}") from None
+        raise SourceError(f"{path}: {why}", "setup") from None

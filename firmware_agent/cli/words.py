@@ -46,6 +46,15 @@ _PEOPLE = {
     "viewer_removed": ": a program was taken out",
     "installed": ": the policy",
 }
+# Why a field stays, by the names of gate.Gate.explain; for what is not allowed, see `why`.
+FATES = {
+    "undeclared": "the policy does not declare it",
+    "never": "declared as never leaving, clause {clause}",
+    "elsewhere": "not declared for this purpose",
+    "expired": "its declaration has ended",
+    "no_time": "it depends on the time, and nobody knows the time",
+    "unfit": "its value does not fit its declaration",
+}
 _WATCHING = {"stream": "the live picture", "picture": "single pictures", "page": "the picture on the page"}
 _COMMANDS = ("command_forged", "command_foreign", "command_replayed", "command_unknown", "remote_grant")
 
@@ -149,6 +158,19 @@ def entry(row: dict[str, Any]) -> str:
 def decided(state: str) -> str:
     """A state of a consent record in one word."""
     return _DECIDED.get(state, printable(state))
+
+
+def how(transform: str, parameters: dict[str, Any]) -> str:
+    """What a transform leaves of a value."""
+    if transform == "round":
+        return f"rounded to {parameters['step']}"
+    if transform == "enum":
+        return f"one of {len(parameters['values'])} words"
+    if transform == "bucket":
+        return f"one of {len(parameters['edges']) + 1} ranges"
+    words = {"keep": "as it is", "log2": "its size, doubling by doubling", "count": "how many, never which"}
+    words |= {"version": "two numbers of the version", "day": "the day"}
+    return words.get(transform, transform)
 
 
 def field(number: int, catalogue: Catalogue) -> str:

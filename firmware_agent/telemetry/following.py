@@ -148,7 +148,7 @@ class Following:
                     await self.heard.news.wait()
             except TimeoutError:
                 raise SourceError(
-                    "%s: connected, but it says nothing yet; see whether it is ready" % self.name
+                    "%s: connected, but it says nothing yet; see whether it is ready" % self.name, "quiet"
                 ) from None
         records = self.heard.take()
         if not records and self._trouble is not None:
@@ -171,13 +171,14 @@ class Following:
             begun = loop.time()
             try:
                 await self._feed.follow(self.heard)
-                self._trouble = SourceError("%s: the connection ended; it is tried again" % self.name)
+                self._trouble = SourceError("%s: the connection ended; it is tried again" % self.name, "ended")
             except SourceError as error:
                 self._trouble = error
             except Exception as error:  # whatever a printer said that nobody thought of: it ends no agent
                 log.error("%s: a defect, please report it (%s)", self.name, type(error).__name__)
                 self._trouble = SourceError(
-                    "%s: what it says cannot be understood; please report it (%s)" % (self.name, type(error).__name__)
+                    "%s: what it says cannot be understood; please report it (%s)" % (self.name, type(error).__name__),
+                    "strange",
                 )
             failures = 1 if loop.time() - begun >= _STEADY else failures + 1
             self.heard.lost()

@@ -20,11 +20,11 @@ from firmware_agent.telemetry.flat import parse
 LOG_IN, WANT_KEY = POSTED = (b'{"passive": true}', b'{"app": "firmware_agent"}')
 _MOVED = "it leads elsewhere, and the key must reach the configured address only; configure the address it leads to"
 _TODO = {
-    **dict.fromkeys((301, 302, 303, 307, 308), _MOVED),
-    401: "the key is refused; make a new one on the printer's host and put it into the configuration",
-    403: "the key is refused; make a new one on the printer's host and put it into the configuration",
-    404: "there is no such page; see whether the address and the kind of source in the configuration are right",
-    429: "it wants fewer requests; wait some minutes, and read it less often",
+    **dict.fromkeys((301, 302, 303, 307, 308), (_MOVED, "setup")),
+    401: ("the key is refused; make a new one on the printer's host and put it into the configuration", "key"),
+    403: ("the key is refused; make a new one on the printer's host and put it into the configuration", "key"),
+    404: ("there is no such page; see whether the address and the kind of source in the configuration are right", "strange"),
+    429: ("it wants fewer requests; wait some minutes, and read it less often", "full"),
 }
 
 
@@ -32,8 +32,8 @@ class StatusError(SourceError):
     """The server answered, and not as it should. `status` is its number."""
 
     def __init__(self, where: str, status: int) -> None:
-        todo = _TODO.get(status, "see what that server's own log says")
-        super().__init__("cannot read %s: answered %d: %s" % (where, status, todo))
+        todo, code = _TODO.get(status, ("see what that server's own log says", "fault"))
+        super().__init__("cannot read %s: answered %d: %s" % (where, status, todo), code)
         self.status = status
 
 
@@ -69,7 +69,7 @@ def whole(answer: Answer) -> dict[str, Any]:
     if answer.status != 200:
         raise StatusError(answer.where, answer.status)
     if answer.found is None:
-        raise SourceError("cannot read %s: not a JSON object; see whether the address is right" % answer.where)
+        raise SourceError("cannot read %s: not a JSON object; see whether the address is right" % answer.where, "strange")
     return answer.found
 
 
@@ -88,7 +88,9 @@ async def ask(
     if posted is not None and posted not in POSTED:
         raise ValueError("that is not on the list of what may be posted")
     if not readable(url):
-        raise SourceError("an address is refused: use https, or http to this machine itself, without a user name in it")
+        raise SourceError(
+            "an address is refused: use https, or http to this machine itself, without a user name in it", "setup"
+        )
     parts = urlsplit(url)
     where = "%s://%s%s" % (parts.scheme, parts.netloc, parts.path)
     parts = parts._replace(path=parts.path + secret)
@@ -96,26 +98,27 @@ async def ask(
     try:
         async with asyncio.timeout(timeout):
             status, body = await _talk(parts, headers, posted, limit)
-        why = ""
+        why, code = "", ""
     except TimeoutError:
-        why = "no answer within %g s; see whether it hangs or is overloaded" % timeout
+        why, code = "no answer within %g s; see whether it hangs or is overloaded" % timeout, "silent"
     except ConnectionRefusedError:
-        why = "nothing listens there; start it, or correct the address"
+        why, code = "nothing listens there; start it, or correct the address", "refused"
     except ssl.SSLCertVerificationError:
-        why = "its certificate is not trusted; add its authority to the system's certificates"
+        why, code = "its certificate is not trusted; add its authority to the system's certificates", "setup"
     except ssl.SSLError:
-        why = "it does not speak TLS as it should; correct the address"
+        why, code = "it does not speak TLS as it should; correct the address", "strange"
     except OSError as failure:
         why = "the connection failed (%s); check the address and the network" % type(failure).__name__
+        code = "silent"
     except _TooLarge:
-        why = "more than %d bytes; see whether the address is right" % limit
+        why, code = "more than %d bytes; see whether the address is right" % limit, "strange"
     except (h11.LocalProtocolError, UnicodeError):
-        why = "the key or the address cannot be sent; copy it again into the configuration"
+        why, code = "the key or the address cannot be sent; copy it again into the configuration", "setup"
     except h11.RemoteProtocolError:
-        why = "it does not speak HTTP, or broke off; see whether the address is right"
+        why, code = "it does not speak HTTP, or broke off; see whether the address is right", "strange"
     # Raised out here, not in the handlers: h11 quotes the offending header, and a traceback would print it as context.
     if why:
-        raise SourceError("cannot read %s: %s" % (where, why))
+        raise SourceError("cannot read %s: %s" % (where, why), code)
     return Answer(status, parse(body), where)
 
 

@@ -48,28 +48,34 @@ class Pace:
             await asyncio.sleep(owed)
 
 
-def because(error: OSError) -> str:
+def broken(where: str, error: OSError) -> SourceError:
     """What is wrong with a connection, and what to do; nothing that the other side said."""
+    why, code = _because(error)
+    return SourceError("%s: %s" % (where, why), code)
+
+
+def _because(error: OSError) -> tuple[str, str]:
     if isinstance(error, TimeoutError):
-        return "no answer within %g s; see whether it hangs or is overloaded" % PATIENCE
+        return "no answer within %g s; see whether it hangs or is overloaded" % PATIENCE, "silent"
     if isinstance(error, FileNotFoundError):
-        return "there is nothing; start that program, or correct the path"
+        return "there is nothing; start that program, or correct the path", "refused"
     if isinstance(error, PermissionError):
-        return "this user may not use it; give it the right to write there, or use a `url`"
+        return "this user may not use it; give it the right to write there, or use a `url`", "denied"
     if isinstance(error, ConnectionRefusedError):
-        return "nothing listens there; start that program, or correct the address"
+        return "nothing listens there; start that program, or correct the address", "refused"
     if isinstance(error, ConnectionError):
-        return _ENDED
+        return _ENDED, "ended"
     if isinstance(error, ssl.SSLCertVerificationError):
-        return "its certificate is not trusted; add its authority to the system's certificates"
+        return "its certificate is not trusted; add its authority to the system's certificates", "setup"
     if isinstance(error, ssl.SSLError):
-        return "it does not speak TLS as it should; correct the address"
-    return "the connection failed (%s); see whether that program runs" % type(error).__name__
+        return "it does not speak TLS as it should; correct the address", "strange"
+    return "the connection failed (%s); see whether that program runs" % type(error).__name__, "silent"
 
 
 def ended(where: str) -> SourceError:
-    return SourceError("%s: %s" % (where, _ENDED))
+    return SourceError("%s: %s" % (where, _ENDED), "ended")
 
 
 def too_long(where: str) -> SourceError:
-    return SourceError("%s: a message of more than %d bytes; see whether the address is right" % (where, LARGEST))
+    text = "%s: a message of more than %d bytes; see whether the address is right"
+    return SourceError(text % (where, LARGEST), "strange")

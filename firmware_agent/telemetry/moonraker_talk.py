@@ -186,4 +186,4 @@ class Talk:
 def _refused(error: Any) -> None:
     code = error.get("code") if isinstance(error, dict) else None
     if isinstance(code, int) and code in _REFUSED:
-        raise SourceError(_KEY)
+        raise SourceError(_KEY, "key")

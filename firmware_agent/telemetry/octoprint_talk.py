@@ -35,9 +35,9 @@ def may(user: dict[str, Any]) -> None:
     """
     allowed = user.get("permissions")
     if not isinstance(user.get("name"), str):
-        raise SourceError(_KEY)
+        raise SourceError(_KEY, "key")
     if not isinstance(allowed, list) or _MAY not in allowed:
-        raise SourceError(_STATUS)
+        raise SourceError(_STATUS, "denied")
 
 
 def begin(user: dict[str, Any]) -> list[bytes]:
@@ -46,9 +46,9 @@ def begin(user: dict[str, Any]) -> list[bytes]:
     """
     name, session = user.get("name"), user.get("session")
     if not isinstance(name, str) or not isinstance(session, str):
-        raise SourceError(_STRANGE)
+        raise SourceError(_STRANGE, "strange")
     if _WORD.fullmatch(name) is None or _WORD.fullmatch(session) is None:
-        raise SourceError(_STRANGE)
+        raise SourceError(_STRANGE, "strange")
     return [json.dumps(one).encode() for one in (SUBSCRIBE, THROTTLE, {"auth": "%s:%s" % (name, session)})]
 
 
@@ -74,7 +74,7 @@ class Talk:
             return {}
         [(kind, payload)] = found.items()
         if kind == "reauthRequired":
-            raise SourceError(_AGAIN)
+            raise SourceError(_AGAIN, "ended")
         if kind not in ("current", "history"):
             self._status.beside(kind, payload)
             return {}

@@ -5,8 +5,7 @@ import contextlib
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-from firmware_agent.errors import SourceError
-from firmware_agent.telemetry.line import LARGEST, PATIENCE, Line, Pace, because, ended, too_long
+from firmware_agent.telemetry.line import LARGEST, PATIENCE, Line, Pace, broken, ended, too_long
 
 
 @contextlib.asynccontextmanager
@@ -16,7 +15,7 @@ async def unix_line(path: Path, end: bytes) -> AsyncIterator[Line]:
         async with asyncio.timeout(PATIENCE):
             reader, writer = await asyncio.open_unix_connection(path, limit=LARGEST)
     except OSError as error:
-        raise SourceError("%s: %s" % (path, because(error))) from None
+        raise broken(str(path), error) from None
     try:
         yield _UnixLine(reader, writer, str(path), end)
     finally:
@@ -42,7 +41,7 @@ class _UnixLine:
         except asyncio.LimitOverrunError:
             raise too_long(self._where) from None
         except OSError as error:
-            raise SourceError("%s: %s" % (self._where, because(error))) from None
+            raise broken(self._where, error) from None
         self._pace.owe(1, len(message))
         return message[: -len(self._end)]
 
@@ -52,4 +51,4 @@ class _UnixLine:
             async with asyncio.timeout(PATIENCE):
                 await self._writer.drain()
         except OSError as error:
-            raise SourceError("%s: %s" % (self._where, because(error))) from None
+            raise broken(self._where, error) from None

@@ -12,16 +12,16 @@ from wsproto import events
 from wsproto.utilities import ProtocolError
 
 from firmware_agent.errors import SourceError
-from firmware_agent.telemetry.line import LARGEST, PATIENCE, Line, Pace, because, ended, too_long
+from firmware_agent.telemetry.line import LARGEST, PATIENCE, Line, Pace, broken, ended, too_long
 
 _CHUNK = 4096  # bytes at once: thousands of empty frames fit into more, and would hold up everything else
 _MOVED = "it leads elsewhere, and no redirect is followed; configure the address that it leads to"
 _TODO = {
-    **dict.fromkeys((301, 302, 303, 307, 308), _MOVED),
-    401: "the key is refused; put a right one into the configuration",
-    403: "the key is refused; put a right one into the configuration",
-    404: "there is no such page; correct the path of the address",
-    503: "it takes no more connections; end other programs that hold some",
+    **dict.fromkeys((301, 302, 303, 307, 308), (_MOVED, "setup")),
+    401: ("the key is refused; put a right one into the configuration", "key"),
+    403: ("the key is refused; put a right one into the configuration", "key"),
+    404: ("there is no such page; correct the path of the address", "strange"),
+    503: ("it takes no more connections; end other programs that hold some", "full"),
 }
 
 
@@ -57,7 +57,7 @@ class Frames:
                 self.count += 1
                 answer += self._one(event)
         except (ProtocolError, ValueError):  # quotes what came
-            broken = SourceError("%s: it does not speak websocket; correct the address" % self._where)
+            broken = SourceError("%s: it does not speak websocket; correct the address" % self._where, "strange")
         else:
             return answer
         raise broken
@@ -70,8 +70,8 @@ class Frames:
         if isinstance(event, events.AcceptConnection):
             self.joined = True
         elif isinstance(event, events.RejectConnection):
-            todo = _TODO.get(event.status_code, "see what that server's own log says")
-            raise SourceError("%s: answered %d: %s" % (self._where, event.status_code, todo))
+            todo, code = _TODO.get(event.status_code, ("see what that server's own log says", "fault"))
+            raise SourceError("%s: answered %d: %s" % (self._where, event.status_code, todo), code)
         elif isinstance(event, events.CloseConnection):
             raise ended(self._where)
         elif isinstance(event, events.Ping):
@@ -115,8 +115,9 @@ async def websocket(url: str, skip: bool = False) -> AsyncIterator[Line]:
                 line = _WebSocket(reader, writer, Frames(where, skip), where)
                 await line.join(parts.netloc, parts.path or "/")
         except (OSError, UnicodeError) as error:
-            why = because(error) if isinstance(error, OSError) else "such a name cannot be; correct the address"
-            raise SourceError("%s: %s" % (where, why)) from None
+            if isinstance(error, OSError):
+                raise broken(where, error) from None
+            raise SourceError("%s: such a name cannot be; correct the address" % where, "setup") from None
         yield line
     finally:
         if writer is not None:
@@ -144,7 +145,7 @@ class _WebSocket:
             while not self._frames.messages:
                 await self._more()
         except OSError as error:
-            raise SourceError("%s: %s" % (self._where, because(error))) from None
+            raise broken(self._where, error) from None
         return self._frames.messages.popleft()
 
     async def give(self, message: bytes) -> None:
@@ -153,7 +154,7 @@ class _WebSocket:
             async with asyncio.timeout(PATIENCE):
                 await self._writer.drain()
         except OSError as error:
-            raise SourceError("%s: %s" % (self._where, because(error))) from None
+            raise broken(self._where, error) from None
 
     async def _more(self) -> None:
         await self._pace.wait()

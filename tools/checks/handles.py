@@ -131,6 +131,7 @@ WRITERS = (
     f"{PACKAGE}/owner/presence.py",  # the terminal
     f"{PACKAGE}/owner/socket/connection.py",  # lines to a peer with a Session
     f"{PACKAGE}/cli/key.py",  # the file of a printer's key
+    f"{PACKAGE}/cli/asking.py",  # questions to the running agent, by its socket
     f"{PACKAGE}/telemetry/mqtt_line.py",  # packets of its closed list, to a printer
     f"{PACKAGE}/telemetry/http.py",  # asks the printer's own server for a page, or posts one of two constant texts
     f"{PACKAGE}/telemetry/websocket.py",  # questions to the printer's own server: a closed list, held by a test

@@ -155,7 +155,7 @@ class BambuFeed:
                     unanswered = None
                 if unanswered is not None and clock() > unanswered + self._quiet:
                     why = "it is connected and reports nothing; compare the serial number on it with `serial_file`"
-                    raise SourceError("cannot read %s: %s" % (self._place.where, why))
+                    raise SourceError("cannot read %s: %s" % (self._place.where, why), "quiet")
                 await asyncio.sleep(TURN / _RATE)
 
 

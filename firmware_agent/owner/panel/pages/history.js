@@ -102,7 +102,7 @@ export function history() {
 // --- The exact contents ---
 
 // A value as people say it; what comes is the printer's own wording, such as "2 (below 14400)".
-function shown(one) {
+export function shown(one) {
   const text = String(one.words ?? one.value);
   const edge = /^\d+ \((?:below (-?\d+)|(-?\d+) or more)\)$/.exec(text);
   if (edge) {
