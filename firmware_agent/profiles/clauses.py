@@ -1,7 +1,7 @@
 """The clauses of a policy and what keeps each: rows that name it, or something else, in words. For people only.
 
-`[clause]` of a profile: `L6 = "its promise"` if rows name L6, `L12 = { promise = "...", kept = "what keeps it" }` if none
-does. Both directions are held, so neither a clause nor its reason is forgotten. Devices do not load it.
+`[clause]` of a profile: `L6 = "its promise"` if rows name L6, `L12 = { promise = "...", kept = "what keeps it" }` if
+none does. Both directions are held, so neither a clause nor its reason is forgotten. Devices do not load it.
 """
 
 from dataclasses import dataclass
@@ -52,9 +52,7 @@ def _clause(checks: Checks, key: str, row: Any) -> Clause:
         return Clause(checks.text("clause", key, row, PROMISE))
     where = f"clause.{key}"
     checks.known(where, row, ("promise", "kept"), ())
-    return Clause(
-        checks.text(where, "promise", row["promise"], PROMISE), checks.text(where, "kept", row["kept"], KEPT)
-    )
+    return Clause(checks.text(where, "promise", row["promise"], PROMISE), checks.text(where, "kept", row["kept"], KEPT))
 
 
 def _named(purposes: dict[str, Any], fields: dict[str, Any]) -> dict[str, list[str]]:
