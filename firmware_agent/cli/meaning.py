@@ -1,4 +1,4 @@
-"""The rows of a policy in plain words: what becomes of a value, how often, how long, where to."""
+"""The rows of a policy in plain words: what becomes of a value, how often, how long, where to. Each is a phrase."""
 
 import datetime
 from collections.abc import Callable
@@ -10,6 +10,9 @@ from firmware_agent.errors import CatalogueError
 Parameters = dict[str, Any]
 _FIRST_DAY, _LAST_DAY = -2208988800, 7258118400  # 1900 and 2200: beyond, it is no date that people know
 _DAY = 86400
+_MONTHS = ("January", "February", "March", "April", "May", "June") + (
+    *("July", "August", "September", "October", "November", "December"),
+)
 
 
 def becomes(row: dict[str, Any]) -> str:
@@ -22,12 +25,12 @@ def becomes(row: dict[str, Any]) -> str:
 
 
 def often(purpose: dict[str, Any]) -> str:
-    """When something of a purpose leaves."""
+    """When something of a purpose leaves the owner's network; who is inside it is served when they ask."""
     if purpose["every"]:
-        return f"At most once every {span(purpose['every']).removeprefix('1 ')}"
+        return f"at most once every {span(purpose['every']).removeprefix('1 ')}"
     if purpose["media"]:
-        return "Only when somebody asks for it, never by the clock"
-    return "Each time there is something to tell, not by the clock"
+        return "only when somebody asks for it, never by the clock"
+    return "each time there is something to tell, not by the clock"
 
 
 def kept(seconds: int) -> str:
@@ -38,13 +41,13 @@ def kept(seconds: int) -> str:
 def where(recipient: dict[str, Any]) -> str:
     """Where something goes: over the Internet, or no further than the owner's own network."""
     if not recipient["topic"]:
-        return "Stays on the owner's own network"
-    return f"Leaves the owner's network: encrypted, to this recipient's server (topic {recipient['topic']})"
+        return "stays on the owner's own network"
+    return f"leaves the owner's network: encrypted, to this recipient's server (topic {recipient['topic']})"
 
 
 def asked(purpose: dict[str, Any]) -> str:
     """When an owner is asked for it."""
-    return "On the first run" if purpose["ask"] == "first" else "Not on the first run, but when it is first wanted"
+    return "on the first run" if purpose["ask"] == "first" else "not on the first run, but when it is first wanted"
 
 
 def size(count: int) -> str:
@@ -56,7 +59,8 @@ def size(count: int) -> str:
 
 
 def _date(seconds: int) -> str:
-    return f"{datetime.datetime.fromtimestamp(seconds, datetime.UTC):%Y-%m-%d}"
+    day = datetime.datetime.fromtimestamp(seconds, datetime.UTC)
+    return f"{day.day} {_MONTHS[day.month - 1]} {day.year}"
 
 
 def _bounds(parameters: Parameters) -> str:

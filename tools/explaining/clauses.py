@@ -1,6 +1,6 @@
 """The clauses of the policy: which rows keep each, and what keeps those that no row is needed for."""
 
-from explaining.html import Markup, Text, joined, link, table, tag
+from explaining.html import Markup, Text, first, joined, link, table, tag, text
 from explaining.names import Names
 from explaining.purposes import ordered
 from firmware_agent.catalogue import Catalogue
@@ -45,7 +45,7 @@ def _id(key: str) -> Markup:
 
 
 def _sentence(promise: str) -> str:
-    return promise[:1].upper() + promise[1:] + "." * (not promise.endswith("."))
+    return first(promise) + "." * (not promise.endswith("."))
 
 
 def _rows(key: str, catalogue: Catalogue, names: Names) -> Markup:
@@ -53,8 +53,16 @@ def _rows(key: str, catalogue: Catalogue, names: Names) -> Markup:
     known = sorted(catalogue.fields.items(), key=lambda one: int(one[1]["id"]))
     fields = [(name, row) for name, row in known if row["clause"] == key]
     found: list[tuple[str, list[Text]]] = [
-        ("Asked for: ", [link(f"purpose-{name}", catalogue.purposes[name]["title"]) for name in asked]),
+        ("Asked for: ", [_asked(name, catalogue) for name in asked]),
         ("Leaves: ", [link(f"field-{name}", names.of("field", name)) for name, row in fields if row["purposes"]]),
         ("Never leaves: ", [names.of("field", name) for name, row in fields if not row["purposes"]]),
     ]
     return Markup("".join(tag("p", what, joined(parts)) for what, parts in found if parts))
+
+
+def _asked(purpose: str, catalogue: Catalogue) -> Markup:
+    row = catalogue.purposes[purpose]
+    afar = [catalogue.recipients[one]["name"] for one in row["recipients"] if not catalogue.local(one)]
+    inside = ["own network"] * (len(afar) < len(row["recipients"]))
+    to = "; ".join(inside + [name.partition(" (")[0] for name in afar])
+    return Markup(f"{link(f'purpose-{purpose}', row['title'])} ({text(to)})")

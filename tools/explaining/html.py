@@ -16,6 +16,11 @@ def text(value: Text) -> Markup:
     return value if isinstance(value, Markup) else Markup(escape(value))
 
 
+def first(words: str) -> str:
+    """With a capital letter."""
+    return words[:1].upper() + words[1:]
+
+
 def tag(name: str, *inside: Text, **attributes: str) -> Markup:
     """An element. In the names of attributes class_ stands for class, and aria_label for aria-label."""
     named = {key.rstrip("_").replace("_", "-"): value for key, value in attributes.items() if value}

@@ -2,6 +2,8 @@
 
 from environment import ROOT
 
+from explaining.html import first
+
 _WORDS = ROOT / "firmware_agent/owner/panel/pages/words.en.txt"
 
 
@@ -14,4 +16,4 @@ class Names:
 
     def of(self, kind: str, name: str) -> str:
         """The words of `kind` ("field", "category", "sensitivity") for this name."""
-        return self._words.get(f"{kind}.{name}") or name.replace("_", " ")
+        return first(self._words.get(f"{kind}.{name}") or name.replace("_", " "))

@@ -4,7 +4,7 @@ import hashlib
 from pathlib import Path
 
 from explaining import clauses, purposes
-from explaining.html import Markup, code, digest, facts, joined, link, table, tag, text
+from explaining.html import Markup, code, digest, facts, first, joined, link, table, tag, text
 from explaining.names import Names
 from explaining.since import consequence, since
 from firmware_agent.catalogue import Catalogue
@@ -24,7 +24,7 @@ def page(compiled: bytes, promises: dict[str, Clause], old: Catalogue | None = N
     sections: list[Section] = [
         ("glance", "At a glance", _glance(compiled, catalogue)),
         ("clauses", "The policy, clause by clause", clauses.by_row(catalogue, promises, names)),
-        ("purposes", "Purposes: what the owner is asked, and what leaves then", purposes.all_of(catalogue, names)),
+        ("purposes", "What the owner is asked, and what leaves then", _purposes(catalogue, names)),
         ("never", "What never leaves", _never(catalogue, names)),
         ("others", "Clauses that no row is needed for", clauses.by_words(promises)),
         ("texts", "The exact texts of consent", _texts(catalogue)),
@@ -53,13 +53,17 @@ _LEAD = (
     "A device with this profile can send what stands here, to whom it stands here, after its owner has allowed exactly "
     "that. It has no other way out. This page is made by a program from the file that devices load."
 )
+_PURPOSES = (
+    "Each purpose is asked for on its own, for each recipient. Nothing is preselected, and silence is a no. Of each "
+    "field leaves what is said beside it, and no more. Times are in seconds, unless another unit is named."
+)
 _NEVER = (
     "These fields are declared as never leaving, so that the owner can be told why. Whatever else a machine says, and "
     "has no row in this profile, never leaves either."
 )
 _TEXTS = (
-    "A consent is given to one of these texts, word for word, and holds its SHA-256. A receipt names the same number as "
-    "its notice. If anything in a text changes, its number changes."
+    "A consent is given to one of these texts, word for word, and holds its SHA-256. A receipt names the same number "
+    "as its notice. If anything in a text changes, its number changes."
 )
 
 
@@ -91,23 +95,24 @@ def _glance(compiled: bytes, catalogue: Catalogue) -> list[Markup]:
             ("Version", catalogue.version),
             ("SHA-256 of the file that devices load", digest(hashlib.sha256(compiled).hexdigest())),
             ("Age", f"Meant for people of {catalogue.age['threshold']} and more; for anybody younger, {guardian}"),
-            ("Copies of what left, on the device", f"{meaning.kept(device['sent'])}, sealed, never pictures"),
-            ("History, on the device", f"{meaning.kept(device['ledger'])}, without any value"),
+            ("Copies of what left, on the device", f"{first(meaning.kept(device['sent']))}, sealed, never pictures"),
+            ("History, on the device", f"{first(meaning.kept(device['ledger']))}, without any value"),
             ("Fields that may leave", str(len(leaving))),
             ("Fields declared as never leaving", str(len(catalogue.fields) - len(leaving))),
         ]
     )
+    known_as = sorted(catalogue.recipients.items(), key=lambda one: (not one[1]["topic"], one[0]))
     people = table(
         "Recipients",
         ("Recipient", "Where it goes", "Answers"),
-        ((_recipient(name, row), meaning.where(row), _answers(row)) for name, row in catalogue.recipients.items()),
+        ((_recipient(name, row), first(meaning.where(row)), _answers(row)) for name, row in known_as),
     )
     rows = [
         (
             link(f"purpose-{name}", row["title"]),
-            joined(catalogue.recipients[one]["name"] for one in row["recipients"]),
-            meaning.often(row),
-            meaning.kept(row["retention"]),
+            joined((catalogue.recipients[one]["name"] for one in row["recipients"]), "; "),
+            purposes.how_often(row, catalogue),
+            purposes.how_long(row, catalogue),
         )
         for name, row in purposes.ordered(catalogue)
     ]
@@ -127,6 +132,10 @@ def _answers(row: dict[str, bytes]) -> str:
     if not row["topic"]:
         return "It is sent no message"
     return "Signs what it answers" if row["answers"] else "No key is named: its server's word is all"
+
+
+def _purposes(catalogue: Catalogue, names: Names) -> list[Markup]:
+    return [tag("p", _PURPOSES), *purposes.all_of(catalogue, names)]
 
 
 def _never(catalogue: Catalogue, names: Names) -> list[Markup]:
@@ -174,11 +183,11 @@ def _beyond() -> list[Markup]:
 def _since(old: Catalogue, new: Catalogue) -> list[Markup]:
     come, gone, changed = since(old, new)
     rows: list[tuple[Markup | str, ...]] = []
-    for kinds, what in ((come, "new; owners are asked"), (gone, "gone; consent to it ends")):
+    for kinds, what in ((come, "New; owners are asked"), (gone, "Gone; consent to it ends")):
         rows += [(" to ".join(pair), what, "", "") for pair in kinds]
     for pair, found in changed.items():
-        rows.append((" to ".join(pair), consequence(found), "", ""))
-        rows += [(code(one.what), one.meaning, one.before or "-", one.after or "-") for one in found]
+        rows.append((" to ".join(pair), first(consequence(found)), "", ""))
+        rows += [(code(one.what), first(one.meaning), one.before or "-", one.after or "-") for one in found]
     if not rows:
         return [tag("p", "Nothing changes for owners.")]
     return [table("Changes", ("What", "What it means", "Before", "Now"), rows)]

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from explaining.html import Markup, code, facts, joined, link, table, tag, text
+from explaining.html import Markup, code, facts, first, joined, link, table, tag, text
 from explaining.names import Names
 from firmware_agent.catalogue import Catalogue
 from firmware_agent.cli import meaning
@@ -21,6 +21,21 @@ def ordered(catalogue: Catalogue) -> list[tuple[str, dict[str, Any]]]:
     return sorted(catalogue.purposes.items(), key=lambda one: (one[1]["ask"] != "first", one[1]["media"], one[0]))
 
 
+def how_often(row: dict[str, Any], catalogue: Catalogue) -> str:
+    """For recipients elsewhere, and for those on the owner's own network where that differs."""
+    inside = any(catalogue.local(one) for one in row["recipients"])
+    return first(meaning.often(row)) + (
+        "; on the owner's own network, when somebody asks" if inside and row["every"] else ""
+    )
+
+
+def how_long(row: dict[str, Any], catalogue: Catalogue) -> str:
+    """How long a recipient elsewhere may keep it; nobody has a say in what the owner's own programs do."""
+    if all(catalogue.local(one) for one in row["recipients"]):
+        return "On the owner's own network; whatever keeps it there is the owner's"
+    return first(meaning.kept(row["retention"]))
+
+
 def field_name(name: str, names: Names) -> Markup:
     """What the owner's page calls it, and below how the profile does."""
     return joined([text(names.of("field", name)), tag("span", code(name), class_="key")], "")
@@ -33,10 +48,10 @@ def _purpose(name: str, catalogue: Catalogue, names: Names, seen: set[str]) -> l
     known = facts(
         [
             ("To whom", Markup("".join(_recipient(name, one, catalogue) for one in row["recipients"]))),
-            ("How often", meaning.often(row)),
-            ("Kept by whoever gets it", meaning.kept(row["retention"])),
-            ("Waits on the device", meaning.kept(waits) if waits else "never: it goes now or not at all"),
-            ("When it is asked", meaning.asked(row)),
+            ("How often", how_often(row, catalogue)),
+            ("Kept by whoever gets it", how_long(row, catalogue)),
+            ("Waits on the device", first(meaning.kept(waits)) if waits else "Never: it goes now or not at all"),
+            ("When it is asked", first(meaning.asked(row))),
             ("Clauses", joined(link(f"clause-{one}", one) for one in row["clauses"])),
         ]
     )
@@ -52,8 +67,8 @@ def _purpose(name: str, catalogue: Catalogue, names: Names, seen: set[str]) -> l
 
 def _recipient(purpose: str, recipient: str, catalogue: Catalogue) -> Markup:
     row = catalogue.recipients[recipient]
-    where = tag("span", meaning.where(row), ". ", link(f"text-{purpose}-{recipient}", "Its text"), class_="key")
-    return tag("div", row["name"], where)
+    jump = tag("span", link(f"text-{purpose}-{recipient}", "The exact text"), class_="jump")  # none on paper
+    return tag("div", row["name"], tag("span", first(meaning.where(row)), ". ", jump, class_="key"))
 
 
 def _field(name: str, row: dict[str, Any], names: Names, seen: set[str]) -> tuple[Markup | str, ...]:
@@ -61,9 +76,9 @@ def _field(name: str, row: dict[str, Any], names: Names, seen: set[str]) -> tupl
     seen.add(name)
     return (
         tag("span", field_name(name, names), id=place),
-        meaning.becomes(row),
+        first(meaning.becomes(row)),
         names.of("category", row["category"]),
         names.of("sensitivity", row["sensitivity"]),
-        meaning.kept(row["retention"]),
+        first(meaning.kept(row["retention"])),
         link(f"clause-{row['clause']}", row["clause"]),
     )
