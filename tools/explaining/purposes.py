@@ -32,7 +32,7 @@ def how_often(row: dict[str, Any], catalogue: Catalogue) -> str:
 def how_long(row: dict[str, Any], catalogue: Catalogue) -> str:
     """How long a recipient elsewhere may keep it; nobody has a say in what the owner's own programs do."""
     if all(catalogue.local(one) for one in row["recipients"]):
-        return "On the owner's own network; whatever keeps it there is the owner's"
+        return "Not by the device; the owner's own programs decide for themselves"
     return first(meaning.kept(row["retention"]))
 
 
