@@ -46,10 +46,8 @@ def page():
     module = importlib.util.module_from_spec(importlib.util.spec_from_loader("compile_profile_tool", loader))
     loader.exec_module(module)
     sys.path.remove(str(ROOT / "tools"))
-    return lambda tree, old=None: module.page(
-        compile_profile(Text(toml(tree))),
-        clauses_of(Text(toml(tree))),
-        None if old is None else Catalogue(compile_profile(Text(toml(old)))),
+    return lambda tree, old=None: module.explained(
+        Text(toml(tree)), None if old is None else Catalogue(compile_profile(Text(toml(old))))
     )
 
 

@@ -9,10 +9,20 @@ from explaining.names import Names
 from explaining.since import consequence, since
 from firmware_agent.catalogue import Catalogue
 from firmware_agent.cli import meaning
+from firmware_agent.errors import ConfigError
 from firmware_agent.profiles.clauses import Clause
+from firmware_agent.profiles.compiler import clauses_of, compile_profile
 
 _STYLE = Path(__file__).with_name("page.css")
 Section = tuple[str, str, list[Markup]]  # its anchor, its title, what stands in it
+
+
+def explained(profile: Path, old: Catalogue | None = None) -> str:
+    """The page of the profile at `profile`; ConfigError if it is none, or does not list the clauses of its policy."""
+    promises = clauses_of(profile)
+    if not promises:
+        raise ConfigError(f"{profile.name}: clause: is missing; --explain needs the clauses of the policy")
+    return page(compile_profile(profile), promises, old)
 
 
 def page(compiled: bytes, promises: dict[str, Clause], old: Catalogue | None = None) -> str:
