@@ -141,7 +141,7 @@ class _WebSocket:
             raise SourceError("%s: %s" % (self._where, because(error))) from None
 
     async def _more(self) -> None:
-        await self._pace.wait()
+        await self._pace.wait(self._writer.transport)
         data, before = await self._reader.read(_CHUNK), self._frames.count
         answer = self._frames.feed(data)  # nothing is awaited in between: what was read is never lost
         self._pace.owe(self._frames.count - before, len(data))

@@ -68,7 +68,8 @@ class OctoPrintMouth:
         rows: dict[bytes, Any] = {
             b"/api/printer": {"state": self._state(), "temperature": temperature},
             b"/api/job": {**self._job(), "state": "Printing"},
-            b"/api/login": {"name": "ann", "session": "0" * 32, "active": True, "_is_external_client": False},
+            b"/api/login": {"name": "ann", "session": "0" * 32},
+            b"/api/currentuser": {"name": "ann", "groups": ["users"], "permissions": ["STATUS"]},
         }
         body = json.dumps(rows.get(path, {})).encode()
         writer.write((_HEAD % len(body)).encode() + body)

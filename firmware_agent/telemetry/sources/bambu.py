@@ -156,7 +156,7 @@ class BambuFeed:
                 if unanswered is not None and clock() > unanswered + self._quiet:
                     why = "it is connected and reports nothing; compare the serial number on it with `serial_file`"
                     raise SourceError("cannot read %s: %s" % (self._place.where, why))
-                await asyncio.sleep(TURN / _RATE)
+                await printer.pause(TURN / _RATE)
 
 
 def bambu(place: Place, code: Callable[[], str], now: Callable[[], int | None]) -> Following:
