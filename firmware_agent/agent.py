@@ -110,9 +110,7 @@ class Agent:
         if self._ends is not None and now is not None:
             pause = min(pause, self._ends - now)
         for reading in self._sources:
-            if reading.busy:
-                return TICK
-            for pair in reading.pairs:
+            for pair in reading.pairs:  # a reading under way ends by itself, and sends what it has
                 if pair in self._permits:
                     pause = min(pause, max(self._due_in(pair), reading.begins_in(self._ticks())))
         return max(TICK, pause)
