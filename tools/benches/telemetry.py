@@ -27,12 +27,12 @@ PURPOSES = ("improvement_program", "print_history")
 SETTLE = 30.0  # s after a start, before anything is read
 IDLE, IDLES = 60.0, 3  # s of a window without a word, and how many
 READINGS = 5  # of memory, one each second
-WRITING = 300.0  # s of records, one each second, of which the bytes on disk are counted
+WRITING = 120.0  # s of records, one each second, of which the bytes on disk are counted
 _HOUR = 3600
 
 
 def telemetry() -> Iterator[Row]:
-    """CPU and latency of a record by source, at 1 and 100 changes a second; idle, memory and wear. 20 minutes."""
+    """CPU and latency of a record by source, at 1 and 100 changes a second; idle, memory and wear. 16 minutes."""
     idle.bring("Moonraker")
     with tempfile.TemporaryDirectory(prefix="tl") as name, idle.link(Path(name)) as link:
         for number, (source, start) in enumerate(PRINTERS.items()):

@@ -97,7 +97,8 @@ async def _octoprint(directory: Path) -> AsyncIterator[Side]:
     async with OctoPrintMouth() as mouth:
         mouth.change(_degrees(0))
         yield Side(
-            f'[source.octoprint]\nurl = "{mouth.url}"\nkey_file = "{key}"\n', lambda count: mouth.change(_degrees(count))
+            f'[source.octoprint]\nurl = "{mouth.url}"\nkey_file = "{key}"\n',
+            lambda count: mouth.change(_degrees(count)),
         )
 
 
@@ -140,9 +141,7 @@ async def _bambu(directory: Path) -> AsyncIterator[Side]:
             (directory / name).write_text(word)
         files = f'serial_file = "{directory / "serial"}"\ncode_file = "{directory / "code"}"'
         where = f'host = "127.0.0.1"\nport = {printer.port}\nfingerprint = "{printer.fingerprint}"'
-        yield Side(
-            f"[source.bambu]\n{where}\n{files}\n", lambda count: printer.prints(nozzle_temper=_degrees(count))
-        )
+        yield Side(f"[source.bambu]\n{where}\n{files}\n", lambda count: printer.prints(nozzle_temper=_degrees(count)))
 
 
 PRINTERS: dict[str, Start] = {

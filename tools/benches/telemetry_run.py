@@ -18,7 +18,7 @@ from firmware_agent.profiles.compiler import compile_profile
 from host_tests.fakes import PURPOSE
 
 RATES = (1, 100)  # changes a second
-RUNS = 4
+RUNS = 3
 WINDOW = 10.0  # s of one run
 _AGENT = Path(__file__).with_name("telemetry_agent.py")
 _PROFILE = Path(__file__).resolve().parents[2] / "firmware_agent/profiles/lightmake.toml"
@@ -79,7 +79,11 @@ class Noted:
         command = [sys.executable, _AGENT, self._file, self._side.field, self._notes]
         with open(self._log, "wb") as log:
             self._process = subprocess.Popen(  # noqa: S603 - our own program
-                command, stdin=subprocess.PIPE, stdout=log, stderr=log, env={**os.environ, "PYTHONPATH": str(_AGENT.parents[2])}
+                command,
+                stdin=subprocess.PIPE,
+                stdout=log,
+                stderr=log,
+                env={**os.environ, "PYTHONPATH": str(_AGENT.parents[2])},
             )
         self.pid = self._process.pid
         try:
@@ -107,7 +111,7 @@ class Noted:
         self._process.stdin.write(b"\n")
         self._process.stdin.flush()
         end = time.monotonic() + _PATIENCE
-        while not self._notes.exists():  # noqa: ASYNC110 - another process makes it
+        while not self._notes.exists():
             self._alive(end)
             await asyncio.sleep(0.01)
         found: dict[str, list[Any]] = json.loads(self._notes.read_text())
