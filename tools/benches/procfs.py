@@ -29,7 +29,7 @@ def memory(pid: int) -> dict[str, float]:
 
 
 def wakes(pid: int) -> int:
-    """How often the threads of one process that run now gave up their core to wait: each such wait ends in a wake-up."""
+    """How often the threads that a process has now gave up their core to wait; each such wait ends in a wake-up."""
     found = 0
     for one in (_PROC / str(pid) / "task").iterdir():
         lines = (one / "status").read_text().splitlines()

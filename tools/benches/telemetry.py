@@ -60,7 +60,6 @@ def _records(source: str, told: Told) -> Iterator[Row]:
 
 async def _held(directory: Path, link: str) -> list[Row]:
     """Start and memory of the agent with one Moonraker held, and that Moonraker's."""
-    directory.mkdir()
     async with PRINTERS[HELD](_new(directory / "p")) as side:
         found = [_started(idle.agent(directory / "a", side.sections + link, PURPOSES), directory)]
         with idle.agent(directory / "b", side.sections + link, PURPOSES)() as pid:
@@ -84,7 +83,6 @@ def _started(start: idle.Start, directory: Path) -> Row:
 
 async def _quiet(directory: Path, link: str, settle: float = SETTLE, window: float = IDLE) -> list[Row]:
     """All agents at once, each with its connection held; the printers say nothing but what they are asked."""
-    directory.mkdir()
     async with contextlib.AsyncExitStack() as stack:
         pids: dict[str, int] = {}
         peers: dict[str, int] = {}
@@ -120,7 +118,6 @@ async def _quiet(directory: Path, link: str, settle: float = SETTLE, window: flo
 
 async def written(directory: Path, link: str, seconds: float = WRITING, source: Start = PRINTERS[HELD]) -> float:
     """MB an hour on the block device below the state directory, ledger and journal included, at 1 record a second."""
-    directory.mkdir()
     with Disk() as disk:
         async with source(_new(directory / "p")) as side, Noted(directory, side, link, disk.mount / "state"):
             count = int(seconds)

@@ -76,15 +76,7 @@ class Noted:
         idle.allow(self._file, (PURPOSE,))
 
     async def __aenter__(self) -> "Noted":
-        command = [sys.executable, _AGENT, self._file, self._side.field, self._notes]
-        with open(self._log, "wb") as log:
-            self._process = subprocess.Popen(  # noqa: S603 - our own program
-                command,
-                stdin=subprocess.PIPE,
-                stdout=log,
-                stderr=log,
-                env={**os.environ, "PYTHONPATH": str(_AGENT.parents[2])},
-            )
+        self._process = self._started()
         self.pid = self._process.pid
         try:
             end = time.monotonic() + _PATIENCE
@@ -104,6 +96,14 @@ class Noted:
         await asyncio.to_thread(self._process.wait)
         if self._process.stdin is not None:
             self._process.stdin.close()
+
+    def _started(self) -> "subprocess.Popen[bytes]":
+        command = [sys.executable, _AGENT, self._file, self._side.field, self._notes]
+        where = {**os.environ, "PYTHONPATH": str(_AGENT.parents[2])}
+        with open(self._log, "wb") as log:
+            return subprocess.Popen(  # noqa: S603 - our own program
+                command, stdin=subprocess.PIPE, stdout=log, stderr=log, env=where
+            )
 
     async def notes(self) -> dict[str, list[Any]]:
         """What passed so far."""
