@@ -168,10 +168,15 @@ def test_ok__a_reading_under_way_wakes_nobody_until_it_gives_something():
         await step()
         await step(3.5)  # no longer awake for the decision
         assert agent._sources[0].busy and TICK < agent.pause() <= source.pace
-        changed.clear()
+        await asyncio.sleep(2 * TICK)  # it rests now, whatever it did before
+        looks, tick = [], agent.tick
+        agent.tick = lambda: looks.append(world.uplink.waiting()) or tick()
+        await asyncio.sleep(2 * TICK)
+        assert looks == []
         goes.set()
         await agent.settle()
-        assert changed.is_set() and world.uplink.waiting() == 1 and agent.pause() == TICK
+        await asyncio.sleep(TICK / 2)
+        assert looks[0] == 1 and agent.pause() == TICK
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
 
