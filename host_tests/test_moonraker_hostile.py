@@ -476,17 +476,20 @@ def test_ok__words_close_behind_each_other_are_heard_together(monkeypatch):
 
     monkeypatch.setattr(asyncio, "sleep", nap)
 
-    async def tale(apart):
+    async def tale(apart, size=10):
         clock = [100.0]
         monkeypatch.setattr(asyncio.get_running_loop(), "time", lambda: clock[0])
         pace = line.Pace()
         for _ in range(40):
             clock[0] += apart
-            pace.owe(1, 10)
+            pace.owe(1, size)
             await pace.wait()
 
     asyncio.run(tale(0.02))
     assert len(naps) > 20
+    naps.clear()
+    asyncio.run(tale(0.02, 4000))
+    assert sum(naps) < 40 * (1 / 200 + 4000 / (1 << 18)) + 0.1  # much at once: more waits, and no pause is made up
     naps.clear()
     asyncio.run(tale(1.0))
     assert 0 < len(naps) <= 4  # what is owed, and nothing else

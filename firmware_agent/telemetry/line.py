@@ -15,6 +15,7 @@ _MESSAGES = 200  # a second that are read; the rest waits at its sender
 _BYTES = 1 << 18  # a second
 _NAP = 0.05  # s; shorter pauses are put together
 _CLOSE = 0.1  # s between two reads that are close
+_LITTLE = 2048  # bytes; less than is read at once
 _MANY = 10  # of them in a row: a greeting with its questions has fewer
 _ENDED = "that program ended the connection; it is tried again, see whether it runs"
 
@@ -43,17 +44,19 @@ class Pace:
         self._owed = 0.0
         self._read = 0.0
         self._close = 0  # reads in a row, each soon after the last one
+        self._little = True  # the last one was small: nothing more waits behind it
 
     def owe(self, messages: int, size: int) -> None:
         """So many were read, of so many bytes together."""
         now = asyncio.get_running_loop().time()
         self._close = self._close + 1 if now - self._read < _CLOSE else 0
         self._read = now
+        self._little = size < _LITTLE
         self._owed += messages / _MESSAGES + size / _BYTES
 
     async def wait(self, transport: asyncio.BaseTransport | None = None) -> None:
         """Before more is read. transport: what comes to it meanwhile lies in the kernel, and wakes nobody."""
-        if self._owed < _NAP and self._close < _MANY:
+        if self._owed < _NAP and (self._close < _MANY or not self._little):
             return
         nap = max(self._owed, _NAP)
         self._owed = 0.0
