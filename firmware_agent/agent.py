@@ -71,6 +71,7 @@ class Agent:
         self._stale: set[Pair] = set()  # at the last look
         self._begun = False
         self._stirred = False
+        self._wake: Callable[[], None] = lambda: None
         self._alert = 0.0  # until then (ticks) whoever decided may still be writing down what was done
         self._reread = 0.0  # then (ticks) the ledger is read again: a slow command writes later than that
         self._since: dict[Pair, tuple[bytes, int | None]] = {}  # what permits, and since when in this run
@@ -84,8 +85,10 @@ class Agent:
         """Tick until cancelled, then leave nothing running. changed: set whenever somebody wrote to the consent store;
         without it the agent looks four times a second.
         """
-        if self.camera is not None and changed is not None:
-            self.camera.wake = functools.partial(self._stir, changed)
+        if changed is not None:
+            self._wake = functools.partial(self._stir, changed)
+            if self.camera is not None:
+                self.camera.wake = self._wake
         try:
             while True:
                 if changed is None:
@@ -104,7 +107,8 @@ class Agent:
             await self.close()
 
     def _stir(self, changed: asyncio.Event) -> None:
-        """Somebody looks through the camera: ticks must come often now. Nothing was decided."""
+        """Somebody looks through the camera, or a reading gave something: ticks must come often now. Nothing was
+        decided."""
         self._stirred = True
         changed.set()
 
@@ -119,9 +123,7 @@ class Agent:
         if self._ends is not None and now is not None:
             pause = min(pause, self._ends - now)
         for reading in self._sources:
-            if reading.busy:
-                return TICK
-            for pair in reading.pairs:
+            for pair in reading.pairs:  # a reading under way ends by itself, and sends what it has
                 if pair in self._permits:
                     pause = min(pause, max(self._due_in(pair), reading.begins_in(self._ticks())))
         return max(TICK, pause)
@@ -335,6 +337,8 @@ class Agent:
                     self.ledger.refused(refusal)
         for uplink in self.uplinks.values():
             uplink.pump()
+        if any(uplink.waiting() for uplink in self.uplinks.values()):
+            self._wake()  # it is saved in time, should it not leave
 
     def _pairs_for(self, source: Source) -> list[Pair]:
         """What this source serves by the clock: a link must exist, and a field that it offers must be declared. What

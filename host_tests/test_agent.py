@@ -175,6 +175,41 @@ def test_ok__it_rests_while_nothing_is_due_and_not_while_something_waits():
     play(source, story)
 
 
+def test_ok__a_reading_under_way_wakes_nobody_until_it_gives_something():
+    """What it gives is saved within the window if it cannot leave: so the agent is told, and looks often from then."""
+    source, goes = FakeSource(), asyncio.Event()
+    at_once = source.read
+
+    async def slow():
+        await goes.wait()
+        return await at_once()
+
+    source.read, source.pace = slow, 5.0
+
+    async def story(agent, world, step):
+        changed = asyncio.Event()
+        world.wire.online = False
+        running = asyncio.create_task(agent.run(changed))
+        await asyncio.sleep(0)
+        world.grant()
+        await step()
+        await step(3.5)  # no longer awake for the decision
+        assert agent._sources[0].busy and TICK < agent.pause() <= source.pace
+        await asyncio.sleep(2 * TICK)  # it rests now, whatever it did before
+        looks, tick = [], agent.tick
+        agent.tick = lambda: looks.append(world.uplink.waiting()) or tick()
+        await asyncio.sleep(2 * TICK)
+        assert looks == []
+        goes.set()
+        await agent.settle()
+        await asyncio.sleep(TICK / 2)
+        assert looks[0] == 1 and agent.pause() == TICK
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+
+    play(source, story)
+
+
 def test_ok__what_another_process_writes_late_is_read_before_long():
     async def story(agent, world, step):
         await step()

@@ -157,7 +157,7 @@ class _WebSocket:
             raise broken(self._where, error) from None
 
     async def _more(self) -> None:
-        await self._pace.wait()
+        await self._pace.wait(self._writer.transport)
         data, before = await self._reader.read(_CHUNK), self._frames.count
         answer = self._frames.feed(data)  # nothing is awaited in between: what was read is never lost
         self._pace.owe(self._frames.count - before, len(data))
