@@ -351,7 +351,8 @@ class Gate:
         """(the payload that would leave now or b"", [(field, fate), ...]); needs no consent.
 
         fate: "leaves"; "undeclared"; "never" (declared so); "elsewhere" (for other purposes only); "expired";
-        "no_time" (it depends on it, and nobody knows it); "unfit"; or the reason of REASONS for which this purpose stays. Ident and pseudonyms are zeros: to look makes no secret.
+        "no_time" (it depends on it, and nobody knows it); "unfit"; or the reason of REASONS for which this purpose
+        stays. Ident and pseudonyms are zeros: to look makes no secret.
         """
         now = self._now()
         pairs, unfit = compose(self._plan(purpose)[0], record, now)

@@ -73,7 +73,7 @@ async def _show(made: Parts) -> int:
         if source.exclusive:
             print(
                 words.wrap(
-                    f"{source.name}: only the running agent can read it. Its page shows it; with [socket], so does this."
+                    f"{source.name}: only the running agent can read it; its page shows it; with [socket], this, too."
                 )
                 + "\n"
             )

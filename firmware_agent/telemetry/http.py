@@ -23,7 +23,7 @@ _TODO = {
     **dict.fromkeys((301, 302, 303, 307, 308), (_MOVED, "setup")),
     401: ("the key is refused; make a new one on the printer's host and put it into the configuration", "key"),
     403: ("the key is refused; make a new one on the printer's host and put it into the configuration", "key"),
-    404: ("there is no such page; see whether the address and the kind of source in the configuration are right", "strange"),
+    404: ("there is no such page; see whether address and kind of source in the configuration are right", "strange"),
     429: ("it wants fewer requests; wait some minutes, and read it less often", "full"),
 }
 
@@ -69,7 +69,8 @@ def whole(answer: Answer) -> dict[str, Any]:
     if answer.status != 200:
         raise StatusError(answer.where, answer.status)
     if answer.found is None:
-        raise SourceError("cannot read %s: not a JSON object; see whether the address is right" % answer.where, "strange")
+        why = "cannot read %s: not a JSON object; see whether the address is right" % answer.where
+        raise SourceError(why, "strange")
     return answer.found
 
 
