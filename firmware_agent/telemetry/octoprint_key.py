@@ -25,7 +25,8 @@ async def key(url: str, waits: Callable[[float], None], longest: float = LONGEST
     probed = await ask(base + "/plugin/appkeys/probe", {})
     if probed.status == 404:
         raise SourceError(
-            "%s: it has no application keys; enable its plug-in of that name, or correct the address" % probed.where
+            "%s: it has no application keys; enable its plug-in of that name, or correct the address" % probed.where,
+            "setup",
         )
     _expected(probed, 200, 204)
     asked = await ask(base + "/plugin/appkeys/request", {}, WANT_KEY)
@@ -38,11 +39,14 @@ async def key(url: str, waits: Callable[[float], None], longest: float = LONGEST
             whole(answer)
             return _word(answer, "api_key")
         if answer.status == 404:
-            raise SourceError("%s: the key was refused there, or OctoPrint restarted; nothing changed" % answer.where)
+            raise SourceError(
+                "%s: the key was refused there, or OctoPrint restarted; nothing changed" % answer.where, "denied"
+            )
         _expected(answer, 202)
         await asyncio.sleep(every)
     raise SourceError(
-        "%s: nobody confirmed it within %d minutes; nothing changed, try again" % (asked.where, longest // 60)
+        "%s: nobody confirmed it within %d minutes; nothing changed, try again" % (asked.where, longest // 60),
+        "silent",
     )
 
 
@@ -54,5 +58,7 @@ def _expected(answer: Answer, *allowed: int) -> None:
 def _word(answer: Answer, name: str) -> str:
     found = (answer.found or {}).get(name)
     if not isinstance(found, str) or _WORD.fullmatch(found) is None:
-        raise SourceError("%s: the answer holds no %s; see whether the address is right" % (answer.where, name))
+        raise SourceError(
+            "%s: the answer holds no %s; see whether the address is right" % (answer.where, name), "strange"
+        )
     return found

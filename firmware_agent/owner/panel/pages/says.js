@@ -86,10 +86,10 @@ function table(caption, kind, rows) {
 
 // What a transform makes of a value.
 function become({ field: name, transform, parameters }) {
-  const { step, values, edges } = parameters;
+  const { step, values, edges, form, epoch } = parameters;
   const size = step && (SECONDS.test(name) ? span(step) : number(step));
   const count = number(values ? values.length : edges ? edges.length + 1 : 0);
-  return t(`says.how.${transform}`, { step: size, n: count });
+  return t(`says.how.${transform}`, { step: size, n: count, form, epoch: epoch && span(epoch) });
 }
 
 // What no purpose lets out.
