@@ -18,6 +18,7 @@ from firmware_agent.egress.uplink import Uplink
 from firmware_agent.errors import AgentError, Refused, SourceError
 from firmware_agent.gate import Gate
 from firmware_agent.model import Permit
+from firmware_agent.telemetry.dues import Dues
 from firmware_agent.telemetry.jobs import timely
 from firmware_agent.telemetry.reading import Reading
 from firmware_agent.telemetry.source import Source
@@ -68,7 +69,7 @@ class Agent:
         self._alert = 0.0  # until then (ticks) whoever decided may still be writing down what was done
         self._reread = 0.0  # then (ticks) the ledger is read again: a slow command writes later than that
         self._since: dict[Pair, tuple[bytes, int | None]] = {}  # what permits, and since when in this run
-        self._last: dict[Pair, float] = {}
+        self._dues = Dues(gate.catalogue, ticks)
         self._noted: dict[tuple[Pair, str], float] = {}
 
     async def run(self, changed: asyncio.Event | None = None) -> None:
@@ -81,7 +82,7 @@ class Agent:
             while True:
                 if changed is None:
                     self.tick()
-                    await asyncio.sleep(TICK)
+                    await asyncio.sleep(self._until_sign(TICK))
                     continue
                 if changed.is_set() and not self._stirred:
                     self._alert = self._ticks() + _ALERT
@@ -101,6 +102,14 @@ class Agent:
 
     def pause(self) -> float:
         """Seconds until a tick would have something to do, as far as this process knows."""
+        return self._until_sign(self._pause())
+
+    def _until_sign(self, pause: float) -> float:
+        """Not longer than until a sign of life is due: it comes on its moment, however often there is a tick."""
+        pairs = {pair for reading in self._sources for pair in reading.pairs if self._dues.steady(pair)}
+        return min([pause, *(left for left in map(self._dues.due_in, pairs & self._permits.keys()) if left)])
+
+    def _pause(self) -> float:
         if any(uplink.waiting() for uplink in self.uplinks.values()) or any(one.busy for one in self._rights):
             return TICK
         if self._ticks() < self._alert or (self.camera is not None and self.camera.busy):
@@ -114,7 +123,7 @@ class Agent:
                 return TICK
             for pair in reading.pairs:
                 if pair in self._permits:
-                    pause = min(pause, max(self._due_in(pair), reading.begins_in(self._ticks())))
+                    pause = min(pause, max(self._dues.due_in(pair), reading.begins_in(self._ticks())))
         return max(TICK, pause)
 
     def tick(self) -> None:
@@ -308,7 +317,9 @@ class Agent:
                 record = timely(heard, self._since[pair][1], self._clock.now())
                 if record is None or names.isdisjoint(record.fields):
                     continue
-                self._last[pair] = self._ticks()  # whether or not the gate agrees: a refusal is no reason to ask faster
+                self._dues.took(pair)  # whether or not the gate agrees: a refusal is no reason to ask faster
+                if self._dues.steady(pair) and self.uplinks[pair[1]].waits(pair[0]):
+                    continue  # after an outage one sign of life leaves, and not as many as were due
                 try:
                     self.uplinks[pair[1]].offer(record, pair[0])
                 except Refused as refusal:
@@ -330,13 +341,7 @@ class Agent:
         ]
 
     def _due(self, pair: Pair) -> bool:
-        return self._due_in(pair) == 0
-
-    def _due_in(self, pair: Pair) -> float:
-        """Seconds until the policy allows another record of this pair."""
-        last = self._last.get(pair)
-        every: float = self.gate.catalogue.purposes[pair[0]]["every"]
-        return 0.0 if last is None else max(0.0, last + every - self._ticks())
+        return self._dues.due_in(pair) == 0
 
     def _note(self, pair: Pair, reason: str) -> None:
         last = self._noted.get((pair, reason))

@@ -248,6 +248,7 @@ class FakeDesk:
             "camera": self.camera.home(self._allowed)
             if self.camera
             else {"on": camera, "watching": watching if camera else []},
+            "region": {"chosen": "", "offered": []},  # the real desk's tests look at it
             "purposes": [self._purpose(name) for name in self.states],
             "today": self._today(),
             "refused": self._refused(),

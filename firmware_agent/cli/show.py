@@ -41,7 +41,7 @@ def _sent(made: Parts, purpose: str) -> int:
 
 async def _show(made: Parts) -> int:
     troubles = 0
-    for source in sources(made.config, made.catalogue, made.device.ticks, made.device.now):
+    for source in sources(made.config, made.catalogue, made.device.ticks, made.device.now, made.region.read):
         if source.exclusive:
             print(words.wrap(f"{source.name}: only the running agent can read it; its page shows what it says.") + "\n")
             continue
