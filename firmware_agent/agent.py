@@ -18,7 +18,7 @@ from firmware_agent.egress.uplink import Uplink
 from firmware_agent.errors import AgentError, Refused, SourceError
 from firmware_agent.gate import Gate
 from firmware_agent.model import Permit
-from firmware_agent.telemetry.dues import Dues
+from firmware_agent.telemetry.dues import Dues, chance
 from firmware_agent.telemetry.jobs import timely
 from firmware_agent.telemetry.reading import Reading
 from firmware_agent.telemetry.source import Source
@@ -26,6 +26,7 @@ from firmware_agent.telemetry.source import Source
 log = logging.getLogger(__name__)
 
 TICK = 0.25  # s between two looks at the consent store
+_FINEST = 0.001  # s
 REST = 10.0  # s between two while nothing is under way, if a change of its files is told
 _NOTE_REFUSALS = 60.0  # s between two counts of the same refusal
 _ALERT = 3.0  # s after a decision in which the ledger is read as others write it
@@ -36,7 +37,8 @@ Pair = tuple[str, str]  # purpose, recipient
 
 class Agent:
     """ticks: seconds that only go forward. expiries: called at each tick with the time, seconds since 1970; each lets
-    go what is too old in one store. `troubles` holds the last error of each source that has one.
+    go what is too old in one store. delay: of a sign of life (dues.py). `troubles` holds the last error of each source
+    that has one.
     """
 
     def __init__(
@@ -50,6 +52,7 @@ class Agent:
         expiries: Iterable[Callable[[int], object]],
         rights: Iterable[Rights] = (),
         camera: Hub | None = None,
+        delay: Callable[[], float] = chance,
     ) -> None:
         self.gate = gate
         self.camera = camera
@@ -69,7 +72,7 @@ class Agent:
         self._alert = 0.0  # until then (ticks) whoever decided may still be writing down what was done
         self._reread = 0.0  # then (ticks) the ledger is read again: a slow command writes later than that
         self._since: dict[Pair, tuple[bytes, int | None]] = {}  # what permits, and since when in this run
-        self._dues = Dues(gate.catalogue, ticks)
+        self._dues = Dues(gate.catalogue, ticks, delay)
         self._noted: dict[tuple[Pair, str], float] = {}
 
     async def run(self, changed: asyncio.Event | None = None) -> None:
@@ -107,7 +110,8 @@ class Agent:
     def _until_sign(self, pause: float) -> float:
         """Not longer than until a sign of life is due: it comes on its moment, however often there is a tick."""
         pairs = {pair for reading in self._sources for pair in reading.pairs if self._dues.steady(pair)}
-        return min([pause, *(left for left in map(self._dues.due_in, pairs & self._permits.keys()) if left)])
+        waits = [left for left in map(self._dues.due_in, pairs & self._permits.keys()) if left]
+        return min([pause, *(max(_FINEST, left) for left in waits)])
 
     def _pause(self) -> float:
         if any(uplink.waiting() for uplink in self.uplinks.values()) or any(one.busy for one in self._rights):
