@@ -15,7 +15,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from random import Random
@@ -203,7 +202,7 @@ def _judged(found: dict[str, list[list[Seen]]]) -> dict[str, Any]:
     figures = [auc([one(gap) for gap in gaps["idle"]], [one(gap) for gap in gaps["printing"]]) for one in features]
     worst = max((max(one, 1 - one) for one in figures), default=0.5)
     return {
-        **{f"records {state}": sum(map(len, found[state])) for state in STATES},
+        **{f"records {state}": len(every[state]) for state in STATES},
         **{f"intervals {state}": len(gaps[state]) for state in STATES},
         **{f"sizes {state}": " ".join(f"{way} {size}" for way, size in sorted(shapes[state])) for state in STATES},
         "auc": round(worst, 3),
@@ -224,14 +223,7 @@ def auc(one: list[float], other: list[float]) -> float:
     """The chance that a value of `other` is above one of `one`, half for equal ones; 0.5 if either is empty."""
     if not one or not other:
         return 0.5
-    below: Counter[int] = Counter()
-    values = sorted((value, kind) for kind, values in enumerate((one, other)) for value in values)
-    above, at = 0.0, 0
-    while at < len(values):
-        same = [kind for value, kind in values[at:] if value == values[at][0]] if values[at:] else []
-        above += same.count(1) * (below[0] + same.count(0) / 2)
-        below[0] += same.count(0)
-        at += len(same)
+    above = sum((late > soon) + (late == soon) / 2 for soon in one for late in other)
     return above / (len(one) * len(other))
 
 
