@@ -97,9 +97,8 @@ def prove(
             failures.append(f"{name}: nothing was sent in one of the two")
     if min(alone["intervals idle"], alone["intervals printing"]) >= ENOUGH and abs(alone["auc"] - 0.5) > FAIR:
         failures.append(f"times tell them apart: AUC {alone['auc']}")
-    counts = {
-        f"{name}: {what}": found[what] for name, found in (("alone", alone), ("control", control)) for what in found
-    }
+    both = (("alone", alone), ("control", control))
+    counts = {f"{name}: {what}": value for name, found in both for what, value in found.items()}
     return {"seed": seed, "counts": counts, "failures": failures, "seconds": round(time.monotonic() - begun, 1)}
 
 
@@ -132,9 +131,8 @@ async def _watch(
         await _until(lambda: {one.device for one in seen if one.up} == set(range(devices)))
         await asyncio.sleep(2 * BEAT)  # the beginning of a connection is over
         for phase in range(phases):
-            order = (
-                STATES if phases == 1 or rng.random() < 0.5 else STATES[::-1]
-            )  # a printer that fell silent still has a state
+            # in the control idle comes first: a printer that fell silent still has a state
+            order = STATES if phases == 1 or rng.random() < 0.5 else STATES[::-1]
             for state in order:
                 progress(f"{'+'.join(granted)}: phase {phase + 1} of {phases}, {state}")
                 with _printing(places) if state == "printing" else contextlib.nullcontext():
@@ -189,9 +187,8 @@ async def _until(what: Callable[[], bool], seconds: float = 30.0) -> None:
 
 def _judged(found: dict[str, list[list[Seen]]]) -> dict[str, Any]:
     """What somebody on the wire can say. sizes: (up or down, bytes) of all records, as a set."""
-    shapes = {
-        state: {("up" if one.up else "down", one.size) for run in found[state] for one in run} for state in STATES
-    }
+    every = {state: [one for run in found[state] for one in run] for state in STATES}
+    shapes = {state: {("up" if one.up else "down", one.size) for one in every[state]} for state in STATES}
     gaps = {state: [gap for run in found[state] for gap in _gaps(run)] for state in STATES}
     middle = sorted([*gaps["idle"], *gaps["printing"]])[len(gaps["idle"] + gaps["printing"]) // 2 :][:1] or [0.0]
     features: tuple[Callable[[float], float], ...] = (
@@ -200,7 +197,7 @@ def _judged(found: dict[str, list[list[Seen]]]) -> dict[str, Any]:
         lambda gap: gap % 0.25,
     )
     figures = [auc([one(gap) for gap in gaps["idle"]], [one(gap) for gap in gaps["printing"]]) for one in features]
-    worst = max((max(one, 1 - one) for one in figures), default=0.5)
+    worst = max(max(one, 1 - one) for one in figures)
     return {
         **{f"records {state}": len(every[state]) for state in STATES},
         **{f"intervals {state}": len(gaps[state]) for state in STATES},
