@@ -69,7 +69,7 @@ class Tap:
         await asyncio.gather(self._way(reader, back, True), self._way(there, writer, False))
 
     async def _way(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, up: bool) -> None:
-        with contextlib.suppress(OSError, asyncio.IncompleteReadError):
+        with contextlib.suppress(OSError, asyncio.IncompleteReadError, asyncio.CancelledError):  # the end of the proof
             while True:
                 head = await reader.readexactly(5)
                 body = await reader.readexactly(int.from_bytes(head[3:], "big"))
