@@ -38,6 +38,7 @@ ENOUGH = 200  # intervals of each kind before a figure about them can fail the p
 FAIR = 0.1  # how far from chance it may then be
 ROOT = Path(__file__).resolve().parent.parent.parent
 STATES = ("idle", "printing")
+PING = 19  # bytes of a record with PINGREQ or PINGRESP: once in a minute, so a short run may hold one in either half
 
 
 class Seen(NamedTuple):
@@ -186,9 +187,11 @@ async def _until(what: Callable[[], bool], seconds: float = 30.0) -> None:
 
 
 def _judged(found: dict[str, list[list[Seen]]]) -> dict[str, Any]:
-    """What somebody on the wire can say. sizes: (up or down, bytes) of all records, as a set."""
+    """What somebody on the wire can say. sizes: (up or down, bytes) of all records but pings, as a set."""
     every = {state: [one for run in found[state] for one in run] for state in STATES}
-    shapes = {state: {("up" if one.up else "down", one.size) for one in every[state]} for state in STATES}
+    shapes = {
+        state: {("up" if one.up else "down", one.size) for one in every[state] if one.size > PING} for state in STATES
+    }
     gaps = {state: [gap for run in found[state] for gap in _gaps(run)] for state in STATES}
     middle = sorted([*gaps["idle"], *gaps["printing"]])[len(gaps["idle"] + gaps["printing"]) // 2 :][:1] or [0.0]
     features: tuple[Callable[[float], float], ...] = (
@@ -200,6 +203,7 @@ def _judged(found: dict[str, list[list[Seen]]]) -> dict[str, Any]:
     worst = max(max(one, 1 - one) for one in figures)
     return {
         **{f"records {state}": len(every[state]) for state in STATES},
+        **{f"pings {state}": sum(one.size <= PING for one in every[state]) for state in STATES},
         **{f"intervals {state}": len(gaps[state]) for state in STATES},
         **{f"sizes {state}": " ".join(f"{way} {size}" for way, size in sorted(shapes[state])) for state in STATES},
         "auc": round(worst, 3),
@@ -210,7 +214,7 @@ def _gaps(run: list[Seen]) -> Iterator[float]:
     """Seconds between two records that one device sent."""
     last: dict[int, float] = {}
     for one in run:
-        if one.up:
+        if one.up and one.size > PING:
             if one.device in last:
                 yield one.time - last[one.device]
             last[one.device] = one.time
