@@ -242,7 +242,7 @@ def test_ok__the_first_run_asks_what_has_its_place_there_and_no_more(somebody):
     browser.click("#refuse-all")
     browser.click("#finish")
     browser.find("#later:not([open])")
-    assert browser.text("#later summary").startswith(words["choices.later.other"].replace("{n}", "8"))
+    assert browser.text("#later summary").startswith(words["choices.later.other"].replace("{n}", "7"))
     assert not any(one.is_displayed() for one in browser.all("#later article"))
     states = page.world.desk.states
     assert {states[name]["state"] for name in states if " " in name} == {"undecided"}
