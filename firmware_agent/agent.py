@@ -20,6 +20,8 @@ from firmware_agent.egress.uplink import Uplink
 from firmware_agent.errors import AgentError, Refused, SourceError
 from firmware_agent.gate import Gate
 from firmware_agent.model import Permit
+from firmware_agent.telemetry.dues import Dues
+from firmware_agent.telemetry.dues import chance as delays
 from firmware_agent.telemetry.itself import marked
 from firmware_agent.telemetry.jobs import timely
 from firmware_agent.telemetry.reading import Reading
@@ -28,6 +30,7 @@ from firmware_agent.telemetry.source import Source
 log = logging.getLogger(__name__)
 
 TICK = 0.25  # s between two looks at the consent store
+_FINEST = 0.001  # s
 REST = 10.0  # s between two while nothing is under way, if a change of its files is told
 _NOTE_REFUSALS = 60.0  # s between two counts of the same refusal
 _ALERT = 3.0  # s after a decision in which the ledger is read as others write it
@@ -39,8 +42,8 @@ Pair = tuple[str, str]  # purpose, recipient
 
 class Agent:
     """ticks: seconds that only go forward. expiries: called at each tick with the time, seconds since 1970; each lets
-    go what is too old in one store. chance: random, 0 to 1. `troubles` holds the last error of each source that has
-    one.
+    go what is too old in one store. chance: random, 0 to 1. delay: of a sign of life (dues.py). `troubles` holds the
+    last error of each source that has one.
     """
 
     def __init__(
@@ -55,6 +58,7 @@ class Agent:
         rights: Iterable[Rights] = (),
         camera: Hub | None = None,
         chance: Callable[[], float] = _CHANCE,
+        delay: Callable[[], float] = delays,
     ) -> None:
         self.gate = gate
         self.camera = camera
@@ -75,7 +79,7 @@ class Agent:
         self._alert = 0.0  # until then (ticks) whoever decided may still be writing down what was done
         self._reread = 0.0  # then (ticks) the ledger is read again: a slow command writes later than that
         self._since: dict[Pair, tuple[bytes, int | None]] = {}  # what permits, and since when in this run
-        self._last: dict[Pair, float] = {}
+        self._dues = Dues(gate.catalogue, ticks, delay)
         self._chance = chance
         self._epochs: dict[Pair, int] = {}  # the number of the epoch in which it was last looked at
         self._begins: dict[Pair, float] = {}  # when the first event of that epoch may be taken (ticks)
@@ -93,7 +97,7 @@ class Agent:
             while True:
                 if changed is None:
                     self.tick()
-                    await asyncio.sleep(TICK)
+                    await asyncio.sleep(self._until_sign(TICK))
                     continue
                 if changed.is_set() and not self._stirred:
                     self._alert = self._ticks() + _ALERT
@@ -114,6 +118,15 @@ class Agent:
 
     def pause(self) -> float:
         """Seconds until a tick would have something to do, as far as this process knows."""
+        return self._until_sign(self._pause())
+
+    def _until_sign(self, pause: float) -> float:
+        """Not longer than until a sign of life is due: it comes on its moment, however often there is a tick."""
+        pairs = {pair for reading in self._sources for pair in reading.pairs if self._dues.steady(pair)}
+        waits = [left for left in map(self._dues.due_in, pairs & self._permits.keys()) if left]
+        return min([pause, *(max(_FINEST, left) for left in waits)])
+
+    def _pause(self) -> float:
         if any(uplink.waiting() for uplink in self.uplinks.values()) or any(one.busy for one in self._rights):
             return TICK
         if self._ticks() < self._alert or (self.camera is not None and self.camera.busy):
@@ -330,7 +343,9 @@ class Agent:
                 record = timely(heard, self._since[pair][1], self._clock.now())
                 if record is None or names.isdisjoint(record.fields):
                     continue
-                self._last[pair] = self._ticks()  # whether or not the gate agrees: a refusal is no reason to ask faster
+                self._dues.took(pair)  # whether or not the gate agrees: a refusal is no reason to ask faster
+                if self._dues.steady(pair) and self.uplinks[pair[1]].waits(pair[0]):
+                    continue  # after an outage one sign of life leaves, and not as many as were due
                 try:
                     self.uplinks[pair[1]].offer(marked(record, names), pair[0])
                 except Refused as refusal:
@@ -358,10 +373,7 @@ class Agent:
 
     def _due_in(self, pair: Pair) -> float:
         """Seconds until the policy allows another record of this pair."""
-        last = self._last.get(pair)
-        every: float = self.gate.catalogue.purposes[pair[0]]["every"]
-        begins = self._begins.get(pair, 0.0) - self._ticks()
-        return max(0.0, begins, 0.0 if last is None else last + every - self._ticks())
+        return max(self._begins.get(pair, 0.0) - self._ticks(), self._dues.due_in(pair))
 
     def _paused(self, pair: Pair) -> bool:
         """Whether a new epoch of this pair's pseudonyms has just begun, and nothing of it is told yet (phase.py)."""

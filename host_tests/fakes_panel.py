@@ -253,6 +253,7 @@ class FakeDesk:
             if self.camera
             else {"on": camera, "watching": watching if camera else []},
             "sources": [self._source()],
+            "region": {"chosen": "", "offered": []},  # the real desk's tests look at it
             "purposes": [self._purpose(name) for name in self.states],
             "today": self._today(),
             "refused": self._refused(),

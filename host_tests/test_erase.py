@@ -107,7 +107,7 @@ def test_ok__the_receipt_says_what_went_and_what_stays(rig, tmp_path):
     told = receipt(tmp_path / "receipt.json")
     assert code == 0 and "{" not in shown and "Stays: Your requests" in shown and "when it was new" not in shown
     gone = {row["store"]: row for row in told["destroyed"]}
-    own = {"people", "viewers", "camera", "details", "policies", "page"}
+    own = {"people", "viewers", "camera", "details", "region", "policies", "page"}
     assert set(gone) == {"consent", "ledger", "waiting", "sent", "idents", "pseudonyms", "clock", "journal", *own}
     for name, row in gone.items():
         assert set(row["files"]) >= set(there[name]) and row["bytes"] > 0

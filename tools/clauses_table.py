@@ -43,7 +43,6 @@ ATTACKS = {
 
 # What the tests above do not prove yet: such a row says "partly" and why, however green its tests are.
 MISSING = {
-    "L8": "no address leaves; sending a chosen region is not built",
     "L9": "no file is ever read; recognising models in a report comes with the scrubber",
     "L10": "no serial number leaves; the support bundle is not built",
     "L22": "never logged or exported; tokens of printers are files of the integrator, not sealed",

@@ -19,6 +19,7 @@ from firmware_agent.cli import (
     logs,
     people,
     policy,
+    region,
     rights,
     run,
     show,
@@ -88,6 +89,7 @@ _NARROWING = (
     takeover.give_back,
     viewers.show,
     viewers.remove,
+    region.region,
 )
 
 
@@ -235,6 +237,8 @@ def _parser() -> argparse.ArgumentParser:
     one = add(commands, "details", policy.details, "your name for this device, and its region")
     one.add_argument("--name", help="it never leaves")
     one.add_argument("--region", help="two capital letters, or empty")
+    one = add(commands, "region", region.region, "the region of the world that you tell, if you allow that")
+    one.add_argument("choice", nargs="?", default="show", metavar="show|NAME|none", help="what to do (show)")
     cameras = commands.add_parser("camera", help="who else gets at the camera").add_subparsers(
         required=True, metavar="take|give-back"
     )

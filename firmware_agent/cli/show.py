@@ -69,7 +69,7 @@ def _sent(made: Parts, purpose: str) -> int:
 
 async def _show(made: Parts) -> int:
     troubles = 0
-    for source in sources(made.config, made.catalogue, made.device.ticks, made.device.now):
+    for source in sources(made.config, made.catalogue, made.device.ticks, made.device.now, made.region.read):
         if source.exclusive:
             print(
                 words.wrap(

@@ -133,6 +133,9 @@ class AgentSight:
             "live": live,
         }
 
+    def region(self) -> Json:
+        return {"chosen": self._made.region.read(), "offered": list(self._made.region.offered)}
+
     def waiting(self) -> dict[Pair, int]:
         return {
             (purpose, uplink.recipient): uplink.waits(purpose)

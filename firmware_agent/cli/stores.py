@@ -26,6 +26,8 @@ from firmware_agent.egress.uplink import Uplink
 from firmware_agent.egress.vault import Vault, pseudonym_slot
 from firmware_agent.errors import FormatError, StorageError
 from firmware_agent.owner.details import Details
+from firmware_agent.owner.region import SLOTS as REGION
+from firmware_agent.owner.region import Region
 from firmware_agent.owner.stores import Register, Row, Store, digest, instant, moment, number, schema, text
 
 HOUR = 3600  # s between two looks for ledger entries that are too old
@@ -65,6 +67,8 @@ class Made(Protocol):
     def viewers(self) -> Book: ...
     @property
     def details(self) -> Details: ...
+    @property
+    def region(self) -> Region: ...
     @property
     def texts(self) -> Texts: ...
 
@@ -208,6 +212,14 @@ def register(made: Made, uplinks: Iterable[Uplink] = (), ledger: Ledger | None =
                     region=text("two letters, as you chose it"),
                     alias=digest("16 random bytes; they never leave, but for your receipts"),
                 ),
+            ),
+            Store(
+                "region",
+                "The region of the world that you chose to tell; what is allowed says whether it leaves",
+                "until you erase it",
+                lambda file: file in REGION,
+                lambda: _region(made),
+                schema(region=text("as you chose it, from the policy's list")),
             ),
             Store(
                 "camera",
@@ -542,6 +554,12 @@ def _details(made: Made) -> Iterator[Row]:
     known = alias.look(made.device.storage, made.key)
     if known is not None or name or region:
         yield {"name": name, "region": region, "alias": (known or b"").hex()}
+
+
+def _region(made: Made) -> Iterator[Row]:
+    chosen = made.region.read()
+    if chosen:
+        yield {"region": chosen}
 
 
 def _texts(made: Made) -> Iterator[Row]:

@@ -84,6 +84,7 @@ class Hands(Protocol):
         """Take one picture and send it; Refused if consent does not hold, SourceError if there is no camera."""
 
     def set_crop(self, crop: list[int]) -> None: ...
+    def set_region(self, region: str) -> None: ...
     def receipt(self, sequence: int) -> Json: ...
     def policy(self, digest: bytes) -> str: ...
     def archive(self) -> bytes: ...
@@ -136,6 +137,7 @@ class Desk:
             "remove_viewer": self._remove_viewer,
             "send_photo": self._send_photo,
             "set_crop": self._set_crop,
+            "set_region": self._set_region,
         }
 
     # --- reading
@@ -386,6 +388,11 @@ class Desk:
 
     async def _set_crop(self, session: Session, actor: Actor, arguments: Json) -> Json:
         self._hands.set_crop(_take(arguments, left=int, top=int, width=int, height=int))
+        return {}
+
+    async def _set_region(self, session: Session, actor: Actor, arguments: Json) -> Json:
+        (region,) = _take(arguments, region=str)
+        self._hands.set_region(region)
         return {}
 
     def _pair(self, arguments: Json) -> Pair:

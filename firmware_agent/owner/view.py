@@ -80,6 +80,9 @@ class Sight(Protocol):
         recipient, way, since, active}], plain_port, plain_trouble,
         plain_local (nothing goes over the network), crop, can_crop, live: {purpose, recipient}. since: s since 1970."""
 
+    def region(self) -> Json:
+        """chosen: the region that the owner tells, or ""; offered: what the policy lets choose, or nothing."""
+
     def waiting(self) -> dict[Pair, int]:
         """How many events wait, where any do."""
 
@@ -141,6 +144,7 @@ class View:
             "age": {**catalogue.age, "state": self._authority.age},
             "camera": self._camera(sight),
             "sources": [self._said(sight).standing(one) for one in sight.sources()],
+            "region": sight.region(),
             "purposes": purposes,
             "today": [
                 {**self._named(pair), "messages": sums[0], "events": sums[1], "bytes": sums[2]}

@@ -122,6 +122,7 @@ WRITERS = (
     f"{PACKAGE}/consent/alias.py",
     f"{PACKAGE}/consent/installed.py",
     f"{PACKAGE}/owner/details.py",
+    f"{PACKAGE}/owner/region.py",  # a slot
     f"{PACKAGE}/camera/crop.py",  # a slot
     f"{PACKAGE}/clock.py",
     f"{PACKAGE}/egress/vault.py",

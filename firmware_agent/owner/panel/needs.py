@@ -55,6 +55,6 @@ class Desk(Protocol):
 ACTIONS = (
     "withdraw", "refuse", "later", "object", "stop", "declare_minor", "end_service", "leave", "show_code",
     "delete_upstream", "correct", "decide", "declare_of_age", "invite", "remove", "erase",
-    "add_viewer", "remove_viewer", "send_photo", "set_crop",
+    "add_viewer", "remove_viewer", "send_photo", "set_crop", "set_region",
 )
 # fmt: on

@@ -14,7 +14,7 @@ ACTIONS = (
     *("withdraw", "refuse", "later", "object", "stop", "declare_minor", "end_service", "leave"),
     *("show_code", "delete_upstream", "correct"),
     *("decide", "declare_of_age", "invite", "remove", "erase"),
-    *("add_viewer", "remove_viewer", "send_photo", "set_crop"),
+    *("add_viewer", "remove_viewer", "send_photo", "set_crop", "set_region"),
 )
 ENDING = ("leave", "erase")  # actions that end the very session that asked
 
