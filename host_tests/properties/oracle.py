@@ -80,13 +80,18 @@ def meaning(tree: Tree, purpose: str, recipient: str) -> list[Any]:
 
 
 def pairs(case: Case) -> list[tuple[int, list[Any]]]:
-    """(field id, the forms its value may take) of each declared field whose value fits, by rising id."""
+    """(field id, the forms its value may take) of each declared field whose value fits, by rising id.
+
+    None where pseudonyms alone fit and something else was given: they would stand for nothing.
+    """
     out = []
+    told = unfit = False
     for name, spec in case.vector["fields"]:
         row = case.now.tree["field"].get(name)
         if row is None or case.vector["purpose"] not in row.get("purposes", ()):
             continue
         if "expires" in row and (case.vector["now"] is None or case.vector["now"] >= NOW):
+            unfit = True
             continue
         if row["transform"] == "pseudonym":
             forms = _pseudonym(case, name, value(spec))
@@ -94,7 +99,9 @@ def pairs(case: Case) -> list[tuple[int, list[Any]]]:
             forms = _forms(row, value(spec), case.clean.get(name))
         if forms:
             out.append((row["id"], forms))
-    return sorted(out)
+            told = told or row["transform"] != "pseudonym"
+        unfit = unfit or not forms
+    return sorted(out) if told or not unfit else []
 
 
 def _pseudonym(case: Case, name: str, raw: Any) -> list[bytes]:
