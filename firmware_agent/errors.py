@@ -29,6 +29,10 @@ REASONS = {
     "seal_broken": ("the release was not made by this gate, or was changed after", "pass the record through the gate"),
     "release_closed": ("this release has already left or was thrown away", "make a new one"),
     "batch_full": ("as many events wait to be sealed as one message takes", "seal them first"),
+    "epoch_over": (
+        "the numbers that stand for this device changed since the first event that waits",
+        "seal that first",
+    ),
     "unknown_right": ("a recipient can be asked to delete, and nothing else", "use `rights delete`"),
     "answer_forged": (
         "an answer to a deletion request was not signed with the recipient's key, or answers something else",

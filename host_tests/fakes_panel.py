@@ -33,16 +33,20 @@ OWNERS = ("delete_upstream", "correct", "decide", "declare_of_age", "invite", "r
 PROVED = ("decide", "declare_of_age", "invite", "remove", "erase")
 PEOPLE = ("owner", "guardian", "viewer")
 MAKER = "LightMake (the maker of this printer)"
-_PERFORMANCE = ("state", "progress", "nozzle_temperature", "nozzle_target", "bed_temperature", "bed_target", "elapsed")
+_PERFORMANCE = (
+    *("state", "progress", "nozzle_temperature", "nozzle_target", "bed_temperature", "bed_target", "elapsed"),
+    *("firmware_version", "error_code"),
+)
 _HISTORY = ("job_start", "job_finish", "job_material")
 # name: title, notice, media, every, kept, clauses, fields (name, category, sensitivity)
 PURPOSES = {
     "improvement_program": (
         "Customer experience improvement program",
-        "Every 10 seconds while the printer is on: its state, progress and temperatures, rounded. No names, no files, "
-        "no address.",
-        (False, 10, 90 * 86400, ["L6", "C2"]),
-        [(name, "performance", "low") for name in _PERFORMANCE],
+        "Every 10 seconds while the printer is on: its state, progress and temperatures, rounded; its firmware version "
+        "and error codes; and a number that stands for this printer and changes each day. No names, no files, no "
+        "address.",
+        (False, 10, 90 * 86400, ["L6", "L11", "C2"]),
+        [*((name, "performance", "low") for name in _PERFORMANCE), ("printer", "pseudonym", "personal")],
     ),
     "print_history": (
         "Print history",

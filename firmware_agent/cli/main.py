@@ -14,6 +14,7 @@ from firmware_agent.cli import (
     doctor,
     erase,
     export,
+    key,
     ledger,
     logs,
     people,
@@ -243,6 +244,8 @@ def _parser() -> argparse.ArgumentParser:
     for either in (one, add(cameras, "give-back", takeover.give_back, "undo that")):
         either.add_argument("--dry-run", action="store_true", help="only say what would be done")
         either.add_argument("--yes", action="store_true", help="do not ask")
+    one = add(commands, "key", key.ask, "have a printer's program make the key that the agent reads it with")
+    one.add_argument("kind", choices=key.KINDS, help="of which [source.KIND]; you confirm it on that program's page")
     add(commands, "doctor", doctor.doctor, "what is wrong and what to do").add_argument(
         "--connect",
         action="store_true",

@@ -15,6 +15,7 @@ from firmware_agent.cli.stores import sent
 from firmware_agent.errors import AgentError, SourceError
 from firmware_agent.gate import compose, message, plan
 from firmware_agent.model import Denial, Record
+from firmware_agent.telemetry.itself import marked
 from firmware_agent.telemetry.source import Source
 
 
@@ -72,7 +73,7 @@ async def _show(made: Parts) -> int:
         if source.exclusive:
             print(
                 words.wrap(
-                    f"{source.name}: only the running agent can read it. Its page shows it; with [socket], so does this."
+                    f"{source.name}: only the running agent can read it; its page shows it; with [socket], this, too."
                 )
                 + "\n"
             )
@@ -93,6 +94,8 @@ async def _show(made: Parts) -> int:
             if made.catalogue.pictured(pair[0]):
                 _pictures(made, *pair)
     print(words.wrap("Each message also carries 16 bytes, zeros here, by which a second copy of it can be told."))
+    if any(map(made.catalogue.epoch, made.catalogue.purposes)):
+        print(words.wrap("A number that changes every day is zeros here, too: it is made when something leaves."))
     return 1 if troubles else 0
 
 
@@ -116,18 +119,18 @@ def _pictures(made: Parts, purpose: str, recipient: str) -> None:
 
 
 def _one(made: Parts, records: list[Record], purpose: str, recipient: str) -> None:
-    record = next((one for one in records if compose(plan(made.catalogue, purpose), one, made.clock.now())[0]), None)
+    steps, now = plan(made.catalogue, purpose), made.clock.now()
+    record = next((one for one in records if compose(steps, one, now)[0]), None)
     found = made.gate.decide(purpose, recipient)
     print(f"{purpose} -> {recipient}: {'allowed' if found.allowed else 'not allowed'}")
     if record is None:
         print("  Nothing for it just now.\n")
         return
+    record = marked(record, [name for name, *_ in steps])
     data, fates = made.gate.explain(record, purpose, recipient)
     if isinstance(found, Denial):
         print(f"  Leaves now: nothing, {words.why(found.reason)}.")
-        preview = message(
-            bytes(16), purpose, [cbor.encode(compose(plan(made.catalogue, purpose), record, made.clock.now())[0])]
-        )
+        preview = message(bytes(16), purpose, [cbor.encode(compose(steps, record, now)[0])])
         print(words.wrap(", ".join(words.payload(preview, made.catalogue)[0]), "  If you allowed it: "))
     else:
         print(words.wrap(", ".join(words.payload(data, made.catalogue)[0]), "  Leaves now: "))

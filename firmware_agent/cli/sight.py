@@ -17,6 +17,7 @@ from firmware_agent.consent.people import Person
 from firmware_agent.errors import SourceError
 from firmware_agent.sessions import SessionGate
 from firmware_agent.telemetry.reading import Reading
+from firmware_agent.transforms import PSEUDONYM
 
 LIVE = ("live_view", "owner")
 
@@ -167,7 +168,7 @@ class AgentSight:
             [
                 {
                     "field": words.field(number, catalogue),
-                    "value": f"{len(value)} bytes" if isinstance(value, bytes) else value,
+                    "value": _plain(value),
                     "words": said.partition(" = ")[2],
                 }
                 for (number, value), said in zip(event, lines, strict=True)
@@ -189,6 +190,13 @@ class AgentSight:
         for line in [*self._made.consents.trouble(), *self._made.people.trouble()]:
             found.append(_warning("storage", f"{line}: decide anew; doctor says more"))
         return found
+
+
+def _plain(value: Any) -> Any:
+    """A value for JSON: a pseudonym as hex, of a picture how long it is."""
+    if isinstance(value, bytes):
+        return value.hex() if len(value) == PSEUDONYM else f"{len(value)} bytes"
+    return value
 
 
 def _warning(code: str, text: str) -> Json:

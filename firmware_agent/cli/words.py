@@ -52,6 +52,7 @@ FATES = {
     "never": "declared as never leaving, clause {clause}",
     "elsewhere": "not declared for this purpose",
     "expired": "its declaration has ended",
+    "no_time": "it depends on the time, and nobody knows the time",
     "unfit": "its value does not fit its declaration",
 }
 _WATCHING = {"stream": "the live picture", "picture": "single pictures", "page": "the picture on the page"}
@@ -190,7 +191,9 @@ def _event(pairs: list[Any], catalogue: Catalogue) -> list[str]:
     for number, value in pairs:
         name = field(number, catalogue)
         row = catalogue.fields.get(name, {"transform": ""})
-        shown = _media(value, row["transform"]) if isinstance(value, bytes) else str(value)
+        shown = _bytes(value, row) if isinstance(value, bytes) else str(value)
+        if row["transform"] == "version":
+            shown = f"{value // 1000}.{value % 1000}"
         if row["transform"] == "bucket":
             edges = row["parameters"]["edges"]
             shown += f" (below {edges[value]})" if value < len(edges) else f" ({edges[-1]} or more)"
@@ -198,7 +201,11 @@ def _event(pairs: list[Any], catalogue: Catalogue) -> list[str]:
     return lines
 
 
-def _media(data: bytes, transform: str) -> str:
+def _bytes(data: bytes, row: dict[str, Any]) -> str:
+    transform = row["transform"]
+    if transform == "pseudonym":
+        shown = f" ({data.hex()})" if any(data) else ""
+        return f"a number that changes every {span(row['parameters']['epoch']).removeprefix('1 ')}{shown}"
     if data[:4] == SEALED_MAGIC:
         return f"a picture, sealed: {len(data)} bytes"
     return f"a {'point cloud' if transform == 'point_cloud' else 'picture'} of {len(data)} bytes"

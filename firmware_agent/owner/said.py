@@ -115,7 +115,7 @@ class Said:
         payload, fates = (b"", []) if record is None else self._gate.explain(record, *pair)
         leaves = self._words(payload)[0] if payload else []
         left = {one["field"] for one in leaves}
-        stays = [(name, fate) for name, fate in fates if fate in ("expired", "unfit")]
+        stays = [(name, fate) for name, fate in fates if fate in ("expired", "no_time", "unfit")]
         spoken = {name for name, _ in stays} | left
         return {
             "purpose": purpose,

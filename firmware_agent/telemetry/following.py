@@ -81,6 +81,11 @@ class Heard:
         return bool(self._status or self._records)
 
     @property
+    def telling(self) -> bool:
+        """Whether something is there that was offered, or a record of its own; anything, if nothing was offered."""
+        return bool(self) if not self._offers else bool(self._records) or not self._offers.isdisjoint(self._status)
+
+    @property
     def alive(self) -> bool:
         """Whether a status of this connection is known."""
         return bool(self._status)
@@ -142,14 +147,15 @@ class Following:
         await asyncio.sleep(0)  # whoever reads in a loop lets the connection have its turn
         if self._task is None:
             self._task = asyncio.get_running_loop().create_task(self._follow())
-        if not self.heard and self._trouble is None:
-            try:
-                async with asyncio.timeout(_PATIENCE):
+        try:
+            async with asyncio.timeout(_PATIENCE):
+                while self._trouble is None and not self.heard.telling:  # a greeting is no reading: the next is far off
+                    self.heard.news.clear()
                     await self.heard.news.wait()
-            except TimeoutError:
-                raise SourceError(
-                    "%s: connected, but it says nothing yet; see whether it is ready" % self.name, "quiet"
-                ) from None
+        except TimeoutError:
+            if not self.heard:
+                why = "%s: connected, but it says nothing yet; see whether it is ready" % self.name
+                raise SourceError(why, "quiet") from None
         records = self.heard.take()
         if not records and self._trouble is not None:
             raise self._trouble

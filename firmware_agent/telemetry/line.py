@@ -1,8 +1,9 @@
 """A connection of messages to a program on the printer: what a websocket and a Unix socket have in common."""
 
 import asyncio
+import contextlib
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
@@ -13,6 +14,9 @@ PATIENCE = 5.0  # s to connect, and for the other side to take what is given to 
 _MESSAGES = 200  # a second that are read; the rest waits at its sender
 _BYTES = 1 << 18  # a second
 _NAP = 0.05  # s; shorter pauses are put together
+_CLOSE = 0.1  # s between two reads that are close
+_LITTLE = 2048  # bytes; less than is read at once
+_MANY = 10  # of them in a row: a greeting with its questions has fewer
 _ENDED = "that program ended the connection; it is tried again, see whether it runs"
 
 
@@ -32,20 +36,46 @@ Opener = Callable[[], AbstractAsyncContextManager[Line]]  # SourceError when it 
 
 
 class Pace:
-    """Holds a reader back, so that a flood takes neither the processor nor memory."""
+    """Holds a reader back, so that a flood takes neither the processor nor memory; and if words come one close behind
+    the other, so that many of them wake us once.
+    """
 
     def __init__(self) -> None:
         self._owed = 0.0
+        self._read = 0.0
+        self._close = 0  # reads in a row, each soon after the last one
+        self._little = True  # the last one was small: nothing more waits behind it
 
     def owe(self, messages: int, size: int) -> None:
         """So many were read, of so many bytes together."""
+        now = asyncio.get_running_loop().time()
+        self._close = self._close + 1 if now - self._read < _CLOSE else 0
+        self._read = now
+        self._little = size < _LITTLE
         self._owed += messages / _MESSAGES + size / _BYTES
 
-    async def wait(self) -> None:
-        """Before more is read."""
-        if self._owed >= _NAP:
-            owed, self._owed = self._owed, 0.0
-            await asyncio.sleep(owed)
+    async def wait(self, transport: asyncio.BaseTransport | None = None) -> None:
+        """Before more is read. transport: what comes to it meanwhile lies in the kernel, and wakes nobody."""
+        if self._owed < _NAP and (self._close < _MANY or not self._little):
+            return
+        nap = max(self._owed, _NAP)
+        self._owed = 0.0
+        with held(transport):
+            await asyncio.sleep(nap)
+
+
+@contextlib.contextmanager
+def held(transport: asyncio.BaseTransport | None) -> Iterator[None]:
+    """Within the block nothing is taken from the connection. One that stands still already is left as it is: then
+    whoever stopped it lets it go on."""
+    if not isinstance(transport, asyncio.Transport) or not transport.is_reading():
+        yield
+        return
+    transport.pause_reading()
+    try:
+        yield
+    finally:
+        transport.resume_reading()
 
 
 def broken(where: str, error: OSError) -> SourceError:

@@ -20,6 +20,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 from firmware_agent.errors import SourceError
 from firmware_agent.telemetry.frames import body, cut
+from firmware_agent.telemetry.line import held
 from firmware_agent.telemetry.pinned import connected
 
 PUSHALL = b'{"pushing": {"sequence_id": "0", "command": "pushall"}}'
@@ -114,6 +115,7 @@ class Line:
     def __init__(self, place: Place, code: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._place = place
         self._reader = reader
+        self._writer = writer
         self._buffer = bytearray()
         self._heard: deque[tuple[str, bytes]] = deque()
         self._answers: list[Any] = []  # to CONNECT, then to SUBSCRIBE
@@ -156,6 +158,11 @@ class Line:
             raise self._wrong(_UNASKED, "strange")
         self._heard.clear()
         return found
+
+    async def pause(self, seconds: float) -> None:
+        """Take nothing for so long: what comes meanwhile lies in the kernel, and wakes nobody."""
+        with held(self._writer.transport):
+            await asyncio.sleep(seconds)
 
     async def _answer(self, patience: float, todo: str) -> Any:
         try:

@@ -15,7 +15,9 @@ from firmware_agent.errors import SourceError
 from firmware_agent.telemetry.line import LARGEST, PATIENCE, Line, Pace, broken, ended, too_long
 
 _CHUNK = 4096  # bytes at once: thousands of empty frames fit into more, and would hold up everything else
+_MOVED = "it leads elsewhere, and no redirect is followed; configure the address that it leads to"
 _TODO = {
+    **dict.fromkeys((301, 302, 303, 307, 308), (_MOVED, "setup")),
     401: ("the key is refused; put a right one into the configuration", "key"),
     403: ("the key is refused; put a right one into the configuration", "key"),
     404: ("there is no such page; correct the path of the address", "strange"),
@@ -26,17 +28,19 @@ _TODO = {
 class Frames:
     """The protocol alone, as the client that connects: bytes in, bytes and messages out, no I/O.
 
-    messages: whole ones, oldest first. joined: the other side agreed. count: frames that came. SourceError: it ended or
-    is broken.
+    messages: whole ones, oldest first. joined: the other side agreed. count: frames that came. skip: a message that is
+    too long is passed over. SourceError: it ended or is broken.
     """
 
-    def __init__(self, where: str) -> None:
+    def __init__(self, where: str, skip: bool = False) -> None:
         self.messages: deque[bytes] = deque()
         self.joined = False
         self.count = 0
         self._where = where
         self._state = wsproto.WSConnection(wsproto.ConnectionType.CLIENT)
         self._part = bytearray()
+        self._skip = skip
+        self._skipping = False
 
     def begin(self, host: str, target: str) -> bytes:
         """The request. host: as the address has it, with its port."""
@@ -73,18 +77,29 @@ class Frames:
         elif isinstance(event, events.Ping):
             return self._state.send(event.response())
         elif isinstance(event, events.TextMessage | events.BytesMessage):
-            self._part += event.data.encode("utf-8") if isinstance(event.data, str) else event.data
-            if len(self._part) > LARGEST:
-                raise too_long(self._where)
-            if event.message_finished:
-                self.messages.append(bytes(self._part))
-                self._part.clear()
+            self._add(event.data.encode("utf-8") if isinstance(event.data, str) else event.data, event.message_finished)
         return b""
+
+    def _add(self, data: bytes | bytearray, finished: bool) -> None:
+        if not self._skipping:
+            self._part += data
+        if len(self._part) > LARGEST:
+            if not self._skip:
+                raise too_long(self._where)
+            self._skipping = True
+            self._part.clear()
+        if finished:
+            if not self._skipping:
+                self.messages.append(bytes(self._part))
+            self._skipping = False
+            self._part.clear()
 
 
 @contextlib.asynccontextmanager
-async def websocket(url: str) -> AsyncIterator[Line]:
+async def websocket(url: str, skip: bool = False) -> AsyncIterator[Line]:
     """Within the block it is connected. url: as `addresses.talkable` has it. SourceError: it cannot be.
+
+    skip: a message that is too long is passed over, and the next one taken; else it ends the connection.
 
     No redirect is followed, nothing is compressed, and no header says who we are.
     """
@@ -97,7 +112,7 @@ async def websocket(url: str) -> AsyncIterator[Line]:
             async with asyncio.timeout(PATIENCE):
                 port = parts.port or (443 if tls else 80)
                 reader, writer = await asyncio.open_connection(parts.hostname, port, ssl=tls, limit=_CHUNK)
-                line = _WebSocket(reader, writer, where)
+                line = _WebSocket(reader, writer, Frames(where, skip), where)
                 await line.join(parts.netloc, parts.path or "/")
         except (OSError, UnicodeError) as error:
             if isinstance(error, OSError):
@@ -112,11 +127,11 @@ async def websocket(url: str) -> AsyncIterator[Line]:
 class _WebSocket:
     """Implements Line."""
 
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, where: str) -> None:
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, frames: Frames, where: str) -> None:
         self._reader = reader
         self._writer = writer
         self._where = where
-        self._frames = Frames(where)
+        self._frames = frames
         self._pace = Pace()
 
     async def join(self, host: str, target: str) -> None:
@@ -142,7 +157,7 @@ class _WebSocket:
             raise broken(self._where, error) from None
 
     async def _more(self) -> None:
-        await self._pace.wait()
+        await self._pace.wait(self._writer.transport)
         data, before = await self._reader.read(_CHUNK), self._frames.count
         answer = self._frames.feed(data)  # nothing is awaited in between: what was read is never lost
         self._pace.owe(self._frames.count - before, len(data))
