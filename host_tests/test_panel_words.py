@@ -114,7 +114,7 @@ def families():
         "says.trouble.*": {f"says.trouble.{code}" for code in TROUBLES},
         "says.name.*": {f"says.name.{kind}" for kind in _SOURCES},
         "says.machine.*": {f"says.machine.{one}" for one in MACHINE},
-        "says.why.*": {"says.why.unfit", "says.why.expired", "says.why.no_time"},
+        "says.why.*": {f"says.why.{fate}" for fate in ("unfit", "expired", "no_time")},
         "says.how.*": {f"says.how.{name}" for name in PARAMETERS if name not in (*BLOBS, "drop")},
         "trouble.*": set(),  # the camera's own words where there are no others
         "*.done": {"refuse.done", "later.done"},

@@ -207,7 +207,8 @@ def test_ok__only_those_who_may_read_it_are_told_that_it_changed(tmp_path):
 
 def test_ok__each_trouble_of_a_source_has_a_code_with_words():
     root, used = Path(firmware_agent.__file__).parent, set()
-    for path in [*(root / "telemetry").rglob("*.py"), root / "cli/sources.py"]:
+    asked_for = root / "telemetry/octoprint_key.py"  # by a command, not by the page
+    for path in [*{*(root / "telemetry").rglob("*.py")} - {asked_for}, root / "cli/sources.py"]:
         tree = ast.parse(path.read_text("utf-8"))
         for call in (node for node in ast.walk(tree) if isinstance(node, ast.Call)):
             name = getattr(call.func, "id", getattr(call.func, "attr", ""))

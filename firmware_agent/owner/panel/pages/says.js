@@ -17,7 +17,7 @@ let again = false;
 async function look() {
   timer = null;
   again = busy;
-  if (busy) return;
+  if (busy || state.over) return;
   busy = true;
   found = await ask("/api/said").catch(() => null); // what is not known any more is not shown
   last = Date.now();
@@ -28,7 +28,7 @@ async function look() {
 
 // What is said now; as fast as PACE allows, or at once.
 function load(pause = Math.max(0, last + PACE - Date.now())) {
-  if (!may("said") || document.hidden || (timer && pause)) return;
+  if (!may("said") || state.over || document.hidden || (timer && pause)) return;
   clearTimeout(timer);
   timer = setTimeout(look, pause);
 }
