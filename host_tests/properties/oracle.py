@@ -86,13 +86,14 @@ def pairs(case: Case) -> list[tuple[int, list[Any]]]:
             continue
         if "expires" in row and (case.vector["now"] is None or case.vector["now"] >= NOW):
             continue
-        forms = _forms(row, value(spec), case.clean.get(name))
-        if forms:
-            out.append((row["id"], forms))
+        allowed = forms(row, value(spec), case.clean.get(name))
+        if allowed:
+            out.append((row["id"], allowed))
     return sorted(out)
 
 
-def _forms(row: Tree, raw: Any, clean: "bytes | None") -> list[Any]:
+def forms(row: Tree, raw: Any, clean: "bytes | None") -> list[Any]:
+    """The forms that a raw value of this row may take; clean: the picture that stands in it, None if none does."""
     transform = row["transform"]
     if transform == "picture":
         return [clean] if isinstance(raw, (bytes, bytearray)) and clean is not None and len(raw) <= row["max"] else []
