@@ -1,4 +1,4 @@
-"""What no printer should say, told to every source: nothing but a reason comes of it, within bounds, and nothing passes.
+"""What no printer should say, told to every source: nothing but a reason comes of it, and nothing passes.
 
 The pure parts get inputs by the hundred thousand (hostile/parsers.py), the feeds connections (hostile/feeds.py). What a
 source kept is held against both shipped policies, by an oracle that shares no code with the gate. Each source is also

@@ -70,7 +70,12 @@ class Grbl:
 
     def status(self) -> str:
         card = "" if self.job is None else "|SD:%.2f,/sd/%s, two.nc" % (self.job, self._named("file"))
-        parts = "MPos:12.345,-7.000,0.000|FS:%d,%d|Ov:100,100,100|Pn:XZ%s%s" % (self.feed, self.power, self._named("pin"), card)
+        parts = "MPos:12.345,-7.000,0.000|FS:%d,%d|Ov:100,100,100|Pn:XZ%s%s" % (
+            self.feed,
+            self.power,
+            self._named("pin"),
+            card,
+        )
         return "<%s|%s>" % (self.state, parts)
 
     def _arrived(self, data: bytes) -> None:
@@ -92,9 +97,13 @@ class Grbl:
             self.say("error:8" if line == "$I" else "error:20")
             return
         self.say(
-            "[VER:%s:%s's laser]" % ("3.7 FluidNC v3.7.8" if self.fluid else "1.1h.20190825", self._named("owner")), "[OPT:MPHS]"
+            "[VER:%s:%s's laser]" % ("3.7 FluidNC v3.7.8" if self.fluid else "1.1h.20190825", self._named("owner")),
+            "[OPT:MPHS]",
         )
         if self.fluid:
-            where = "SSID=%s:Status=Connected:IP=192.168.7.31:MAC=AA-BB-CC-%s" % (self._named("network"), self._named("hardware address"))
+            where = "SSID=%s:Status=Connected:IP=192.168.7.31:MAC=AA-BB-CC-%s" % (
+                self._named("network"),
+                self._named("hardware address"),
+            )
             self.say("[MSG: Machine: %s]" % self._named("machine"), "[MSG: Mode=STA:%s]" % where)
         self.say("ok")

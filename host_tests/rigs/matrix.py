@@ -53,7 +53,9 @@ timeout = 3
 
 def hurried(directory: Path, shipped: str, changes: "tuple[tuple[str, str], ...]" = ()) -> Path:
     """That profile, but nothing waits for its turn. changes: further (old, new) texts."""
-    text = re.sub(r'^every = "(10 s|1 h|15 min)"$', 'every = "0 s"', (_SHIPPED / (shipped + ".toml")).read_text(), flags=re.M)
+    text = re.sub(
+        r'^every = "(10 s|1 h|15 min)"$', 'every = "0 s"', (_SHIPPED / (shipped + ".toml")).read_text(), flags=re.M
+    )
     for old, new in changes:
         assert text.count(old) == 1, old
         text = text.replace(old, new)
@@ -137,7 +139,9 @@ class Matrix:
         log, cwd = self._directory / place, self._directory / "cwd"
         cwd.mkdir(exist_ok=True)
         with log.open("wb") as out:
-            agent = subprocess.Popen(command, stdout=out, stderr=out, cwd=cwd, env={**os.environ, **names, **environment})
+            agent = subprocess.Popen(
+                command, stdout=out, stderr=out, cwd=cwd, env={**os.environ, **names, **environment}
+            )
         try:
             wait_for(lambda: agent.poll() is not None or self._listens())
             self.places["process of " + place] = b"\n".join(

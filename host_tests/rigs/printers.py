@@ -15,12 +15,13 @@ from typing import Any
 from host_tests.rigs import bambu, moonraker, octoprint
 from host_tests.rigs.canaries import Canaries
 from host_tests.rigs.grbl import Grbl
-from host_tests.rigs.klippy import Klippy
 from host_tests.rigs.marlin import Marlin
 
 ADDRESS = 135440576  # 192.168.18.8 and 8.18.168.192, as printers pack it
 # What these printers can say and no source asks for; the last one is overwritten within the same answer.
-UNHEARD = tuple("moonraker " + what for what in ("camera", "lcd", "layer", "object", "host", "user", "mesh", "probe", "pid"))
+UNHEARD = tuple(
+    "moonraker " + what for what in ("camera", "lcd", "layer", "object", "host", "user", "mesh", "probe", "pid")
+)
 UNHEARD += tuple("octoprint " + what for what in ("comment", "lcd", "key"))
 UNHEARD += ("moonraker key", "bambu code", "grbl owner")
 _BAMBU = (
@@ -209,16 +210,17 @@ class Printers:
         texts = ("job_file", "job_path", "job_user", "message", "serial", "device_name", "address", "network_name")
         texts += ("hardware_address", "carrier", "security_event", "error_code", "firmware_version", "picture", "state")
         status: dict[str, Any] = {name: word(name) for name in texts}
+        self._canaries.add("intake packed", ADDRESS)
         if turn % 2:  # else the texts stand where numbers and words of a list are due
             status |= {"state": "printing", "link_type": "wifi", "link_signal": -60, "alive": "on"}
-            status |= {"progress": 41.7, "elapsed": 60, "error_code": None}
+            status |= {"progress": 41.7, "elapsed": 60, "error_code": None, "address": ADDRESS}
             status |= {name: number("intake " + name) for name in ("access_count", "access_time", "number")}
         else:
             status |= {name: word(name) for name in ("link_type", "alive", "progress")}
             for name in ("nozzle_temperature", "bed_target", "elapsed", "link_signal"):
                 status[name] = number("intake " + name)
             status["feed"] = self._canaries.fraction("intake feed")
-        status |= {word("name"): 1, "address.packed": ADDRESS}
+        status |= {word("name"): 1}
         now = int(time.time())
         event: dict[str, Any] = {"job_file": word("done"), "job_material": number("intake job_material")}
         if turn == 8:

@@ -27,7 +27,9 @@ class Tapped:
 
     def __init__(self, source: Source) -> None:
         self._source = source
-        self.pace = min(0.25, source.pace) if source.name != "octoprint" else 1.0  # so that little is overwritten unread
+        self.pace = (
+            min(0.25, source.pace) if source.name != "octoprint" else 1.0
+        )  # so that little is overwritten unread
         self._seen: set[str] = set()
 
     def __getattr__(self, name: str) -> Any:
@@ -36,12 +38,15 @@ class Tapped:
     async def read(self) -> list[Record]:
         records = await self._source.read()
         rows = {repr((self._source.name, *row)) for record in records for row in record.fields.items()}
-        with TAP.open("a") as out:
-            out.writelines(row + "\n" for row in sorted(rows - self._seen))
-        self._seen |= rows
+        self._note(rows)
         if trapped("read"):
             raise ValueError("%r %r" % (records, rows))
         return records
+
+    def _note(self, rows: set[str]) -> None:
+        with TAP.open("a") as out:
+            out.writelines(row + "\n" for row in sorted(rows - self._seen))
+        self._seen |= rows
 
 
 class Trapped(following.Heard):

@@ -7,7 +7,7 @@ import os
 import socket
 import ssl
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -38,6 +38,7 @@ from host_tests.rigs.cable import HOSTILE
 from host_tests.rigs.certificates import Authority
 from host_tests.rigs.grbl import Grbl as GrblBoard
 from host_tests.rigs.marlin import Marlin as MarlinBoard
+from host_tests.rigs.told import comes
 
 SERIAL = "01P00A000000000"
 _HOLD = 0.05  # s that a connection may last which its server does not end
@@ -193,16 +194,20 @@ async def _connections(
         counts[how] += 1
     server.rng = None
     heard, feed = Heard(lambda: 1, ("state",)), make()
+    if not await _hears(feed, heard, "printing", patience):
+        failures.append("a good connection after the hostile ones is not heard")
+    return counts, failures
+
+
+async def _hears(feed: Feed, heard: Heard, state: str, patience: float = _GOOD) -> bool:
+    """Whether a good connection brings that state."""
     following = asyncio.ensure_future(feed.follow(heard))
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(patience):
-            while heard._status.get("state") != "printing":
-                await asyncio.sleep(0.01)
+            await comes(lambda: heard._status.get("state") == state)
     following.cancel()
     await asyncio.gather(following, return_exceptions=True)
-    if heard._status.get("state") != "printing":
-        failures.append("a good connection after the hostile ones is not heard")
-    return counts, failures
+    return heard._status.get("state") == state
 
 
 async def _one(follow: Follow, heard: Heard, failures: list[str], hold: float = _HOLD) -> str:
@@ -270,15 +275,9 @@ async def serial(count: int, rng: Random, place: Path) -> tuple[Counter[str], li
             failures.append("serial %d: more is kept than may be" % number)
     for kind, board, talk, _ in kinds:
         made, heard = board(place / "port").plug(), Heard(lambda: 1)
-        following = asyncio.ensure_future(SerialFeed(SerialLine(kind, place / "port", 115200), talk).follow(heard))
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(_GOOD):
-                while heard._status.get("state") != "idle":
-                    await asyncio.sleep(0.01)
-        following.cancel()
-        await asyncio.gather(following, return_exceptions=True)
+        good = await _hears(SerialFeed(SerialLine(kind, place / "port", 115200), talk), heard, "idle")
         made.pull()
-        if heard._status.get("state") != "idle":
+        if not good:
             failures.append("a good %s after the hostile ones is not heard" % kind)
     return counts, failures
 
@@ -290,8 +289,7 @@ async def datagrams(count: int, rng: Random, place: Path) -> tuple[Counter[str],
     heard, path = Heard(lambda: 1, ("state",)), place / "intake"
     feed = IntakeFeed(Datagrams(path, None, LARGEST), {os.getuid()})
     following = asyncio.ensure_future(feed.follow(heard))
-    while not path.exists():
-        await asyncio.sleep(0.01)
+    await comes(path.exists)
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
         sock.setblocking(False)
         good = json.dumps(INTAKE.samples[0]).encode()
@@ -311,8 +309,7 @@ async def datagrams(count: int, rng: Random, place: Path) -> tuple[Counter[str],
                 failures.append("datagram %d: more is kept than may be" % number)
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(_GOOD):
-            while heard._status.get("progress") != 41.5 and not following.done():
-                await asyncio.sleep(0.01)
+            await comes(lambda: heard._status.get("progress") == 41.5 or following.done())
     if following.done() or heard._status.get("progress") != 41.5:
         failures.append("a good datagram after the hostile ones is not heard")
     following.cancel()
@@ -321,7 +318,7 @@ async def datagrams(count: int, rng: Random, place: Path) -> tuple[Counter[str],
 
 
 # name: (the story, how many of a hundred connections are its)
-FEEDS: dict[str, tuple[Callable[[int, Random, Path], Awaitable[tuple[Counter[str], list[str]]]], int]] = {
+FEEDS: dict[str, tuple[Callable[[int, Random, Path], Coroutine[Any, Any, tuple[Counter[str], list[str]]]], int]] = {
     "moonraker": (moonraker, 24),
     "moonraker, websocket": (web, 20),
     "octoprint": (octoprint, 24),

@@ -25,7 +25,14 @@ from host_tests.fakes_moonraker import STATUS, results
 from host_tests.proofs.fuzz.target import Broken, Control, mutated
 from host_tests.proofs.hostile.target import NOISE, Boundless, Said, careless, document, lines, talkative
 
-_HISTORY = {"status": "completed", "start_time": 1.5, "end_time": 5.5, "filament_used": 9.5, "user": "u", "filename": "f"}
+_HISTORY = {
+    "status": "completed",
+    "start_time": 1.5,
+    "end_time": 5.5,
+    "filament_used": 9.5,
+    "user": "u",
+    "filename": "f",
+}
 
 
 def _answer(method: str, result: Any) -> dict[str, Any]:
@@ -81,7 +88,11 @@ class OctoPrint(Said):
         },
         {
             "temperature": {"tool0": {"actual": 205.1, "target": 205.0}, "bed": {"actual": 60.2, "target": 60.0}},
-            "state": {"text": "Printing", "error": "", "flags": {"operational": True, "printing": True, "error": False}},
+            "state": {
+                "text": "Printing",
+                "error": "",
+                "flags": {"operational": True, "printing": True, "error": False},
+            },
         },
     )
 
@@ -144,7 +155,10 @@ class Intake(Said):
     share = 14
     samples = (
         {"intake": 1, "status": {"state": "printing", "progress": 41.5, "elapsed": 60, "nozzle_temperature": 205.5}},
-        {"intake": 1, "status": {"link_type": "wifi", "link_signal": -60, "alive": "on", "job_file": "f", "a": {"b": 5}}},
+        {
+            "intake": 1,
+            "status": {"link_type": "wifi", "link_signal": -60, "alive": "on", "job_file": "f", "a": {"b": 5}},
+        },
         {"intake": 1, "event": {"job_start": 1_795_000_000, "job_finish": 1_795_000_060, "job_material": 5.5}},
         {"intake": 1, "event": {"error_code": 7, "message": "m", "serial": "s", "address": 135440576}},
     )
@@ -189,7 +203,13 @@ class Marlin(_Serial):
     share = 14
     talk = MarlinTalk
     samples = (
-        *("start", "ok", "ok T:205.10 /205.00 B:60.20 /60.00 T1:21.0 /0.0 @:64 B@:32", " T:20.5 /0.0 B:21.0 /0.0", " T:9999 /0.0 B:9999"),
+        *(
+            "start",
+            "ok",
+            "ok T:205.10 /205.00 B:60.20 /60.00 T1:21.0 /0.0 @:64 B@:32",
+            " T:20.5 /0.0 B:21.0 /0.0",
+            " T:9999 /0.0 B:9999",
+        ),
         *("FIRMWARE_NAME:Marlin 2.1.2.1 (NAME) SOURCE_CODE_URL:x MACHINE_TYPE:NAME UUID:NAME", "Cap:AUTOREPORT_TEMP:1"),
         *("SD printing byte 500/1000", "Not SD printing", "Done printing file", "File opened: NAME.gco Size: 1000"),
         *("Error:Printer halted. NAME", "echo:busy: processing", "//action:paused", "echo:NAME", "NAME"),
@@ -202,8 +222,17 @@ class Grbl(_Serial):
     talk = GrblTalk
     samples = (
         *("<Run|MPos:12.345,-7.000,0.000|FS:1200,800|Ov:100,100,100|SD:42.00,/sd/NAME.nc>", "<Idle|FS:0,0>"),
-        *("<Hold:0|WPos:1,2,3|F:5|Pn:XYZ|A:S>", "[VER:3.7 FluidNC v3.7.8:NAME]", "[OPT:V,15,128]", "ALARM:1", "error:8"),
-        *("[MSG: Mode=STA:SSID=NAME:Status=Connected:IP=192.168.1.2:MAC=AA-BB]", "[MSG:INFO: /sd/NAME file job succeeded]"),
+        *(
+            "<Hold:0|WPos:1,2,3|F:5|Pn:XYZ|A:S>",
+            "[VER:3.7 FluidNC v3.7.8:NAME]",
+            "[OPT:V,15,128]",
+            "ALARM:1",
+            "error:8",
+        ),
+        *(
+            "[MSG: Mode=STA:SSID=NAME:Status=Connected:IP=192.168.1.2:MAC=AA-BB]",
+            "[MSG:INFO: /sd/NAME file job succeeded]",
+        ),
         *("Grbl 1.1h ['$' for help]", "ok", "NAME"),
     )
 
@@ -257,7 +286,9 @@ class Mqtt(Said):
 
     def case(self, rng: Random) -> bytes:
         report = b"\x30\x0b\0\3abc" + rng.randbytes(6)
-        return mutated(rng, rng.choice((b"\x20\2\0\0", b"\x90\3\0\1\0", b"\xd0\0", report, report * 3)), (b"\xff" * 4, report))
+        return mutated(
+            rng, rng.choice((b"\x20\2\0\0", b"\x90\3\0\1\0", b"\xd0\0", report, report * 3)), (b"\xff" * 4, report)
+        )
 
     def tell(self, data: bytes) -> bool:
         self.buffer += data

@@ -22,21 +22,40 @@ _LOOK = 8  # inputs between two looks at the status
 _LARGEST = 1 << 63
 NOISE = (
     *(b"NaN", b"Infinity", b"-Infinity", b"1e999", b"-1e999", b"9" * 400, b"9" * 5000, b"0x1F", b"1_000"),
-    *(b"[" * 2000, b'{"a":' * 500, b'"\\ud800"', b"\\u0000", b"\xff\xfe", b"\xed\xa0\x80", b"\0", b"\r", b"\n", b"\x03"),
+    *(
+        b"[" * 2000,
+        b'{"a":' * 500,
+        b'"\\ud800"',
+        b"\\u0000",
+        b"\xff\xfe",
+        b"\xed\xa0\x80",
+        b"\0",
+        b"\r",
+        b"\n",
+        b"\x03",
+    ),
     *(b'"state":"printing","state":5,', b"null", b"true", b"{}", b"[]", b'""', b",", b":", b'"', b"135440576"),
 )
 ODD: tuple[Any, ...] = (
     *(None, True, False, -1, 0.5, 1e308, -1e308, 10**300, -(10**400), 2**63, 2**64, 135440576, 3232240136),
     *(float("nan"), float("inf"), "", "ready", "printing", "on", "wifi", "\ud800", "\u5bbd" * 200, "x" * 3000),
-    *([], {}, [[[[[[[[1]]]]]]]], {"": {"": {"": 1}}}, {"state": "ready"}, [None] * 300, {str(one): one for one in range(300)}),
+    *(
+        [],
+        {},
+        [[[[[[[[1]]]]]]]],
+        {"": {"": {"": 1}}},
+        {"state": "ready"},
+        [None] * 300,
+        {str(one): one for one in range(300)},
+    ),
 )
 
 
 class Said(Bytes):
     """A source's pure part. heard: what keeps what it says; made: what of that may leave.
 
-    Subclasses say how it is told (`tell`: whether it was understood; `allowed` are the only errors), and how a connection
-    begins.
+    Subclasses say how it is told (`tell`: whether it was understood; `allowed` are the only errors), and how a
+    connection begins.
     """
 
     name = ""
@@ -51,6 +70,9 @@ class Said(Bytes):
 
     def begin(self) -> None:
         """A new connection."""
+
+    def case(self, rng: Random) -> bytes:
+        raise NotImplementedError
 
     def tell(self, data: bytes) -> bool:
         raise NotImplementedError
