@@ -2,15 +2,13 @@
 
 import asyncio
 import contextlib
-import http.client
-import json
+import getpass
 import os
 import re
 import signal
 import socket
 import subprocess
 import sys
-import time
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -18,12 +16,12 @@ from typing import Any
 
 from firmware_agent import config
 from firmware_agent.cli import build
-from firmware_agent.consent.pairing import Invitation
 from firmware_agent.model import GIVEN
 from firmware_agent.profiles.compiler import compile_profile
 from host_tests.rigs.broker import Broker, Subscriber, free_port, wait_for
 from host_tests.rigs.canaries import Canaries
 from host_tests.rigs.lived import PROGRAM
+from host_tests.rigs.onlooker import Onlooker
 from host_tests.rigs.printers import Printers
 from host_tests.rigs.proxy import Proxy
 
@@ -84,7 +82,7 @@ class Matrix:
     def raw(self) -> str:
         return self._tap.read_text() if self._tap.exists() else ""
 
-    async def live(self, enough: "Callable[[Matrix, Subscriber], bool]", most: int = 60) -> None:
+    async def live(self, enough: "Callable[[Matrix, Subscriber], bool]", crashes: bool = True, most: int = 60) -> None:
         """Grant everything, let the printers work until it is enough (`most` turns), look, crash twice, look again."""
         self.printers.plug()
         with contextlib.ExitStack() as stack:
@@ -96,30 +94,33 @@ class Matrix:
             with self._running("log") as agent:
                 for _ in range(most):
                     await self.printers.work()
-                    assert agent.poll() is None, self.places["log"]
+                    assert agent.poll() is None, "the agent ended by itself"
                     if enough(self, maker):
                         break
                 self._trap.write_text("feed")
                 for _ in range(4):
                     await self.printers.work()
                 self._trap.unlink()
-                await asyncio.to_thread(self._look, agent)
-            with self._running("crash", PYTHONFAULTHANDLER="1") as agent:
-                await self._until(agent, lambda: os.stat(self._tap).st_size and self._warm(maker))
-                self._trap.write_text("read")
-                await self._until(agent, lambda: agent.poll() is not None)
-                assert agent.returncode == 1
-            self._trap.unlink()
-            with self._running("abort", PYTHONFAULTHANDLER="1") as agent:
-                await self._until(agent, lambda: self._warm(maker))
-                agent.send_signal(signal.SIGABRT)
-                await self._until(agent, lambda: agent.poll() is not None)
-                assert agent.returncode == -signal.SIGABRT
+                await asyncio.to_thread(self._look)
+            if crashes:
+                await self._crash(maker)
             await asyncio.to_thread(self._gather, broker, maker, wire)
 
-    def _configure(self, port: int) -> None:
-        import getpass
+    async def _crash(self, maker: Subscriber) -> None:
+        """By a defect of its own, and by a signal as of a library's."""
+        with self._running("crash", PYTHONFAULTHANDLER="1") as agent:
+            await self._until(agent, lambda: os.stat(self._tap).st_size and self._warm(maker))
+            self._trap.write_text("read")
+            await self._until(agent, lambda: agent.poll() is not None)
+            assert agent.returncode == 1
+        self._trap.unlink()
+        with self._running("abort", PYTHONFAULTHANDLER="1") as agent:
+            await self._until(agent, lambda: self._warm(maker))
+            agent.send_signal(signal.SIGABRT)
+            await self._until(agent, lambda: agent.poll() is not None)
+            assert agent.returncode == -signal.SIGABRT
 
+    def _configure(self, port: int) -> None:
         values = {"profile": self._profile, "panel": self._panel, "recipient": self.recipient, "port": port}
         text = _LINES.format(**values, user=getpass.getuser())
         sections = "".join("\n[source.%s]\n%s\n" % row for row in self.printers.sections.items())
@@ -173,43 +174,10 @@ class Matrix:
         except OSError:
             return False
 
-    def _look(self, agent: "subprocess.Popen[bytes]") -> None:
-        """All that a viewer gets, on the page and on the control socket."""
-        _, code = self._parts.pairing.open(Invitation("viewer"))
-        origin = {"Origin": "http://127.0.0.1:%d" % self._panel}
-        paired = self._ask("POST", "/pair", origin, json.dumps({"name": "a viewer", "code": code}))
-        cookie = paired.getheader("Set-Cookie", "").partition(";")[0]
-        assert paired.status == 200 and cookie, paired.status
-        self.viewed: dict[str, int] = {}
-        shown = b""
-        paths = ["/", "/doorbell", "/api/home", "/api/timeline", "/api/nonce", "/archive.zip", "/api/receipt/1"]
-        while paths:
-            path = paths.pop(0)
-            answer = self._ask("GET", path, {**origin, "Cookie": cookie})
-            body = answer.read()
-            self.viewed[path] = answer.status
-            shown += repr(answer.getheaders()).encode() + body
-            found = [("payload", one) for one in re.findall(rb'"ident": ?"([0-9a-f]{2,64})"', body)[:20]]
-            found += [("policy", one) for one in re.findall(rb'"(?:policy|hash)": ?"([0-9a-f]{64})"', body)]
-            more = ["/api/%s/%s" % (kind, one.decode()) for kind, one in found]
-            paths += [one for one in dict.fromkeys(more) if one not in self.viewed and one not in paths]
-        shown += self._pushed({**origin, "Cookie": cookie})
-        self.places["viewer's page"] = shown
-        with socket.socket(socket.AF_UNIX) as sock:
-            sock.connect(str(self._directory / "state/control.sock"))
-            for number, do in enumerate(("home", "timeline", "watch", "live", "events")):
-                sock.sendall(json.dumps({"v": 1, "id": number, "do": do, "arguments": {}}).encode() + b"\n")
-            self.places["viewer's socket"] = _heard(sock, lambda: sock.recv(65536))
-
-    def _ask(self, method: str, path: str, headers: dict[str, str], body: "str | None" = None) -> Any:
-        line = http.client.HTTPConnection("127.0.0.1", self._panel, timeout=20)
-        line.request(method, path, body, {**headers, "Content-Type": "application/json"})
-        return line.getresponse()
-
-    def _pushed(self, headers: dict[str, str]) -> bytes:
-        """What is pushed within three seconds."""
-        answer = self._ask("GET", "/api/events", headers)
-        return _heard(answer.fp.raw._sock, answer.fp.readline)
+    def _look(self) -> None:
+        viewer = Onlooker(self._panel, self._directory / "state/control.sock", self._parts.pairing)
+        self.places["viewer's page"], self.viewed = viewer.page()
+        self.places["viewer's socket"] = viewer.socket()
 
     def _gather(self, broker: Broker, maker: Subscriber, wire: Proxy) -> None:
         """What the broker has, what is kept here, sealed and opened, and what the commands say of it."""
@@ -236,16 +204,3 @@ class Matrix:
         done = subprocess.run([PROGRAM, *words, "--config", str(self._file)], capture_output=True, timeout=60)
         assert done.returncode == 0, done.stderr
         return done.stdout + done.stderr
-
-
-def _heard(sock: socket.socket, more: Callable[[], bytes]) -> bytes:
-    """What comes within three seconds."""
-    found, end = b"", time.monotonic() + 3
-    with contextlib.suppress(TimeoutError):
-        while time.monotonic() < end and len(found) < 1 << 20:
-            sock.settimeout(1)
-            part = more()
-            if not part:
-                break
-            found += part
-    return found

@@ -41,6 +41,7 @@ from host_tests.rigs.marlin import Marlin as MarlinBoard
 from host_tests.rigs.told import comes
 
 SERIAL = "01P00A000000000"
+REFUSED = "refused by the kernel, and sent again"  # how datagrams too many end: not a connection more
 _HOLD = 0.05  # s that a connection may last which its server does not end
 _GOOD = 10.0  # s for a good one to be heard
 Speaker = Callable[[Random], bytes]
@@ -303,7 +304,7 @@ async def datagrams(count: int, rng: Random, place: Path) -> tuple[Counter[str],
                     counts["datagrams"] += 1
                     break
                 except BlockingIOError:
-                    counts["refused by the kernel, and sent again"] += 1
+                    counts[REFUSED] += 1
                     await asyncio.sleep(0.02)
             if len(heard._status) > FIELDS + 1 or len(heard._records) > RECORDS:
                 failures.append("datagram %d: more is kept than may be" % number)
