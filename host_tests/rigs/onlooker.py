@@ -1,4 +1,4 @@
-"""A person who was let in as a viewer, and looks at all that a viewer gets: the page, its pushes, the control socket."""
+"""Somebody who was let in as a viewer, and looks at all that a viewer gets: page, pushes, control socket."""
 
 import contextlib
 import http.client
