@@ -12,6 +12,7 @@ from firmware_agent.egress.door import Door
 from firmware_agent.egress.idents import Idents
 from firmware_agent.egress.ledger import Ledger
 from firmware_agent.egress.outbox import Outbox
+from firmware_agent.egress.pseudonyms import Pseudonyms
 from firmware_agent.egress.uplink import Uplink
 from firmware_agent.egress.vault import Vault
 from firmware_agent.errors import FormatError
@@ -191,7 +192,8 @@ class World:
         self.consents = ConsentStore(self.storage, KEY)
         self.clock = Clock(SlotPair(self.storage, "time", KEY), self.now, self.ticks)
         self.idents = Idents(self.storage, self.entropy)
-        self.gate = Gate(self.catalogue, self.consents, KEY, self.idents.new, self.now)
+        self.pseudonyms = Pseudonyms(self.storage, self.entropy)
+        self.gate = Gate(self.catalogue, self.consents, KEY, self.idents.new, self.now, self.pseudonyms.key)
         self.ledger = Ledger(self.storage, self.now, size=3072)  # a board's heap holds several such files
         self.wire = FakeWire(RECIPIENT, online, answers)
         self.door = Door(self.gate, self.ledger, {RECIPIENT: self.wire})

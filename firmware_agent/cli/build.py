@@ -43,6 +43,7 @@ from firmware_agent.egress.idents import Idents
 from firmware_agent.egress.intake import Intake, Mailbox
 from firmware_agent.egress.ledger import KEEP, Ledger
 from firmware_agent.egress.outbox import Outbox
+from firmware_agent.egress.pseudonyms import Pseudonyms
 from firmware_agent.egress.requests import Requests
 from firmware_agent.egress.rights import Rights
 from firmware_agent.egress.uplink import Uplink
@@ -178,7 +179,8 @@ def parts(config: Config, device: LinuxDevice | None = None, lenient: bool = Fal
         changes.settle(catalogue, given, Texts(device.storage).get)
     clock = Clock(SlotPair(device.storage, "time", key), device.now, device.ticks)
     idents = Idents(device.storage, device.entropy)
-    gate = Gate(catalogue, consents, device.entropy(32), idents.new, clock.now)
+    pseudonyms = Pseudonyms(device.storage, device.entropy)
+    gate = Gate(catalogue, consents, device.entropy(32), idents.new, clock.now, pseudonyms.key)
     return Parts(config, device, catalogue, consents, gate, clock, idents, key)
 
 

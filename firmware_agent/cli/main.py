@@ -14,6 +14,7 @@ from firmware_agent.cli import (
     doctor,
     erase,
     export,
+    key,
     ledger,
     logs,
     people,
@@ -164,6 +165,10 @@ def _parser() -> argparse.ArgumentParser:
     add(decisions, "show", consent.show, "every purpose, what it means, and what was decided")
     preview = add(commands, "show", show.show, "the exact payload that would leave now, and why each other field stays")
     preview.add_argument("--sent", nargs="?", const="", metavar="PURPOSE", help="instead: the last that left")
+    preview.add_argument(
+        "--live", action="store_true", help="drawn anew as it changes, by the running agent; Ctrl-C ends"
+    )
+    preview.add_argument("--json", action="store_true", help="as the running agent says it to programs")
     books = commands.add_parser("ledger", help="what left, what was refused").add_subparsers(
         required=True, metavar="show|verify|export"
     )
@@ -239,6 +244,8 @@ def _parser() -> argparse.ArgumentParser:
     for either in (one, add(cameras, "give-back", takeover.give_back, "undo that")):
         either.add_argument("--dry-run", action="store_true", help="only say what would be done")
         either.add_argument("--yes", action="store_true", help="do not ask")
+    one = add(commands, "key", key.ask, "have a printer's program make the key that the agent reads it with")
+    one.add_argument("kind", choices=key.KINDS, help="of which [source.KIND]; you confirm it on that program's page")
     add(commands, "doctor", doctor.doctor, "what is wrong and what to do").add_argument(
         "--connect",
         action="store_true",

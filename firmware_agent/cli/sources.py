@@ -18,7 +18,7 @@ from firmware_agent.telemetry.sources.grbl import grbl
 from firmware_agent.telemetry.sources.intake import LARGEST, intake
 from firmware_agent.telemetry.sources.marlin import marlin
 from firmware_agent.telemetry.sources.moonraker import moonraker
-from firmware_agent.telemetry.sources.octoprint import OctoPrintSource
+from firmware_agent.telemetry.sources.octoprint import octoprint
 
 Now = Callable[[], int | None]
 
@@ -29,7 +29,7 @@ def sources(config: Config, catalogue: Catalogue, ticks: Callable[[], float], no
     kinds: dict[str, Callable[[dict[str, Any]], Source]] = {
         "bambu": lambda row: _bambu(row, now),
         "demo": lambda row: DemoSource(ticks, now, row["speed"]),
-        "octoprint": lambda row: OctoPrintSource(row["url"], _secret(Path(row["key_file"])), now),
+        "octoprint": lambda row: octoprint(row["url"], lambda: _octoprint_key(Path(row["key_file"])), now),
         "marlin": lambda row: marlin(Path(row["device"]), row["baud"], now),
         "grbl": lambda row: grbl(Path(row["device"]), row["baud"], now),
         "intake": lambda row: _intake(config, catalogue, row, now),
@@ -59,11 +59,18 @@ def _bambu(row: dict[str, Any], now: Now) -> Source:
     return bambu(place, lambda: _short(code, "access code", "[!-~]{1,64}"), now)
 
 
+def _octoprint_key(path: Path) -> str:
+    try:
+        return _secret(path)
+    except SourceError as error:
+        raise SourceError(f"{error}; `firmware-agent key octoprint` asks OctoPrint for one", "key") from None
+
+
 def _short(path: Path, what: str, pattern: str) -> str:
     """A word that people copy from a screen or a label; the message never holds it."""
     found = _secret(path, what)
     if re.fullmatch(pattern, found) is None:
-        raise SourceError(f"{path}: that is no {what}; put it there alone, as the printer shows it")
+        raise SourceError(f"{path}: that is no {what}; put it there alone, as the printer shows it", "setup")
     return found
 
 
@@ -72,4 +79,4 @@ def _secret(path: Path, what: str = "key") -> str:
         return path.read_text("ascii").strip()
     except (OSError, UnicodeDecodeError) as error:
         why = f"the {what} cannot be read ({type(error).__name__}); put it there, mode 0600"
-        raise SourceError(f"{path}: {why}") from None
+        raise SourceError(f"{path}: {why}", "setup") from None

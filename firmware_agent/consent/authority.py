@@ -50,6 +50,7 @@ READING: dict[str, tuple[str, ...]] = {
     "nonce": PEOPLE,
     "policy": PEOPLE,
     "payload": DECIDERS,
+    "said": DECIDERS,
     "receipt": DECIDERS,
     "archive": DECIDERS,
     "watch": ("owner", "guardian", "viewer"),

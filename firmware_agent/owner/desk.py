@@ -144,6 +144,11 @@ class Desk:
         self._may_read(session, "home")
         return self._view.home(session, self._sight)
 
+    def said(self, session: Session) -> Json:
+        """What the printers say now, and what becomes of it; names that no policy has to owners only."""
+        self._may_read(session, "said")
+        return self._view.said(session, self._sight)
+
     def timeline(self, session: Session, before: int | None, count: int) -> Json:
         self._may_read(session, "timeline")
         return self._view.timeline(before, count)
@@ -169,11 +174,14 @@ class Desk:
         return self._nonce()
 
     async def changes(self, session: Session) -> AsyncIterator[Json]:
-        """Yield at once, then whenever there is something new, for as long as the session lasts."""
+        """Yield at once, then whenever there is something new, for as long as the session lasts. what: "home", or
+        "said" for whoever may read that."""
         self._may_read(session, "home")
-        async for _ in self._live.changes():
+        async for news in self._live.changes():
             self._sessions.verify(session)
-            yield {"what": "home"}
+            for what in news:
+                if what == "home" or self._reads(session, what):
+                    yield {"what": what}
 
     async def watch(self, session: Session, purpose: str, recipient: str, key: bytes) -> AsyncIterator[bytes]:
         """Pictures of the camera, each sealed to `key`, for as long as session and consent hold. Refused, SourceError:
@@ -213,6 +221,13 @@ class Desk:
     def _may_read(self, session: Session, what: str) -> None:
         self._sessions.verify(session)
         self._rules.may_read(what, session.role)
+
+    def _reads(self, session: Session, what: str) -> bool:
+        try:
+            self._rules.may_read(what, session.role)
+        except Refused:
+            return False
+        return True
 
     def _actor(self, session: Session, action: str, arguments: Json, proof: Json | None) -> Actor:
         if proof is None:

@@ -82,6 +82,11 @@ class Heard:
         return bool(self._status or self._records)
 
     @property
+    def telling(self) -> bool:
+        """Whether something is there that was offered, or a record of its own; anything, if nothing was offered."""
+        return bool(self) if not self._offers else bool(self._records) or not self._offers.isdisjoint(self._status)
+
+    @property
     def alive(self) -> bool:
         """Whether a status of this connection is known."""
         return bool(self._status)
@@ -143,14 +148,15 @@ class Following:
         await asyncio.sleep(0)  # whoever reads in a loop lets the connection have its turn
         if self._task is None:
             self._task = asyncio.get_running_loop().create_task(self._follow())
-        if not self.heard and self._trouble is None:
-            try:
-                async with asyncio.timeout(_PATIENCE):
+        try:
+            async with asyncio.timeout(_PATIENCE):
+                while self._trouble is None and not self.heard.telling:  # a greeting is no reading: the next is far off
+                    self.heard.news.clear()
                     await self.heard.news.wait()
-            except TimeoutError:
-                raise SourceError(
-                    "%s: connected, but it says nothing yet; see whether it is ready" % self.name
-                ) from None
+        except TimeoutError:
+            if not self.heard:
+                why = "%s: connected, but it says nothing yet; see whether it is ready" % self.name
+                raise SourceError(why, "quiet") from None
         records = self.heard.take()
         if not records and self._trouble is not None:
             raise self._trouble
@@ -172,13 +178,14 @@ class Following:
             begun = loop.time()
             try:
                 await self._feed.follow(self.heard)
-                self._trouble = SourceError("%s: the connection ended; it is tried again" % self.name)
+                self._trouble = SourceError("%s: the connection ended; it is tried again" % self.name, "ended")
             except SourceError as error:
                 self._trouble = error
             except Exception as error:  # whatever a printer said that nobody thought of: it ends no agent
                 log.error("%s: a defect, please report it (%s)", self.name, type(error).__name__)
                 self._trouble = SourceError(
-                    "%s: what it says cannot be understood; please report it (%s)" % (self.name, type(error).__name__)
+                    "%s: what it says cannot be understood; please report it (%s)" % (self.name, type(error).__name__),
+                    "strange",
                 )
             failures = 1 if loop.time() - begun >= _STEADY else failures + 1
             self.heard.lost()

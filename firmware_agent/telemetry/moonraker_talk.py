@@ -187,4 +187,4 @@ class Talk:
 def _refused(error: Any) -> None:
     code, words = (error.get("code"), error.get("message")) if isinstance(error, dict) else (None, None)
     if isinstance(code, int) and code in _REFUSED and not (isinstance(words, str) and words.startswith(_INVALID)):
-        raise SourceError(_KEY)
+        raise SourceError(_KEY, "key")

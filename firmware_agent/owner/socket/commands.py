@@ -43,6 +43,7 @@ _REST = object()  # no default: the argument must be there
 # reading: ({argument: (check, default)}, how the Desk is asked)
 READINGS: dict[str, tuple[dict[str, tuple[_Check, Any]], Callable[[Desk, Session, Said], Said]]] = {
     "home": ({}, lambda desk, session, _: desk.home(session)),
+    "said": ({}, lambda desk, session, _: desk.said(session)),
     "timeline": (
         {"before": (_before, None), "count": (_number(1, 100), 50)},
         lambda desk, session, given: desk.timeline(session, given["before"], given["count"]),

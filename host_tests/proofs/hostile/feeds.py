@@ -26,7 +26,6 @@ from firmware_agent.telemetry.sources.grbl import Grbl as GrblTalk
 from firmware_agent.telemetry.sources.intake import LARGEST, IntakeFeed
 from firmware_agent.telemetry.sources.marlin import Marlin as MarlinTalk
 from firmware_agent.telemetry.sources.moonraker import END, MoonrakerFeed
-from firmware_agent.telemetry.sources.octoprint import OctoPrintSource
 from firmware_agent.telemetry.unix_line import unix_line
 from firmware_agent.telemetry.websocket import websocket
 from host_tests.fakes_moonraker import METHODS, Web, results
@@ -47,17 +46,6 @@ _GOOD = 10.0  # s for a good one to be heard
 Speaker = Callable[[Random], bytes]
 Answering = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 Follow = Callable[[Heard], Awaitable[None]]
-
-
-class OnePoll:
-    """OctoPrint's polling, as a feed that reads once."""
-
-    def __init__(self, url: str) -> None:
-        self._source = OctoPrintSource(url, "k" * 32, lambda: 1)
-
-    async def follow(self, heard: Heard) -> None:
-        for record in await self._source.read():
-            heard.status({name: record.fields[name] for name in ("state", "progress") if name in record.fields})
 
 
 class Server:
@@ -241,12 +229,6 @@ async def web(count: int, rng: Random, place: Path) -> tuple[Counter[str], list[
         return await _connections(lambda: MoonrakerFeed(lambda: websocket(url())), server, count, rng)
 
 
-async def octoprint(count: int, rng: Random, place: Path) -> tuple[Counter[str], list[str]]:
-    server = Server(_http, _good_http)
-    async with _at(server) as port:
-        return await _connections(lambda: OnePoll("http://127.0.0.1:%d" % port), server, count, rng)
-
-
 async def bambu(count: int, rng: Random, place: Path) -> tuple[Counter[str], list[str]]:
     papers = Authority(place, "printers").issue(SERIAL)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -322,7 +304,6 @@ async def datagrams(count: int, rng: Random, place: Path) -> tuple[Counter[str],
 FEEDS: dict[str, tuple[Callable[[int, Random, Path], Coroutine[Any, Any, tuple[Counter[str], list[str]]]], int]] = {
     "moonraker": (moonraker, 24),
     "moonraker, websocket": (web, 20),
-    "octoprint": (octoprint, 24),
     "bambu": (bambu, 14),
     "serial": (serial, 4),
     "intake": (datagrams, 14),

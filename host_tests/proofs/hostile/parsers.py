@@ -8,18 +8,17 @@ import wsproto
 from wsproto import events
 
 from firmware_agent.errors import SourceError
-from firmware_agent.model import Record
-from firmware_agent.telemetry.flat import LEAVES, parse
+from firmware_agent.telemetry.flat import parse
 from firmware_agent.telemetry.frames import Strange, cut
-from firmware_agent.telemetry.jobs import JobWatch
 from firmware_agent.telemetry.lines import Lines
 from firmware_agent.telemetry.moonraker_talk import METHODS, Talk
+from firmware_agent.telemetry.octoprint_talk import Talk as OctoPrintTalk
 from firmware_agent.telemetry.sources.bambu import Reports
 from firmware_agent.telemetry.sources.grbl import Grbl as GrblTalk
 from firmware_agent.telemetry.sources.intake import LARGEST, tell
 from firmware_agent.telemetry.sources.marlin import Marlin as MarlinTalk
 from firmware_agent.telemetry.sources.moonraker import _tell
-from firmware_agent.telemetry.sources.octoprint import material, normalise
+from firmware_agent.telemetry.sources.octoprint import _tell as _hear
 from firmware_agent.telemetry.websocket import Frames
 from host_tests.fakes_moonraker import STATUS, results
 from host_tests.proofs.fuzz.target import Broken, Control, mutated
@@ -75,49 +74,37 @@ class Moonraker(Said):
 
 
 class OctoPrint(Said):
-    """Its polling; the push socket has no row yet."""
+    """What comes over its push socket."""
 
     name = "octoprint"
     share = 14
+    allowed = (SourceError,)
+    _JOB = {"file": {"name": "f", "path": "p", "size": 5}, "user": "u", "filament": {"tool0": {"length": 9.5}}}
+    _FLAGS = {"operational": True, "printing": True, "error": False}
+    _HEAT = {"tool0": {"actual": 205.1, "target": 205.0}, "bed": {"actual": 5000.0, "target": 60.0}, "time": 5}
+    _SAID = {
+        "job": _JOB,
+        "progress": {"completion": 41.5, "printTime": 61, "printTimeLeft": 90},
+        "state": {"text": "Printing", "error": "", "flags": _FLAGS},
+        "temps": [_HEAT],
+    }
     samples = (
-        {
-            "job": {"file": {"name": "f", "path": "p", "size": 5}, "user": "u", "filament": {"tool0": {"length": 9.5}}},
-            "progress": {"completion": 41.5, "printTime": 61, "printTimeLeft": 90},
-            "state": "Printing",
-            "error": "x",
-        },
-        {
-            "temperature": {"tool0": {"actual": 205.1, "target": 205.0}, "bed": {"actual": 60.2, "target": 60.0}},
-            "state": {
-                "text": "Printing",
-                "error": "",
-                "flags": {"operational": True, "printing": True, "error": False},
-            },
-        },
+        {"current": _SAID},
+        {"history": _SAID},
+        {"event": {"type": "PrintDone", "payload": {"name": "f"}}},
+        {"connected": {"version": "1.11", "config_hash": "x"}},
     )
 
     def begin(self) -> None:
-        self.watch = JobWatch()
-        self.printer: dict[str, Any] | None = None
-        self.said = 0  # bytes of it
+        self.talk = OctoPrintTalk()
 
     def case(self, rng: Random) -> bytes:
         return document(rng, self.samples)
 
     def tell(self, data: bytes) -> bool:
-        said = parse(data)
-        if said is None:
-            return False
-        if "job" not in said:
-            self.printer, self.said = said, len(data)
-        fields = normalise(said, self.printer)
-        ended = self.watch.see(fields, material(said), 1_795_000_000)
-        if len(fields) > LEAVES + 20 or any(len(name) > len(data) + self.said + 20 for name in fields):
-            raise Broken("more is handed over than was said")
-        for record in (fields, ended or {}):
-            self.gated(Record(record))
-        self.heard.status({name: value for name, value in fields.items() if not name.startswith("octoprint.")})
-        return "state" in fields
+        before = self.heard.dropped
+        _hear(self.talk, data, self.heard)
+        return self.heard.dropped == before
 
 
 class Bambu(Said):

@@ -108,7 +108,7 @@ class Said(Bytes):
 
     def gated(self, record: Record) -> None:
         for purpose, steps, rows in PLANS:
-            pairs, _ = self._compose(steps, record, _NOW)
+            pairs, _ = self._compose(steps, record, _NOW, None)
             for number, value in pairs:
                 name, row = rows.get(number, ("", None))
                 allowed = [] if row is None else forms(row, record.fields[name], None)
@@ -186,17 +186,17 @@ class Boundless(Heard):
         return True
 
 
-def careless(steps: Any, record: Record, now: "int | None") -> Any:
+def careless(steps: Any, record: Record, now: "int | None", key: "bytes | None") -> Any:
     """A defect: a value that fits no declaration passes as it is."""
-    pairs, unfit = compose(steps, record, now)
+    pairs, unfit = compose(steps, record, now, key)
     for name, number, *_ in steps:
         if name in unfit:
             pairs.append([number, record.fields[name]])
     return pairs, unfit
 
 
-def talkative(steps: Any, record: Record, now: "int | None") -> Any:
+def talkative(steps: Any, record: Record, now: "int | None", key: "bytes | None") -> Any:
     """A defect: texts of the printer pass."""
-    pairs, unfit = compose(steps, record, now)
+    pairs, unfit = compose(steps, record, now, key)
     texts = [(number, record.fields.get(name)) for number, name in ((12, "job_file"), (15, "message"), (16, "serial"))]
     return [*pairs, *([number, text] for number, text in texts if text is not None)], unfit
