@@ -91,6 +91,23 @@ def test_fail__who_is_told_nothing_without_a_key_is_told_what_to_do(method):
     assert "canary" not in str(caught.value)
 
 
+@pytest.mark.parametrize("method", ["server.connection.identify", "server.info", "printer.objects.subscribe"])
+def test_ok__a_question_that_it_does_not_understand_is_no_refused_key(method):
+    """Moonraker numbers both -32602, and begins the words of only one with these."""
+    talk = Talk("a key")
+    followed(talk, Heard(lambda: 1))
+    talk.begin()
+    talk.look()
+    talk.hear(answer("server.info", {**results()["server.info"], "klippy_state": "disconnected"}))
+    talk.look()
+    talk.hear(answer("server.info", results()["server.info"]))
+    talk.hear(answer("printer.objects.list", results()["printer.objects.list"]))
+    talk.look()
+    dropped = talk.dropped
+    talk.hear(refusal(method, -32602, "Invalid params:\nmissing 1 argument"))
+    assert talk.dropped == dropped  # the control: it was the answer to a question under way
+
+
 @pytest.mark.clause("L7")
 def test_ok__without_a_history_the_end_of_a_job_is_seen_all_the_same():
     heard, talk = Heard(iter(range(1000, 2000)).__next__), Talk()

@@ -13,11 +13,12 @@ from typing import Any, Protocol
 
 from firmware_agent.errors import SourceError
 from firmware_agent.model import Record
+from firmware_agent.telemetry.flat import size
 from firmware_agent.telemetry.jobs import JobWatch
 
 FIELDS = 400  # names of one status, beside those that the source offers; further ones are counted only
 EVENT = 64  # names of a record of its own: the first ones
-TEXT = 256  # characters or bytes of a name or a value; longer ones are counted only
+TEXT = 256  # bytes of a name (UTF-8) or a value; longer ones are counted only
 RECORDS = 64  # that wait to be read; of more the oldest go, and are counted
 _LARGEST = 1 << 63
 _PATIENCE = 5.0  # s for the first status of a connection
@@ -102,9 +103,9 @@ class Heard:
 
     def _fits(self, name: str, value: Any) -> bool:
         if isinstance(value, (str, bytes)):
-            return len(name) <= TEXT and len(value) <= TEXT
+            return size(name) <= TEXT and (size(value) if isinstance(value, str) else len(value)) <= TEXT
         whole = isinstance(value, int) and abs(value) <= _LARGEST  # an integer can be as long as a text
-        return len(name) <= TEXT and (whole or isinstance(value, float))
+        return size(name) <= TEXT and (whole or isinstance(value, float))
 
 
 class Feed(Protocol):

@@ -94,13 +94,13 @@ def pairs(case: Case) -> list[tuple[int, list[Any]]]:
             unfit = True
             continue
         if row["transform"] == "pseudonym":
-            forms = _pseudonym(case, name, value(spec))
+            allowed = _pseudonym(case, name, value(spec))
         else:
-            forms = _forms(row, value(spec), case.clean.get(name))
-        if forms:
-            out.append((row["id"], forms))
+            allowed = forms(row, value(spec), case.clean.get(name))
+        if allowed:
+            out.append((row["id"], allowed))
             told = told or row["transform"] != "pseudonym"
-        unfit = unfit or not forms
+        unfit = unfit or not allowed
     return sorted(out) if told or not unfit else []
 
 
@@ -120,7 +120,8 @@ def _pseudonym(case: Case, name: str, raw: Any) -> list[bytes]:
     return [hmac.digest(hmac.digest(KEY, about, "sha256"), named, "sha256")[:16]]
 
 
-def _forms(row: Tree, raw: Any, clean: "bytes | None") -> list[Any]:
+def forms(row: Tree, raw: Any, clean: "bytes | None") -> list[Any]:
+    """The forms that a raw value of this row may take; clean: the picture that stands in it, None if none does."""
     transform = row["transform"]
     if transform == "picture":
         return [clean] if isinstance(raw, (bytes, bytearray)) and clean is not None and len(raw) <= row["max"] else []
