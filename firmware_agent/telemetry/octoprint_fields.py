@@ -3,7 +3,7 @@
 from itertools import islice
 from typing import Any
 
-from firmware_agent.telemetry.flat import LEAVES, leaves, number
+from firmware_agent.telemetry.flat import LEAVES, leaves, number, shortened
 from firmware_agent.telemetry.following import TEXT
 
 # The first flag that is set wins: OctoPrint keeps `printing` set while finishing, pausing, resuming and cancelling.
@@ -100,7 +100,7 @@ def normalise(said: dict[str, Any]) -> dict[str, Any]:
     fields.update((field, flat.pop(path)) for field, path in _TEXTS.items() if isinstance(flat.get(path), str))
     texts = [flat.pop(path) for path in _MESSAGES if isinstance(flat.get(path), str)]
     if any(texts):
-        fields["message"] = "; ".join(text for text in dict.fromkeys(texts) if text)[:TEXT]
+        fields["message"] = shortened("; ".join(text for text in dict.fromkeys(texts) if text), TEXT)
     fields.update(("octoprint." + path, value) for path, value in islice(flat.items(), LEAVES))
     return fields
 
