@@ -9,7 +9,9 @@ import contextlib
 import functools
 import logging
 from collections.abc import Callable, Iterable
+from random import SystemRandom
 
+from firmware_agent import phase
 from firmware_agent.camera.hub import Hub
 from firmware_agent.clock import Clock
 from firmware_agent.egress.ledger import Ledger
@@ -18,6 +20,9 @@ from firmware_agent.egress.uplink import Uplink
 from firmware_agent.errors import AgentError, Refused, SourceError
 from firmware_agent.gate import Gate
 from firmware_agent.model import Permit
+from firmware_agent.telemetry.dues import Dues
+from firmware_agent.telemetry.dues import chance as delays
+from firmware_agent.telemetry.itself import marked
 from firmware_agent.telemetry.jobs import timely
 from firmware_agent.telemetry.reading import Reading
 from firmware_agent.telemetry.source import Source
@@ -25,17 +30,20 @@ from firmware_agent.telemetry.source import Source
 log = logging.getLogger(__name__)
 
 TICK = 0.25  # s between two looks at the consent store
+_FINEST = 0.001  # s
 REST = 10.0  # s between two while nothing is under way, if a change of its files is told
 _NOTE_REFUSALS = 60.0  # s between two counts of the same refusal
 _ALERT = 3.0  # s after a decision in which the ledger is read as others write it
 _RETRY_SOURCE = 5.0  # s before a source that failed is read again
 
+_CHANCE = SystemRandom().random
 Pair = tuple[str, str]  # purpose, recipient
 
 
 class Agent:
     """ticks: seconds that only go forward. expiries: called at each tick with the time, seconds since 1970; each lets
-    go what is too old in one store. `troubles` holds the last error of each source that has one.
+    go what is too old in one store. chance: random, 0 to 1. delay: of a sign of life (dues.py). `troubles` holds the
+    last error of each source that has one.
     """
 
     def __init__(
@@ -49,6 +57,8 @@ class Agent:
         expiries: Iterable[Callable[[int], object]],
         rights: Iterable[Rights] = (),
         camera: Hub | None = None,
+        chance: Callable[[], float] = _CHANCE,
+        delay: Callable[[], float] = delays,
     ) -> None:
         self.gate = gate
         self.camera = camera
@@ -65,23 +75,29 @@ class Agent:
         self._stale: set[Pair] = set()  # at the last look
         self._begun = False
         self._stirred = False
+        self._wake: Callable[[], None] = lambda: None
         self._alert = 0.0  # until then (ticks) whoever decided may still be writing down what was done
         self._reread = 0.0  # then (ticks) the ledger is read again: a slow command writes later than that
         self._since: dict[Pair, tuple[bytes, int | None]] = {}  # what permits, and since when in this run
-        self._last: dict[Pair, float] = {}
+        self._dues = Dues(gate.catalogue, ticks, delay)
+        self._chance = chance
+        self._epochs: dict[Pair, int] = {}  # the number of the epoch in which it was last looked at
+        self._begins: dict[Pair, float] = {}  # when the first event of that epoch may be taken (ticks)
         self._noted: dict[tuple[Pair, str], float] = {}
 
     async def run(self, changed: asyncio.Event | None = None) -> None:
         """Tick until cancelled, then leave nothing running. changed: set whenever somebody wrote to the consent store;
         without it the agent looks four times a second.
         """
-        if self.camera is not None and changed is not None:
-            self.camera.wake = functools.partial(self._stir, changed)
+        if changed is not None:
+            self._wake = functools.partial(self._stir, changed)
+            if self.camera is not None:
+                self.camera.wake = self._wake
         try:
             while True:
                 if changed is None:
                     self.tick()
-                    await asyncio.sleep(TICK)
+                    await asyncio.sleep(self._until_sign(TICK))
                     continue
                 if changed.is_set() and not self._stirred:
                     self._alert = self._ticks() + _ALERT
@@ -95,12 +111,22 @@ class Agent:
             await self.close()
 
     def _stir(self, changed: asyncio.Event) -> None:
-        """Somebody looks through the camera: ticks must come often now. Nothing was decided."""
+        """Somebody looks through the camera, or a reading gave something: ticks must come often now. Nothing was
+        decided."""
         self._stirred = True
         changed.set()
 
     def pause(self) -> float:
         """Seconds until a tick would have something to do, as far as this process knows."""
+        return self._until_sign(self._pause())
+
+    def _until_sign(self, pause: float) -> float:
+        """Not longer than until a sign of life is due: it comes on its moment, however often there is a tick."""
+        pairs = {pair for reading in self._sources for pair in reading.pairs if self._dues.steady(pair)}
+        waits = [left for left in map(self._dues.due_in, pairs & self._permits.keys()) if left]
+        return min([pause, *(max(_FINEST, left) for left in waits)])
+
+    def _pause(self) -> float:
         if any(uplink.waiting() for uplink in self.uplinks.values()) or any(one.busy for one in self._rights):
             return TICK
         if self._ticks() < self._alert or (self.camera is not None and self.camera.busy):
@@ -110,9 +136,7 @@ class Agent:
         if self._ends is not None and now is not None:
             pause = min(pause, self._ends - now)
         for reading in self._sources:
-            if reading.busy:
-                return TICK
-            for pair in reading.pairs:
+            for pair in reading.pairs:  # a reading under way ends by itself, and sends what it has
                 if pair in self._permits:
                     pause = min(pause, max(self._due_in(pair), reading.begins_in(self._ticks())))
         return max(TICK, pause)
@@ -142,12 +166,18 @@ class Agent:
             allowed = [pair for pair in reading.pairs if pair in self._permits]
             if not allowed:
                 reading.rest()
+                self.troubles.pop(reading.source.name, None)
             elif not reading.busy and not reading.begins_in(self._ticks()) and any(map(self._due, allowed)):
-                reading.begin(self._read(reading.source), self._ticks())
+                reading.begin(self._read(reading), self._ticks())
         for uplink in self.uplinks.values():
             uplink.pump()
         for rights in self._rights:
             rights.tick()
+
+    @property
+    def readings(self) -> list[Reading]:
+        """Each source, and what it said last."""
+        return self._sources
 
     async def settle(self) -> None:
         """Wait for every reading that has begun."""
@@ -287,11 +317,14 @@ class Agent:
                 self.ledger.cut(*pair, consent, count)
         self.ledger.refresh()
 
-    async def _read(self, source: Source) -> None:
+    async def _read(self, reading: Reading) -> None:
+        source = reading.source
         try:
             records = await source.read()
             self.troubles.pop(source.name, None)
+            reading.heard(records, self._clock.now())
         except SourceError as error:
+            reading.failed()
             if source.name not in self.troubles:
                 log.warning("%s", error)
             self.troubles[source.name] = error
@@ -303,18 +336,24 @@ class Agent:
         for pair in self._pairs_for(source):
             if pair not in self._permits or not self._due(pair):
                 continue
+            if self._paused(pair):
+                continue
             names = {name for name, _ in self.gate.catalogue.fields_of(pair[0])}
             for heard in records:
                 record = timely(heard, self._since[pair][1], self._clock.now())
                 if record is None or names.isdisjoint(record.fields):
                     continue
-                self._last[pair] = self._ticks()  # whether or not the gate agrees: a refusal is no reason to ask faster
+                self._dues.took(pair)  # whether or not the gate agrees: a refusal is no reason to ask faster
+                if self._dues.steady(pair) and self.uplinks[pair[1]].waits(pair[0]):
+                    continue  # after an outage one sign of life leaves, and not as many as were due
                 try:
-                    self.uplinks[pair[1]].offer(record, pair[0])
+                    self.uplinks[pair[1]].offer(marked(record, names), pair[0])
                 except Refused as refusal:
                     self.ledger.refused(refusal)
         for uplink in self.uplinks.values():
             uplink.pump()
+        if any(uplink.waiting() for uplink in self.uplinks.values()):
+            self._wake()  # it is saved in time, should it not leave
 
     def _pairs_for(self, source: Source) -> list[Pair]:
         """What this source serves by the clock: a link must exist, and a field that it offers must be declared. What
@@ -334,9 +373,20 @@ class Agent:
 
     def _due_in(self, pair: Pair) -> float:
         """Seconds until the policy allows another record of this pair."""
-        last = self._last.get(pair)
+        return max(self._begins.get(pair, 0.0) - self._ticks(), self._dues.due_in(pair))
+
+    def _paused(self, pair: Pair) -> bool:
+        """Whether a new epoch of this pair's pseudonyms has just begun, and nothing of it is told yet (phase.py)."""
+        epoch, now = self.gate.catalogue.epoch(pair[0]), self._clock.now()
         every: float = self.gate.catalogue.purposes[pair[0]]["every"]
-        return 0.0 if last is None else max(0.0, last + every - self._ticks())
+        if not epoch or now is None or not every:
+            return False
+        before, self._epochs[pair] = self._epochs.get(pair), now // epoch
+        if before in (None, now // epoch):
+            return False
+        wait = phase.pause(now % epoch, every, self._chance())
+        self._begins[pair] = self._ticks() + wait
+        return wait > 0
 
     def _note(self, pair: Pair, reason: str) -> None:
         last = self._noted.get((pair, reason))

@@ -9,7 +9,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Iterator
 
-FORMAT = 4
+FORMAT = 5
 REQUEST = "rights_request"  # stands where a message names its purpose
 RESERVED = (REQUEST, "age_attestation")  # no purpose of a profile may be called so (see model.AGE)
 AGE_PARTS: "dict[str, type]" = {"threshold": int, "guardian": bool}
@@ -37,6 +37,9 @@ FIELD_PARTS: "dict[str, type]" = {
     "retention": int,
     "clause": str,
 }
+EPOCH = (86400, 31 * 86400)  # seconds: no shorter, no longer
+FORM = 24  # characters of a form
+WILD = 4  # of them that are not given: at most 26^4 texts fit, too few for a serial number or an address
 # transform: (parameters it needs, parameters it may have). expires: epoch s; from then on the field stays.
 PARAMETERS: "dict[str, tuple[tuple[str, ...], tuple[str, ...]]]" = {
     "keep": ((), ("min", "max", "expires")),
@@ -47,6 +50,8 @@ PARAMETERS: "dict[str, tuple[tuple[str, ...], tuple[str, ...]]]" = {
     "count": (("min", "max"), ("expires",)),
     "version": (("max",), ("expires",)),
     "day": (("min", "max"), ("expires",)),
+    "pattern": (("form",), ("expires",)),
+    "pseudonym": (("epoch",), ("expires",)),
     "picture": (("max",), ()),
     "point_cloud": (("max",), ()),
     "drop": ((), ()),
@@ -89,6 +94,7 @@ class Catalogue:
         self.fields: "dict[str, dict[str, Any]]" = rows["fields"]
         self._categories = {row["id"]: row["category"] for row in self.fields.values()}
         self._fields_of = {purpose: self._sorted_fields(purpose) for purpose in self.purposes}
+        self._epochs = {purpose: _epoch(fields) for purpose, fields in self._fields_of.items()}
         self.order: "list[int]" = order(self.version)
         self._hashes: "dict[tuple[str, str], bytes]" = {}
         self._narrower: "dict[tuple[str, str], set[bytes]]" = {}
@@ -148,6 +154,10 @@ class Catalogue:
         """The data category of a field, by its id."""
         return str(self._categories[number])
 
+    def epoch(self, purpose: str) -> int:
+        """Seconds after which this purpose's pseudonyms are others; 0: it has none."""
+        return self._epochs[purpose]
+
     def keep(self, purpose: str) -> int:
         """Seconds that an event of this purpose may wait on the device: the strictest of its fields' periods (L14)."""
         return int(min([row["retention"] for _, row in self._fields_of[purpose]]))
@@ -168,6 +178,23 @@ def order(version: str) -> "list[int]":
     parts = version.replace("-", ".").split(".")
     _need(all([part and len(part) <= 8 and all([one in "0123456789" for one in part]) for part in parts]))
     return [int(part) for part in parts]
+
+
+def _epoch(fields: "list[tuple[str, dict[str, Any]]]") -> int:
+    """The length of the epochs of these fields, which are of one purpose; 0 if none is a pseudonym. CatalogueError.
+
+    One length for all: a message holds one epoch, and two that overlap would join what each of them keeps apart.
+    """
+    found = {row["parameters"]["epoch"] for _, row in fields if row["transform"] == "pseudonym"}
+    _need(len(found) <= 1)
+    return int(max(found)) if found else 0
+
+
+def is_form(value: "Any") -> bool:
+    """Whether it is the form of a pattern: at most 24 printable characters of ASCII, one to four of them # or @."""
+    if not isinstance(value, str) or len(value) > FORM or not all([" " <= one <= "~" for one in value]):
+        return False
+    return 1 <= len([one for one in value if one in "#@"]) <= WILD
 
 
 def _check(rows: "dict[str, Any]") -> None:
@@ -209,6 +236,10 @@ def _parameters(given: "dict[str, Any]", allowed: "tuple[tuple[str, ...], tuple[
     for name, value in given.items():
         if name in ("min", "max", "step", "expires"):
             _need(cbor.is_int(value))
+        elif name == "epoch":
+            _need(cbor.is_int(value) and EPOCH[0] <= value <= EPOCH[1])
+        elif name == "form":
+            _need(is_form(value))
         else:
             _need(isinstance(value, list) and all([cbor.is_int(one) or isinstance(one, str) for one in value]))
     _need(given.get("step", 1) >= 1 and given.get("expires", 1) >= 1 and ("min" not in given or "max" in given))

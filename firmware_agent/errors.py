@@ -29,6 +29,10 @@ REASONS = {
     "seal_broken": ("the release was not made by this gate, or was changed after", "pass the record through the gate"),
     "release_closed": ("this release has already left or was thrown away", "make a new one"),
     "batch_full": ("as many events wait to be sealed as one message takes", "seal them first"),
+    "epoch_over": (
+        "the numbers that stand for this device changed since the first event that waits",
+        "seal that first",
+    ),
     "unknown_right": ("a recipient can be asked to delete, and nothing else", "use `rights delete`"),
     "answer_forged": (
         "an answer to a deletion request was not signed with the recipient's key, or answers something else",
@@ -102,7 +106,13 @@ class StorageError(AgentError):
 
 
 class SourceError(AgentError):
-    """A printer or camera that cannot be read just now."""
+    """A printer or camera that cannot be read just now. `code`: of telemetry/troubles.py, for who reads the page; the
+    message says where and what to do, for who set it up.
+    """
+
+    def __init__(self, message: str, code: str = "fault") -> None:
+        super().__init__(message)
+        self.code = code
 
 
 class UplinkError(AgentError):

@@ -8,9 +8,10 @@ import hmac
 from firmware_agent import cbor
 from firmware_agent.catalogue import REQUEST
 from firmware_agent.decide import decide
-from firmware_agent.errors import REASONS, FormatError, Refused, Unsealed
+from firmware_agent.errors import FormatError, Refused, Unsealed
 from firmware_agent.model import Denial, Permit, Record, Release
-from firmware_agent.transforms import TRANSFORMS, Unfit
+from firmware_agent.outcomes import fits
+from firmware_agent.transforms import TRANSFORMS, Unfit, pseudonym
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from firmware_agent.model import ConsentRecord
 
     Step = tuple[str, int, Callable[[Any, dict[str, Any]], Any], dict[str, Any], int]
+    Keys = Callable[[str, str, bytes, int], bytes]
 
     class Consents(Protocol):
         def standing(self, purpose: str, recipient: str) -> "tuple[ConsentRecord | None, int | None, str, bool]":
@@ -43,19 +45,24 @@ def plan(catalogue: "Catalogue", purpose: str) -> "list[Step]":
     ]
 
 
-def compose(steps: "list[Step]", record: Record, now: int | None) -> "tuple[list[list[Any]], list[str]]":
+def compose(
+    steps: "list[Step]", record: Record, now: int | None, key: "bytes | None" = b""
+) -> "tuple[list[list[Any]], list[str]]":
     """The declared fields of `record`, transformed: ([[field id, value], ...], names of unfit fields).
 
-    now: epoch s; a field that expired by then stays, and one that expires at all while nobody knows the time.
+    now: epoch s; a field that expired by then stays, and one that expires at all, or is a pseudonym, while nobody knows
+    the time. key: what the pseudonyms of this moment are made with. None: they stay; b"": they are zeros, for showing.
     """
     out = []
     unfit = []
     given = record.fields
     for name, number, transform, parameters, expires in steps:
         if name in given:
-            if _expired(expires, now):
+            if _expired(expires, now) or (transform is pseudonym and (now is None or key is None)):
                 unfit.append(name)
                 continue
+            if transform is pseudonym:
+                parameters = {"kind": name, "key": key}
             try:
                 out.append([number, transform(given[name], parameters)])
             except Unfit:
@@ -67,6 +74,20 @@ def _expired(expires: int, now: int | None) -> bool:
     return expires > 0 and (now is None or now >= expires)
 
 
+def _tells(steps: "list[Step]", pairs: "list[list[Any]]", unfit: "list[str]") -> bool:
+    """Whether an event says anything: where nothing else fitted, a number that says whose it would be does not."""
+    named = [step[1] for step in steps if step[2] is pseudonym] if unfit else []
+    return any([pair[0] not in named for pair in pairs])
+
+
+def _why_unfit(row: "dict[str, Any]", now: int | None) -> str:
+    """Why a declared field of a record did not become a value."""
+    expires = row["parameters"].get("expires", 0)
+    if now is None and (expires or row["transform"] == "pseudonym"):
+        return "no_time"
+    return "expired" if _expired(expires, now) else "unfit"
+
+
 def message(ident: bytes, purpose: str, events: "list[bytes]") -> bytes:
     """The payload as it travels: CBOR [2, ident, purpose, [[[field id, value], ...], ...]]."""
     head = [cbor.encode(MESSAGE), cbor.encode(ident), cbor.encode(purpose)]
@@ -74,11 +95,18 @@ def message(ident: bytes, purpose: str, events: "list[bytes]") -> bytes:
 
 
 class _Batch:
-    """Events that were taken under one consent and are not sealed yet, each as CBOR. most: how many it takes."""
+    """Events that were taken under one consent and are not sealed yet, each as CBOR. most: how many it takes.
 
-    def __init__(self, permit: Permit, most: int) -> None:
+    epoch: in which it was begun, see `Gate._epoch`. key: what all their pseudonyms are made with, None without any.
+    ident: of the message that they become, b"" if it has none yet.
+    """
+
+    def __init__(self, permit: Permit, most: int, epoch: "int | None") -> None:
         self.permit = permit
         self.most = most
+        self.epoch = epoch
+        self.key: "bytes | None" = None
+        self.ident = b""
         self.events: "list[bytes]" = []
         self.size = 0
         self.fields: "set[int]" = set()
@@ -88,8 +116,9 @@ class Gate:
     """Decides, transforms, seals; and verifies what it sealed.
 
     consents: the store. key: 32 random bytes of this run. ident: (purpose, recipient) -> 16 bytes, new each time. now:
-    -> seconds since 1970 UTC or None. `undeclared` counts the fields that no declaration names, `unfit` the values that
-    did not fit theirs.
+    -> seconds since 1970 UTC or None. pseudonyms: (purpose, recipient, consent, number of the epoch) -> the key of that
+    epoch; without it no pseudonym leaves. `undeclared` counts the fields that no declaration names, `unfit` the values
+    that did not fit theirs.
     """
 
     def __init__(
@@ -99,6 +128,7 @@ class Gate:
         key: bytes,
         ident: "Callable[[str, str], bytes]",
         now: "Callable[[], int | None]",
+        pseudonyms: "Keys | None" = None,
     ) -> None:
         self.catalogue = catalogue
         self.undeclared = 0
@@ -107,11 +137,11 @@ class Gate:
         self._key = key
         self._ident = ident
         self._now = now
+        self._pseudonyms = pseudonyms
         self._open: "set[bytes]" = set()
         self._batches: "dict[tuple[str, str], _Batch]" = {}
         self._shut: "set[tuple[str, str]]" = set()
-        self._plans = {purpose: plan(catalogue, purpose) for purpose in catalogue.purposes}
-        self._expiring = [purpose for purpose, steps in self._plans.items() if any([step[4] for step in steps])]
+        self._plans: "dict[str, tuple[list[Step], bool]]" = {}
         self._pairs: "dict[tuple[int, Any], bytes]" = {}
         self._standing: "dict[tuple[str, str], Permit | Denial]" = {}
 
@@ -148,7 +178,8 @@ class Gate:
     def collect(self, record: Record, purpose: str, recipient: str) -> bool:
         """Take what may leave of `record` as one event; True if no more of this pair can be taken before `release`.
 
-        Refused if consent does not hold or nothing is declared. The raw record is not kept.
+        Refused if consent does not hold or nothing is declared; Unsealed, and nothing taken, if what waits has to be
+        sealed first. The raw record is not kept.
         """
         pair = (purpose, recipient)
         permit = self._standing.get(pair) or self._permit(purpose, recipient)
@@ -156,28 +187,64 @@ class Gate:
             raise Refused(permit.reason, purpose, recipient)
         if self.catalogue.local(recipient):  # who is shown pictures here gets no message
             raise Refused("nothing_declared", purpose, recipient)
-        steps = self._plans[purpose]
-        pairs, unfit = compose(steps, record, self._now() if purpose in self._expiring else None)
+        steps, timed = self._plan(purpose)
+        now = self._now() if timed else None
+        batch = self._batches.get(pair) or _Batch(permit, self.most(purpose), self._epoch(purpose, now))
+        if batch.permit.consent != permit.consent:
+            raise Unsealed("consent_changed", purpose, recipient)
+        key = self._key_now(batch, steps, record, now)
+        pairs, unfit = compose(steps, record, now, key)
         declared = self.catalogue.fields
         for name in record.fields:
             if name not in declared:
                 self.undeclared += 1
         self.unfit += len(unfit)
-        if not pairs:
+        if not _tells(steps, pairs, unfit):
             raise Refused("nothing_declared", purpose, recipient)
-        batch = self._batches.get(pair)
-        if batch is None:
-            batch = self._batches[pair] = _Batch(permit, self.most(purpose))
-        elif batch.permit.consent != permit.consent:
-            raise Unsealed("consent_changed", purpose, recipient)
-        elif len(batch.events) >= batch.most or batch.size >= _LONGEST:
+        if len(batch.events) >= batch.most or batch.size >= _LONGEST:
             raise Unsealed("batch_full", purpose, recipient)
         event = cbor.joined([self._pair(number, value) for number, value in pairs])
+        self._batches[pair] = batch
         batch.events.append(event)
         batch.size += len(event)
         if len(batch.fields) < len(steps):
             batch.fields.update([number for number, _ in pairs])
         return len(batch.events) >= batch.most or batch.size >= _LONGEST
+
+    def _epoch(self, purpose: str, now: int | None) -> "int | None":
+        """The number of the epoch that this purpose's pseudonyms are of; None if it has none, or without a clock."""
+        epoch = self.catalogue.epoch(purpose)
+        return now // epoch if epoch and now is not None else None
+
+    def _plan(self, purpose: str) -> "tuple[list[Step], bool]":
+        """(`plan`, whether the time matters to it); made when it is wanted, for a small heap has no room for all."""
+        found = self._plans.get(purpose)
+        if found is None:
+            steps = plan(self.catalogue, purpose)
+            timed = self.catalogue.epoch(purpose) > 0 or any([step[4] for step in steps])
+            found = self._plans[purpose] = steps, timed
+        return found
+
+    def _key_now(self, batch: _Batch, steps: "list[Step]", record: Record, now: int | None) -> "bytes | None":
+        """What the pseudonyms of this record are made with, if it needs any and there is a clock.
+
+        Unsealed if they would be others than those of the events that wait: in one message they would be joined.
+        """
+        permit, number = batch.permit, self._epoch(batch.permit.purpose, now)
+        if number != batch.epoch:
+            raise Unsealed("epoch_over", permit.purpose, permit.recipient)
+        if number is None or self._pseudonyms is None:
+            return None
+        if not any([transform is pseudonym and name in record.fields for name, _, transform, _, _ in steps]):
+            return None
+        # The ident before the key: a request for deletion destroys the secret of the keys first, so what has the old
+        # pseudonyms leaves under an ident by which the recipient finds it.
+        ident = batch.ident or self._ident(permit.purpose, permit.recipient)
+        key = self._pseudonyms(permit.purpose, permit.recipient, permit.consent, number)
+        if batch.key is not None and batch.key != key:
+            raise Unsealed("epoch_over", permit.purpose, permit.recipient)
+        batch.ident, batch.key = ident, key
+        return key
 
     def most(self, purpose: str) -> int:
         """How many events one message of this purpose takes; a picture travels alone."""
@@ -203,15 +270,15 @@ class Gate:
         batch = self._batches[purpose, recipient]
         self._same(self._permit(purpose, recipient), batch.permit.consent, batch.permit.generation)
         del self._batches[purpose, recipient]
-        ident = self._ident(purpose, recipient)
+        ident = batch.ident or self._ident(purpose, recipient)
         payload = message(ident, purpose, batch.events)
         return self._sealed(ident, batch.permit, payload, len(batch.events), batch.fields)
 
     def readmit(self, permit: Permit, payload: bytes) -> Release:
         """Seal anew a message of an earlier run that waited on flash under `permit`.
 
-        The very same consent must still hold, and the message may name nothing that is not declared for its purpose
-        today: FormatError or Refused.
+        The very same consent must still hold, and the message may hold nothing that is not declared for its purpose
+        today, field by field and value by value: FormatError or Refused.
         """
         self._same(self._permit(permit.purpose, permit.recipient), permit.consent, permit.generation)
         row = cbor.decode(payload)
@@ -220,17 +287,23 @@ class Gate:
         ident, events = row[1], row[3]
         now = self._now()
         declared = {
-            field["id"]: field["parameters"]
+            field["id"]: field
             for _, field in self.catalogue.fields_of(permit.purpose)
             if not _expired(field["parameters"].get("expires", 0), now)
         }
-        fields = set()
+        if not isinstance(ident, bytes) or len(ident) != 16 or not isinstance(events, list) or not events:
+            raise FormatError("a message that waited: no ident or no events")
+        fields: "set[int]" = set()
         for event in events:
-            for number, value in event:
-                text = isinstance(value, str) and value in declared.get(number, {}).get("values", ())
-                if number not in declared or not (text or value is True or value is False or cbor.is_int(value)):
-                    raise FormatError("a message that waited: field %s is not declared, or not so" % number)
-                fields.add(number)
+            if not isinstance(event, list) or not event:
+                raise FormatError("a message that waited: an event without fields")
+            for pair in event:
+                if not isinstance(pair, list) or len(pair) != 2 or not cbor.is_int(pair[0]):
+                    raise FormatError("a message that waited: not a field and its value")
+                field = declared.get(pair[0])
+                if field is None or not fits(field["transform"], field["parameters"], pair[1]):
+                    raise FormatError("a message that waited: field %d is not declared, or not so" % pair[0])
+                fields.add(pair[0])
         return self._sealed(ident, permit, payload, len(events), fields)
 
     def request(self, right: str, purpose: str, recipient: str, key: bytes, reply: bytes, ident: bytes) -> Release:
@@ -275,26 +348,32 @@ class Gate:
         self._open.discard(release.ident)
 
     def explain(self, record: Record, purpose: str, recipient: str) -> "tuple[bytes, list[tuple[str, str]]]":
-        """(the payload that would leave now or b"", [(field, "leaves" or why it stays), ...]); needs no consent."""
-        pairs, unfit = compose(self._plans[purpose], record, self._now())
+        """(the payload that would leave now or b"", [(field, fate), ...]); needs no consent.
+
+        fate: "leaves"; "undeclared"; "never" (declared so); "elsewhere" (for other purposes only); "expired";
+        "no_time" (it depends on it, and nobody knows it); "unfit"; or the reason of REASONS for which this purpose
+        stays. Ident and pseudonyms are zeros: to look makes no secret.
+        """
+        now = self._now()
+        pairs, unfit = compose(self._plan(purpose)[0], record, now)
         verdict = self.decide(purpose, recipient)
         fates = []
         for name in sorted(record.fields):
             row = self.catalogue.fields.get(name)
             if row is None:
-                fate = "stays: the policy does not declare it"
+                fate = "undeclared"
             elif row["transform"] == "drop":
-                fate = "stays: declared as never leaving, clause %s" % row["clause"]
+                fate = "never"
             elif purpose not in row["purposes"]:
-                fate = "stays: not declared for this purpose"
+                fate = "elsewhere"
             elif name in unfit:
-                fate = "stays: its value does not fit its declaration"
+                fate = _why_unfit(row, now)
             elif not verdict.allowed:
-                fate = "stays: " + REASONS[verdict.reason][0]
+                fate = verdict.reason
             else:
                 fate = "leaves"
             fates.append((name, fate))
-        allowed = verdict.allowed and bool(pairs)
+        allowed = verdict.allowed and _tells(self._plan(purpose)[0], pairs, unfit)
         return (message(bytes(16), purpose, [cbor.encode(pairs)]) if allowed else b""), fates
 
     def _permit(self, purpose: str, recipient: str) -> Permit:

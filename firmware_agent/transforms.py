@@ -1,11 +1,13 @@
 """What a declared field becomes before it may leave: one small total function a transform.
 
-Each takes the raw value and the field's parameters and returns an integer, a bool, a text of a closed list, or
-picture bytes; Unfit if the value is of the wrong type or out of bounds. There is no way to pass free text (attack
-13), and no floats come out, so that both runtimes write the same bytes.
+Each takes the raw value and the field's parameters and returns an integer, a bool, a text of a closed list or of a
+short form, a pseudonym, or picture bytes; Unfit if the value is of the wrong type or out of bounds. There is no way to
+pass free text (attack 13), and no floats come out, so that both runtimes write the same bytes.
 """
 
-from firmware_agent import jpeg
+import hmac
+
+from firmware_agent import cbor, jpeg
 from firmware_agent.cbor import is_int
 from firmware_agent.errors import FormatError
 
@@ -16,6 +18,8 @@ if TYPE_CHECKING:
     Parameters = dict[str, Any]
 
 DAY = 86400
+PSEUDONYM = 16  # bytes
+_NAMED = 256  # characters or bytes of what a pseudonym stands for
 SEALED_MAGIC = b"FAS1"  # a picture that the camera's process sealed for its recipient, see camera/sealed.py
 SEALED = 60  # bytes that sealing adds: what it begins with, and the tag
 
@@ -70,6 +74,37 @@ def log2(value: "Any", parameters: "Parameters") -> "Any":
         digits += 1
         whole >>= 1
     return digits
+
+
+def pattern(value: "Any", parameters: "Parameters") -> "Any":
+    """A text of exactly the `form`: there # is a digit, @ a letter from A to Z, and every other character itself."""
+    form = parameters["form"]
+    if not isinstance(value, str) or len(value) != len(form):
+        raise Unfit
+    for at in range(len(form)):
+        one, wanted = value[at], form[at]
+        if not ("0" <= one <= "9" if wanted == "#" else "A" <= one <= "Z" if wanted == "@" else one == wanted):
+            raise Unfit
+    return value
+
+
+def pseudonym(value: "Any", parameters: "Parameters") -> "Any":
+    """16 bytes in place of a text, bytes or an integer: HMAC-SHA256(`key`, CBOR [`kind`, value])[:16].
+
+    The gate gives both: the key of this purpose, recipient and epoch (egress/pseudonyms.py), and the field's name. With
+    an empty key, for showing what would leave, zeros: nothing is ever hashed without a key.
+    """
+    if isinstance(value, (str, bytes, bytearray)):
+        if not 0 < len(value) <= _NAMED:
+            raise Unfit
+    elif not is_int(value):
+        raise Unfit
+    try:
+        named = cbor.encode([parameters["kind"], value])
+    except FormatError:
+        raise Unfit
+    key = parameters["key"]
+    return hmac.digest(key, named, "sha256")[:PSEUDONYM] if key else bytes(PSEUDONYM)
 
 
 def count(value: "Any", parameters: "Parameters") -> "Any":
@@ -170,6 +205,8 @@ TRANSFORMS: "dict[str, Callable[[Any, Parameters], Any]]" = {
     "count": count,
     "version": version,
     "day": day,
+    "pattern": pattern,
+    "pseudonym": pseudonym,
     "picture": picture,
     "point_cloud": point_cloud,
     "drop": drop,

@@ -12,6 +12,7 @@ from firmware_agent.egress.door import Door
 from firmware_agent.egress.idents import Idents
 from firmware_agent.egress.ledger import Ledger
 from firmware_agent.egress.outbox import Outbox
+from firmware_agent.egress.pseudonyms import Pseudonyms
 from firmware_agent.egress.uplink import Uplink
 from firmware_agent.egress.vault import Vault
 from firmware_agent.errors import FormatError
@@ -180,24 +181,29 @@ class FakeWire:
 
 
 class World:
-    """A whole core around fakes: catalogue, consents, gate, ledger, one uplink. room: bytes of flash a purpose."""
+    """A whole core around fakes: catalogue, consents, gate, ledger, one uplink. room: bytes of flash a purpose.
 
-    def __init__(self, online=True, answers=True, room=4096, window=5, storage=None):
+    maker: whose profile it has, and who its recipient is.
+    """
+
+    def __init__(self, online=True, answers=True, room=4096, window=5, storage=None, maker=RECIPIENT):
+        self.maker = maker
         self.time = NOW
         self.passed = 0
         self.drawn = 0
         self.storage = MemoryStorage() if storage is None else storage
-        self.catalogue = catalogue()
+        self.catalogue = catalogue(maker)
         self.consents = ConsentStore(self.storage, KEY)
         self.clock = Clock(SlotPair(self.storage, "time", KEY), self.now, self.ticks)
         self.idents = Idents(self.storage, self.entropy)
-        self.gate = Gate(self.catalogue, self.consents, KEY, self.idents.new, self.now)
+        self.pseudonyms = Pseudonyms(self.storage, self.entropy)
+        self.gate = Gate(self.catalogue, self.consents, KEY, self.idents.new, self.now, self.pseudonyms.key)
         self.ledger = Ledger(self.storage, self.now, size=3072)  # a board's heap holds several such files
-        self.wire = FakeWire(RECIPIENT, online, answers)
-        self.door = Door(self.gate, self.ledger, {RECIPIENT: self.wire})
+        self.wire = FakeWire(maker, online, answers)
+        self.door = Door(self.gate, self.ledger, {maker: self.wire})
         outboxes = []
         for purpose, recipient in self.catalogue.pairs():
-            if recipient != RECIPIENT or purpose not in SERVED:
+            if recipient != maker or (maker == RECIPIENT and purpose not in SERVED):
                 continue
             vault = Vault(self.storage, FakeCipher(), self.entropy, (purpose, recipient), room, 2048)
             outboxes.append(Outbox(purpose, recipient, self.gate, vault, self.storage))
@@ -238,7 +244,8 @@ class World:
         self.gate.collect(Record(fields or {"progress": 3}), purpose, RECIPIENT)
         return self.gate.release(purpose, RECIPIENT)
 
-    def decide(self, purpose, state, until=None, recipient=RECIPIENT):
+    def decide(self, purpose, state, until=None, recipient=None):
+        recipient = recipient or self.maker
         policy = self.catalogue.policy(purpose, recipient)
         return self.consents.put(purpose, recipient, state, policy, "owner", "test", self.time, until)
 

@@ -33,16 +33,20 @@ OWNERS = ("delete_upstream", "correct", "decide", "declare_of_age", "invite", "r
 PROVED = ("decide", "declare_of_age", "invite", "remove", "erase")
 PEOPLE = ("owner", "guardian", "viewer")
 MAKER = "LightMake (the maker of this printer)"
-_PERFORMANCE = ("state", "progress", "nozzle_temperature", "nozzle_target", "bed_temperature", "bed_target", "elapsed")
+_PERFORMANCE = (
+    *("state", "progress", "nozzle_temperature", "nozzle_target", "bed_temperature", "bed_target", "elapsed"),
+    *("firmware_version", "error_code"),
+)
 _HISTORY = ("job_start", "job_finish", "job_material")
 # name: title, notice, media, every, kept, clauses, fields (name, category, sensitivity)
 PURPOSES = {
     "improvement_program": (
         "Customer experience improvement program",
-        "Every 10 seconds while the printer is on: its state, progress and temperatures, rounded. No names, no files, "
-        "no address.",
-        (False, 10, 90 * 86400, ["L6", "C2"]),
-        [(name, "performance", "low") for name in _PERFORMANCE],
+        "Every 10 seconds while the printer is on: its state, progress and temperatures, rounded; its firmware version "
+        "and error codes; and a number that stands for this printer and changes each day. No names, no files, no "
+        "address.",
+        (False, 10, 90 * 86400, ["L6", "L11", "C2"]),
+        [*((name, "performance", "low") for name in _PERFORMANCE), ("printer", "pseudonym", "personal")],
     ),
     "print_history": (
         "Print history",
@@ -241,13 +245,15 @@ class FakeDesk:
                 "role": session.role,
                 "name": session.name,
                 "key": session.key.hex(),
-                "may": [*NARROWING, *((*OWNERS, *further) if session.role in ("owner", "guardian") else ())],
+                "may": [*NARROWING, *(("said", *OWNERS, *further) if session.role in ("owner", "guardian") else ())],
             },
             "first": first,
             "age": {"threshold": 13, "guardian": False, "state": self.age},
             "camera": self.camera.home(self._allowed)
             if self.camera
             else {"on": camera, "watching": watching if camera else []},
+            "sources": [self._source()],
+            "region": {"chosen": "", "offered": []},  # the real desk's tests look at it
             "purposes": [self._purpose(name) for name in self.states],
             "today": self._today(),
             "refused": self._refused(),
@@ -275,6 +281,24 @@ class FakeDesk:
             "requests": list(self.requests),
             "warnings": [{"code": "no_presence", "text": "No button and no screen: codes are shown on the console."}],
         }
+
+    def said(self, session):
+        """A printer with 400 names that no policy knows, of which people made up some."""
+        self._role(session, ("owner", "guardian"))
+        standing, reads = self._source(), self._source()["state"] == "reading"
+        strange = [f"moonraker.objects.temperature_sensor Ann's {one}" for one in range(400)] if reads else []
+        names = [name[:40] for name in strange] if session.role == "owner" else []
+        row = {
+            **standing,
+            "time": moment() if reads else None,
+            "machine": "",
+            "said": 2 + len(strange) + 2 if reads else 0,
+            "leaving": 2 if reads else 0,
+            "purposes": [self._becomes(name) for name in ("improvement_program", "print_history")],
+            "never": [{"field": "job_file", "clause": "L9"}, {"field": "message", "clause": "L21"}] if reads else [],
+            "undeclared": {"count": len(strange), "names": names},
+        }
+        return {"sources": [row]}
 
     def timeline(self, session, before, count):
         self._role(session, ROLES)
@@ -381,6 +405,30 @@ class FakeDesk:
         self.tell({"what": "entry"})
 
     # inside
+
+    def _source(self):
+        reads = any(self._allowed(name) for name in ("improvement_program", "print_history"))
+        return {"name": "moonraker", "state": "reading" if reads else "rest", "trouble": ""}
+
+    def _becomes(self, name):
+        leaves = [("state", "printing"), ("progress", "60")] if name == "improvement_program" else []
+        fields = [field for field, _, _ in PURPOSES[name][3]]
+        allowed = self._allowed(name)
+        would = [field for field in fields if not allowed or field not in dict(leaves)]
+        return {
+            "purpose": name,
+            "recipient": "lightmake",
+            "title": PURPOSES[name][0],
+            "who": MAKER,
+            "allowed": allowed,
+            "reason": _REASON[self.states[name]["state"]],
+            "leaves": [{"field": one, "value": text, "words": text} for one, text in leaves] if allowed else [],
+            "stays": [],
+            "would": [
+                {"field": one, "transform": "round", "parameters": {"step": 5, "min": 0, "max": 600}} for one in would
+            ],
+            "elsewhere": [],
+        }
 
     def _allowed(self, name):
         return self.states[name]["state"] == "allowed"

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from firmware_agent import agent as agent_module
+from firmware_agent import cbor
 from firmware_agent.agent import REST, TICK, Agent
 from firmware_agent.device.linux import LinuxStorage
 from firmware_agent.egress.ledger import Ledger
@@ -98,6 +99,32 @@ def test_ok__never_more_often_than_the_policy_says():
     play(source, story)
 
 
+@pytest.mark.clause("L11")
+def test_ok__a_new_epoch_begins_out_of_the_rhythm_of_the_one_before():
+    """Two devices of different rhythms begin it alike: what came before tells nothing of when."""
+    begun = []
+    for start in (0, 4):
+        source, times = FakeSource(), []
+
+        async def story(agent, world, step, start=start, times=times):
+            agent._chance = lambda: 0.25
+            day = world.time // 86400 * 86400
+            world.time = day + 86400 - 20 + start
+            world.grant()
+            for _ in range(60):
+                count = len(world.wire.arrived)
+                await step(1.0)
+                if len(world.wire.arrived) > count:
+                    times.append(world.time - day - 86400)
+
+        world = play(source, story)
+        numbers = [dict(map(tuple, cbor.decode(one.payload)[3][0]))[31] for one in world.wire.arrived]
+        before = len([time for time in times if time < 0])
+        assert len(set(numbers[:before])) == len(set(numbers[before:])) == 1 and numbers[0] != numbers[-1]
+        begun.append((times[0] % 10, times[before]))
+    assert begun[0][0] != begun[1][0] and begun[0][1] == begun[1][1] in (13, 14)
+
+
 def test_ok__a_refused_record_or_an_eager_purpose_is_no_reason_to_read_faster():
     source = FakeSource()
     source.offers = ("progress", "job_material")
@@ -144,6 +171,41 @@ def test_ok__it_rests_while_nothing_is_due_and_not_while_something_waits():
         world.grant(until=world.time + 3)
         await step()
         assert agent.pause() <= 2  # the camera of a consent that ends is not kept until the rest ends
+
+    play(source, story)
+
+
+def test_ok__a_reading_under_way_wakes_nobody_until_it_gives_something():
+    """What it gives is saved within the window if it cannot leave: so the agent is told, and looks often from then."""
+    source, goes = FakeSource(), asyncio.Event()
+    at_once = source.read
+
+    async def slow():
+        await goes.wait()
+        return await at_once()
+
+    source.read, source.pace = slow, 5.0
+
+    async def story(agent, world, step):
+        changed = asyncio.Event()
+        world.wire.online = False
+        running = asyncio.create_task(agent.run(changed))
+        await asyncio.sleep(0)
+        world.grant()
+        await step()
+        await step(3.5)  # no longer awake for the decision
+        assert agent._sources[0].busy and TICK < agent.pause() <= source.pace
+        await asyncio.sleep(2 * TICK)  # it rests now, whatever it did before
+        looks, tick = [], agent.tick
+        agent.tick = lambda: looks.append(world.uplink.waiting()) or tick()
+        await asyncio.sleep(2 * TICK)
+        assert looks == []
+        goes.set()
+        await agent.settle()
+        await asyncio.sleep(TICK / 2)
+        assert looks[0] == 1 and agent.pause() == TICK
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
 
     play(source, story)
 

@@ -82,6 +82,7 @@ class House(Home):
             "people": {one.key: one.role for one in parts.people.all()},
             "pairing": parts.pairing.state()[0],
             "details": parts.details.read(),
+            "region": parts.device.storage.read("region.0"),
             "asked": sum(len(parts.requests(name).look()) for name in parts.catalogue.recipients),
             "erased": self.erased,
         }
@@ -242,6 +243,7 @@ OTHERS = {
     "show_code": (DECIDERS, False, "nothing"),
     "delete_upstream": (DECIDERS, False, "asked"),
     "correct": (DECIDERS, False, "details"),
+    "set_region": (DECIDERS, False, "region"),
     "erase": (DECIDERS, True, "erased"),
 }
 
@@ -255,6 +257,7 @@ def others(house, action):
         "show_code": {"for": "erase", "arguments": {}},
         "delete_upstream": {"purpose": pair[0], "recipient": pair[1]},
         "correct": {"name": "Ann's", "region": "DE"},
+        "set_region": {"region": (*house.parts.region.offered, "")[0]},
     }.get(action, {})
 
 

@@ -2,13 +2,8 @@
 its access code."""
 
 import asyncio
-import contextlib
 import json
 import logging
-import math
-import random
-import ssl
-import traceback
 from pathlib import Path
 
 import cbor2
@@ -17,16 +12,14 @@ import pytest
 from firmware_agent import config
 from firmware_agent.cli import build, doctor
 from firmware_agent.errors import SourceError
-from firmware_agent.telemetry.following import FIELDS, TEXT, Following, Heard
-from firmware_agent.telemetry.frames import LARGEST, Strange, cut
-from firmware_agent.telemetry.mqtt_line import Place, _Pipe, line
-from firmware_agent.telemetry.sources.bambu import OFFERS, BambuFeed, Reports, normalise
+from firmware_agent.telemetry.mqtt_line import Place
+from firmware_agent.telemetry.sources.bambu import OFFERS
 from host_tests.rigs.agent import Rig, forward, plain, until
-from host_tests.rigs.bambu import CODE, PUSHALL, SERIAL, Printer, digest
-from host_tests.rigs.broker import Broker, Subscriber, free_port, wait_for
-from host_tests.rigs.certificates import Authority
+from host_tests.rigs.bambu import CODE, PUSHALL, SERIAL, Printer
+from host_tests.rigs.bambu_source import IDLE, Source
+from host_tests.rigs.broker import Broker, Subscriber, wait_for
+from host_tests.rigs.told import state
 
-IDLE = {"print": {"command": "push_status", "gcode_state": "IDLE", "mc_percent": 0, "nozzle_temper": 21.5}}
 REQUEST = (f"device/{SERIAL}/request", PUSHALL, 0, False)
 
 
@@ -41,35 +34,6 @@ def place(printer, fingerprint=None, serial=SERIAL):
     return Place("127.0.0.1", printer.port, bytes.fromhex(known), serial)
 
 
-class Source(Following):
-    """The source with a clock that the test moves, and the shortest back-off."""
-
-    def __init__(self, where, code=lambda: CODE, **waits):
-        self.time = 1000
-        super().__init__("bambu", OFFERS, BambuFeed(where, code, **waits), lambda: self.time, jitter=lambda: 0.0)
-
-    async def until(self, holds):
-        """Read until `holds` of one record; that one."""
-        while True:
-            try:
-                found = [one.fields for one in await self.read() if holds(one.fields)]
-                if found:
-                    return found[-1]
-            except SourceError:
-                pass
-            await asyncio.sleep(0.02)
-
-    async def trouble(self, *says):
-        """Read until it fails in one of these words; the sentence."""
-        while True:
-            try:
-                await self.read()
-            except SourceError as error:
-                if any(one in str(error) for one in says or ("",)):
-                    return str(error)
-            await asyncio.sleep(0.02)
-
-
 def story(source, tale, seconds=60):
     async def whole():
         try:
@@ -78,10 +42,6 @@ def story(source, tale, seconds=60):
             await source.rest()
 
     return asyncio.run(asyncio.wait_for(whole(), seconds))
-
-
-def state(name):
-    return lambda fields: fields.get("state") == name
 
 
 def test_ok__deltas_grow_into_a_status_by_the_catalogues_names(printer):
@@ -192,84 +152,6 @@ def test_ok__it_asks_once_and_not_again_within_minutes(printer):
     story(source, tale)
 
 
-OTHERS = (b"\x30\x05\x00\x01abc", b"\x31\x00", b"", b"\x32\x00", b"\xe0\x00", b"\x62\x02\x00\x01")
-
-
-@pytest.mark.parametrize("packet", OTHERS)
-def test_fail__what_is_not_on_the_closed_list_does_not_pass_the_pipe(packet):
-    class Writer:
-        written = b""
-
-        def write(self, data):
-            self.written += data
-
-    pipe = _Pipe(Writer(), "device/1/request")
-    with pytest.raises(PermissionError):
-        pipe.send(packet)
-    kept = bytes([0x31, 2 + 16 + len(PUSHALL)]) + b"\x00\x10device/1/request" + PUSHALL
-    with pytest.raises(PermissionError):
-        pipe.send(kept)  # a kept message would be said to it again and again
-    with pytest.raises(PermissionError):
-        pipe.send(b"\x30" + kept[1:-1] + b"x")
-    will = b"\x10\x10\x00\x04MQTT\x04\x06\x00\x3c\x00\x00\x00\x00\x00\x00"
-    for more in (b"\xc0\x00\x30" + kept[1:], b"\xc0", b"\x10\x00", will):  # a second packet, half of one, a will
-        with pytest.raises(PermissionError):
-            pipe.send(more)
-    assert Writer.written == b""
-    assert pipe.send(will[:9] + b"\x02" + will[10:]) == len(will)  # the control
-    assert pipe.send(b"\x30" + kept[1:]) == len(kept)
-
-
-async def listening(papers):
-    """A TLS server that notes what it is told, and says nothing. (server, port, what it was told)"""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(*papers)
-    told = []
-
-    async def serve(reader, writer):
-        data = b""
-        with contextlib.suppress(OSError):
-            while CODE.encode() not in data and (more := await reader.read(1000)):
-                data += more
-        told.append(data)
-        writer.transport.abort()
-
-    server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=context)
-    return server, server.sockets[0].getsockname()[1], told
-
-
-async def dial(port, fingerprint):
-    async with line(Place("127.0.0.1", port, fingerprint, SERIAL), CODE):
-        raise AssertionError("it logged in")
-
-
-@pytest.mark.clause("L22")
-@pytest.mark.attack(12)
-def test_fail__not_one_byte_is_sent_to_a_server_with_another_certificate(tmp_path):
-    papers = Authority(tmp_path, "somebody").issue(SERIAL)
-    seen = digest(papers[0])
-
-    async def tale():
-        server, port, told = await listening(papers)
-        async with server:
-            for known in (b"", bytes(32), bytes.fromhex(digest(Authority(tmp_path, "other").issue(SERIAL)[0]))):
-                with pytest.raises(SourceError) as refused:
-                    await dial(port, known)
-                text = str(refused.value)
-                assert seen in text and "nothing was sent" in text and "compare" in text
-                assert ("is not set" in text) == (known == b"")
-                chain = "".join(traceback.format_exception(refused.value))
-                assert CODE not in chain and SERIAL not in chain
-                while len(told) == 0:  # noqa: ASYNC110
-                    await asyncio.sleep(0.01)
-                assert told.pop() == b""
-            with pytest.raises(SourceError):  # the control: the right one is told who we are
-                await dial(port, bytes.fromhex(seen))
-            assert b"bblp" in told[0] and CODE.encode() in told[0]
-
-    asyncio.run(asyncio.wait_for(tale(), 60))
-
-
 def test_fail__a_refused_code_is_said_without_it_and_a_right_one_is_taken_without_a_restart(printer, tmp_path):
     file = tmp_path / "code"
     file.write_text("canary-wrong")
@@ -358,305 +240,6 @@ def test_fail__at_rest_no_connection_stands_and_nothing_is_remembered(printer):
         return [one for one in printer.broker.log.read_text().splitlines(True) if "lient" in one]
 
     story(source, tale)
-
-
-NUMBERS = (math.nan, math.inf, -1, 10**400, 1e308, True, "7", None, [], {}, "NaN", 135440576)
-
-
-def hostile(rng):
-    """A report in which anything may be anything."""
-
-    def value(depth):
-        kind = rng.randrange(9 if depth else 7)
-        if kind < 3:
-            return rng.choice(NUMBERS)
-        if kind < 6:
-            return rng.choice(("RUNNING", "canary", "x" * 2000, "\ud800", "", "a.b", "print"))
-        if kind == 6:
-            return rng.random()
-        if kind == 7:
-            return [value(depth - 1) for _ in range(rng.randrange(6))]
-        return {rng.choice(PARTS): value(depth - 1) for _ in range(rng.randrange(8))}
-
-    status = {rng.choice(PARTS): value(4) for _ in range(rng.randrange(20))}
-    return rng.choice(({"print": status}, status, {"print": value(3)}, {"info": value(5), "print": status}))
-
-
-PARTS = ("gcode_state", "mc_percent", "mc_remaining_time", "nozzle_temper", "print_error", "hms", "command", "attr")
-PARTS += ("code", "net", "info", "ip", "subtask_name", "gcode_file", "x" * 1500, "", "\n", "sn")
-
-
-@pytest.mark.attack(13)
-def test_fail__generated_hostile_reports_never_raise_and_stay_in_bounds():
-    rng = random.Random(60_801)
-    heard = Heard(lambda: 1000)
-    reports = Reports(heard, SERIAL)
-    for turn in range(3000):
-        text = json.dumps(hostile(rng)).encode("utf-8", "surrogatepass")
-        if turn % 3 == 0:
-            text = bytearray(text)
-            for _ in range(rng.randrange(1, 4)):
-                text[rng.randrange(len(text))] = rng.randrange(256)
-            text = bytes(text[: rng.randrange(1, len(text) + 1)])
-        reports.tell(text)
-        for record in heard.take():
-            assert len(record.fields) <= FIELDS
-            for name, found in record.fields.items():
-                assert len(name) <= TEXT and isinstance(found, (str, bool, int, float)) and len(str(found)) <= TEXT
-                if name in OFFERS and name != "state":
-                    assert type(found) in (int, float) and -300 < found < 2**33
-            assert record.fields.get("state") in (None, "printing")
-    assert heard.dropped > 100
-    reports.tell(json.dumps(IDLE).encode())  # the control: it still hears
-    assert heard.take()[0].fields["state"] == "idle"
-
-
-@pytest.mark.parametrize(
-    "report",
-    [b"", b"[]", b"{", b'{"print": NaN}', b"\xff\xfe", b'{"print": ' + b"[" * 50_000, b'{"a": ' + b"9" * 5000 + b"}"],
-    ids=range(7),
-)
-def test_fail__what_is_no_report_is_counted_and_tells_nothing(report):
-    heard = Heard(lambda: 1000)
-    assert not Reports(heard, SERIAL).tell(report) and not heard and heard.dropped == 1
-
-
-def test_ok__names_that_only_the_printer_knows_leave_room_for_the_known_ones():
-    heard = Heard(lambda: 1000)
-    reports = Reports(heard, SERIAL)
-    for turn in range(10):
-        reports.tell(json.dumps({"print": {f"n{turn}.{one}": one for one in range(300)}}).encode())
-    reports.tell(json.dumps(IDLE).encode())
-    fields = heard.take()[0].fields
-    assert fields["state"] == "idle" and fields["serial"] == SERIAL and len(fields) < FIELDS
-
-
-def test_ok__codes_of_the_health_system_are_numbers_that_go_when_they_are_gone():
-    heard = Heard(lambda: 1000)
-    reports = Reports(heard, SERIAL)
-    two = [{"attr": 50335744, "code": 65543}, {"attr": "canary", "code": 131074}]
-    reports.tell(json.dumps({"print": {"hms": two}}).encode())
-    fields = heard.take()[0].fields
-    assert fields["bambu.print.hms.0.attr"] == 50335744 and fields["bambu.print.hms.1.code"] == 131074
-    reports.tell(json.dumps({"print": {"hms": []}}).encode())
-    assert heard.take()[0].fields == {"serial": SERIAL}
-
-
-def test_ok__what_others_ask_of_the_printer_is_no_status():
-    said = {"print": {"command": "project_file", "gcode_state": "RUNNING", "mc_percent": 5, "print_error": 1}}
-    assert not set(OFFERS) & set(normalise(said))
-    assert normalise(said)["bambu.print.mc_percent"] == 5
-
-
-def packet(kind, body):
-    size, length = len(body), b""
-    while True:
-        size, low = size >> 7, size & 127
-        length += bytes([low | (128 if size else 0)])
-        if not size:
-            return bytes([kind]) + length + body
-
-
-def test_ok__packets_are_cut_wherever_the_stream_is_torn():
-    rng = random.Random(60_802)
-    sizes = [2, 125, 127, 128, 16_383, 16_384, LARGEST]
-    whole = [packet(0x20, b"\0\0"), packet(0x90, b"\0\1\0"), packet(0xD0, b"")]
-    whole += [packet(rng.choice((0x30, 0x31)), bytes(size)) for size in sizes]
-    stream, buffer, found = b"".join(whole), bytearray(), []
-    while stream:
-        step = rng.choice((1, 2, 3, 1000, 70_000))
-        buffer += stream[:step]
-        stream = stream[step:]
-        while (one := cut(buffer)) is not None:
-            found.append(one)
-    assert found == whole and not buffer
-
-
-@pytest.mark.parametrize(
-    "data",
-    [
-        packet(0x30, bytes(LARGEST + 1))[:5],
-        b"\x30\xff\xff\xff\xff\x7f",
-        b"\x30\xff\xff\xff",
-        b"\x30\x01",
-        b"\x20\x03",
-        b"\xd0\x01",
-        *(bytes([kind, 2]) for kind in (0x00, 0x10, 0x32, 0x34, 0x40, 0x50, 0x62, 0x70, 0x82, 0xB0, 0xC0, 0xE0, 0xF0)),
-    ],
-)
-def test_fail__what_no_broker_has_to_say_is_strange_before_its_body_is_read(data):
-    with pytest.raises(Strange):
-        cut(bytearray(data))
-
-
-def report(body):
-    topic = f"device/{SERIAL}/report".encode()
-    return packet(0x30, len(topic).to_bytes(2, "big") + topic + body)
-
-
-WELCOME = packet(0x20, b"\0\0") + packet(0x90, b"\0\1\0")
-GOOD = report(json.dumps(IDLE).encode())
-
-
-async def spoken(papers, tale, answers):
-    """A TLS server that says `answers` (bytes, or a function of a writer) once it is logged in to."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(*papers)
-
-    async def serve(reader, writer):
-        try:
-            await reader.read(1)
-            if callable(answers):
-                await answers(writer)
-            else:
-                writer.write(answers)
-            await reader.read()
-        except OSError:
-            pass
-        finally:
-            writer.transport.abort()
-
-    async with await asyncio.start_server(serve, "127.0.0.1", 0, ssl=context) as server:
-        where = Place("127.0.0.1", server.sockets[0].getsockname()[1], bytes.fromhex(digest(papers[0])), SERIAL)
-        source = Source(where)
-        try:
-            await asyncio.wait_for(tale(source), 60)
-        finally:
-            await source.rest()
-
-
-@pytest.fixture(scope="module")
-def papers(tmp_path_factory):
-    return Authority(tmp_path_factory.mktemp("papers"), "printers").issue(SERIAL)
-
-
-@pytest.mark.parametrize(
-    ("answers", "says"),
-    [
-        (packet(0x20, b"\0\5"), "access code is refused"),
-        (packet(0x20, b"\0\4"), "access code is refused"),
-        (packet(0x20, b"\0\3"), "refuses to be read"),
-        (packet(0x20, b"\0\1"), "does not speak MQTT"),
-        (packet(0x20, b"\0\0") + packet(0x90, b"\0\1\x80"), "does not let us listen; compare the serial number"),
-        (WELCOME + packet(0x30, b"\0\3abc" + b"canary"), "nobody asked for"),
-        (WELCOME + packet(0x30, b"\xff\xffcanary"), "does not speak MQTT"),
-        (WELCOME + packet(0x30, b"\0\3\xff\xfe\xfdcanary"), "does not speak MQTT"),
-        (WELCOME + b"\x30\xff\xff\xff\xffcanary", "does not speak MQTT"),
-        (b"HTTP/1.1 200 OK\r\n\r\ncanary", "does not speak MQTT"),
-        (packet(0xD0, b"") * 500 + GOOD * 500, "nobody asked for"),
-        (WELCOME + packet(0x90, b"\0\1\0") * 500, "nobody asked for"),
-    ],
-    ids=range(12),
-)
-def test_fail__a_broker_that_refuses_or_lies_is_said_in_words_of_ours(papers, answers, says):
-    async def tale(source):
-        said = await source.trouble()
-        assert says in said and "canary" not in said.lower()
-
-    asyncio.run(spoken(papers, tale, answers))
-
-
-@pytest.mark.attack(13)
-def test_fail__generated_noise_on_the_line_ends_in_a_source_error_and_nothing_else(papers):
-    rng = random.Random(60_803)
-    good = 0
-
-    async def tale(source):
-        nonlocal good
-        feed, heard = source._feed, Heard(lambda: 1000)
-        for _ in range(60):
-            following, news = asyncio.create_task(feed.follow(heard)), asyncio.create_task(heard.news.wait())
-            await asyncio.wait({following, news}, timeout=1.0, return_when=asyncio.FIRST_COMPLETED)
-            await asyncio.wait({following}, timeout=0.05)  # noise may yet turn into a packet, or follow a good one
-            good += heard.alive
-            news.cancel()
-            following.cancel()
-            (ended,) = await asyncio.gather(following, return_exceptions=True)
-            assert isinstance(ended, SourceError | asyncio.CancelledError) and "canary" not in str(ended).lower()
-            heard.forget()
-
-    async def noise(writer):
-        data = bytearray(WELCOME + GOOD * 2 + report(b"canary"))
-        for _ in range(rng.randrange(6)):
-            data[rng.randrange(len(data))] = rng.randrange(256)
-        at = rng.randrange(len(data))
-        if rng.random() < 0.3:
-            data[at:at] = rng.randbytes(rng.randrange(200))
-        writer.write(bytes(data))
-
-    asyncio.run(spoken(papers, tale, noise))
-    assert 0 < good < 60, "some were heard, some were not"
-
-
-def test_fail__a_flood_is_looked_at_in_bounds_and_stalls_the_sender(papers):
-    sent = 0
-
-    async def flood(writer):
-        nonlocal sent
-        writer.write(WELCOME + GOOD)
-        while True:
-            writer.write(report(b'{"print": {"gcode_state": "RUNNING", "pad": "%s"}}' % (b"x" * 20_000)))
-            await writer.drain()
-            sent += 1
-
-    async def tale(source):
-        await source.until(state("printing"))
-        looked = 0
-        real = source.heard.status
-        largest = 0
-
-        def count(*args, **more):
-            nonlocal looked
-            looked += 1
-            real(*args, **more)
-
-        source.heard.status = count
-        start, clock = sent, asyncio.get_running_loop().time
-        begun = clock()
-        while looked < 300:
-            largest = max(largest, sent - start - looked)
-            await asyncio.sleep(0.01)
-        # what waits in between is what two kernels and two buffers hold, and no more of it with time
-        assert largest * 20_000 < 32 << 20
-        assert looked <= (clock() - begun + 0.2) * 200 + 20
-
-    asyncio.run(spoken(papers, tale, flood))
-
-
-def test_fail__a_server_that_takes_the_connection_and_says_nothing_is_given_up(papers):
-    async def silent(writer):
-        """Not a word."""
-
-    async def tale(source):
-        with pytest.raises(SourceError, match="does not answer"):
-            async with line(source._feed._place, CODE, patience=0.3):
-                pass
-
-    asyncio.run(spoken(papers, tale, silent))
-
-
-@pytest.mark.parametrize(
-    ("host", "says"), [("127.0.0.1", "nothing listens there"), ("no-such-printer.invalid", "cannot be looked up")]
-)
-def test_fail__a_place_where_no_printer_is_says_what_to_do(host, says):
-    async def tale():
-        with pytest.raises(SourceError, match=says):
-            async with line(Place(host, free_port(), bytes(32), SERIAL), CODE):
-                pass
-
-    asyncio.run(tale())
-
-
-def test_fail__a_server_without_tls_is_told_nothing(tmp_path):
-    with Broker(tmp_path) as broker:
-
-        async def tale():
-            with pytest.raises(SourceError, match=r"does not speak TLS|connection failed"):
-                async with line(Place("127.0.0.1", broker.inside, bytes(32), SERIAL), CODE):
-                    pass
-
-        asyncio.run(tale())
-        assert CODE not in broker.log.read_text()
 
 
 def section(printer, directory, fingerprint):

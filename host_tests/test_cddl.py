@@ -80,6 +80,10 @@ def test_ok__every_value_at_its_bounds_validates(published, every):
                 raw += ["0.0", f"v{row['max']}.999"]
             if row["transform"] == "point_cloud":
                 raw.append(PLY)
+            if row["transform"] == "pseudonym":
+                raw += ["printer", b"printer", 7]
+            if row["transform"] == "pattern":
+                raw += [row["form"].replace("#", digit).replace("@", letter) for digit in "09" for letter in "AZ"]
             for purpose in row.get("purposes", ()):
                 if all(map(catalogue.local, catalogue.purposes[purpose]["recipients"])):
                     continue  # nothing of it ever travels: below
@@ -95,11 +99,26 @@ def test_ok__every_value_at_its_bounds_validates(published, every):
         assert set(tried) == {name for name, row in tree["field"].items() if row["transform"] != "drop"}
 
 
+@pytest.mark.attack(13)
+@pytest.mark.parametrize("form", generate.FORMS)
+def test_fail__a_text_that_is_not_of_its_form(form):
+    """Also where a validator searches for the form in a text, and does not match all of it."""
+    tree = generate.every_transform()
+    tree["field"]["fault"]["form"] = form
+    schema = schema_of(tree)
+    fits = form.replace("#", "4").replace("@", "Q")
+    for text in (fits, "canary " + fits, fits + " canary", fits + "\n", fits[:-1], fits.lower(), "x" * len(fits)):
+        payload = [2, IDENT, "all", [[[14, text]]]]
+        assert accepts(schema, payload) == (text == fits), text
+
+
 HEAD = [2, IDENT, "improvement_program"]
 FITS = [[1, "idle"], [2, 40]]
 KEY, REPLY = bytes(range(32)), bytes(range(16, 32))
 REQUEST = [2, IDENT, "rights_request", ["delete", "print_history", KEY, REPLY]]
 WRONG_FIELDS = {
+    "a pseudonym of another length": [[31, bytes(15)]],
+    "a text in place of a pseudonym": [[31, "printer printer "]],
     "a field of another purpose": [[8, 1793318400]],
     "a field of another purpose beside its own": [[1, "idle"], [8, 1793318400]],
     "a picture in a record": [[11, JPEG]],
@@ -127,7 +146,7 @@ WRONG_FIELDS = {
     "a field without a value": [[1]],
     "an empty field": [[]],
     "no field": [],
-    "more fields than are declared": [[1, "idle"]] * 8,
+    "more fields than are declared": [[1, "idle"]] * 11,
     "fields as a map": {1: "idle"},
 }
 REFUSED = {

@@ -264,6 +264,15 @@ def test_ok__each_change_says_what_it_means():
     assert wider("", new) and changes(old, old) == []
 
 
+def test_ok__a_number_that_changes_more_often_tells_less():
+    text = "field.alias.category: x\nfield.alias.transform.epoch: {}\n"
+    for old, new, grew in ((172800, 86400, False), (86400, 172800, True), (86400, 86400, False)):
+        assert wider(text.format(old), text.format(new)) == grew, (old, new)
+    assert wider(
+        "field.a.category: x\nfield.a.transform.form: E#\n", "field.a.category: x\nfield.a.transform.form: @#\n"
+    )
+
+
 def test_fail__rounding_that_only_looks_coarser():
     text = "field.warmth.category: x\nfield.warmth.transform.step: {}\n"
     for old, new, grew in ((2, 6, False), (2, 4, True), (4, 6, True), (6, 2, True), (5, 5, False), (1, 3, False)):

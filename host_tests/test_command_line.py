@@ -53,7 +53,7 @@ def events(rig):
 @pytest.mark.clause("L1", "L12")
 def test_ok__grant_show_withdraw(rig):
     code, shown = at_the_terminal(rig, "consent", "grant", "improvement_program")
-    assert code == 0 and "rounded. No names" in shown and "Allowed: improvement_program -> lightmake" in shown
+    assert code == 0 and "rounded; its firmware" in shown and "Allowed: improvement_program -> lightmake" in shown
     code, shown, _ = call(rig, "consent", "show")
     assert code == 0 and re.search(r"improvement_program -> lightmake\n  ALLOWED  .* by owner \(terminal\)", shown)
     code, shown, _ = call(rig, "show")

@@ -107,8 +107,8 @@ def test_ok__the_receipt_says_what_went_and_what_stays(rig, tmp_path):
     told = receipt(tmp_path / "receipt.json")
     assert code == 0 and "{" not in shown and "Stays: Your requests" in shown and "when it was new" not in shown
     gone = {row["store"]: row for row in told["destroyed"]}
-    own = {"people", "viewers", "camera", "details", "policies", "page"}
-    assert set(gone) == {"consent", "ledger", "waiting", "sent", "idents", "clock", "journal", *own}
+    own = {"people", "viewers", "camera", "details", "region", "policies", "page"}
+    assert set(gone) == {"consent", "ledger", "waiting", "sent", "idents", "pseudonyms", "clock", "journal", *own}
     for name, row in gone.items():
         assert set(row["files"]) >= set(there[name]) and row["bytes"] > 0
         assert row["files"] == there[name] or name == "policies"  # withdrawing keeps the text that it is about

@@ -116,7 +116,7 @@ def test_ok__no_key_is_in_it(lived, tmp_path):
     assert call(lived, "export", str(tmp_path / "mine.zip"))[0] == 0
     whole = b"".join(members(tmp_path / "mine.zip").values())
     found = list(secrets(lived))
-    assert len(found) == 4 * 8  # consent, ledger, two vaults, an ident, a request and its vault
+    assert len(found) == 4 * 9  # consent, ledger, two vaults, an ident, a pseudonym's, a request and its vault
     for secret in found:
         assert secret not in whole
     assert rows(lived, "ledger")[0]["hash"].encode() in whole  # the control: what is there is found

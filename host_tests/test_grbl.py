@@ -1,27 +1,11 @@
-"""GRBL and FluidNC on a serial port: asked with a byte and one word, heard in bounds, found again after any trouble."""
-
-import asyncio
-import logging
-import os
+"""GRBL and FluidNC: what they are asked and when, and what their answers mean. For every board: test_serial.py."""
 
 import pytest
 
-from firmware_agent.errors import SourceError
-from firmware_agent.telemetry.lines import LONGEST
-from firmware_agent.telemetry.serial_line import QUERIES, SerialLine
-from firmware_agent.telemetry.sources.grbl import OFFERS, grbl, status, told_by
-from firmware_agent.telemetry.sources.grbl import Grbl as Talk
-from host_tests.rigs.agent import Rig, forward, plain, until
-from host_tests.rigs.broker import Broker, Subscriber
-from host_tests.rigs.cable import HOSTILE
+from firmware_agent.telemetry.sources.grbl import status, told_by
+from host_tests.rigs.boards import GRBL
 from host_tests.rigs.grbl import CANARY, Grbl
-from host_tests.rigs.told import changed, comes, state, story, told, trouble
-
-
-def source_of(board, now=lambda: 1000, silence=5.0):
-    source = grbl(board.cable.path, 115_200, now, pace=0.05, quiet=0.05, silence=silence)
-    source._jitter = lambda: 0.0  # the shortest pauses
-    return source
+from host_tests.rigs.told import comes, state, story, told
 
 
 @pytest.mark.parametrize("fluid", [True, False])
@@ -30,7 +14,7 @@ def test_ok__what_it_is_and_how_it_stands_by_the_catalogues_names(tmp_path, flui
     async def tale():
         board = Grbl(tmp_path / "port", fluid=fluid).plug()
         board.feed, board.power = 1200, 800
-        source = source_of(board)
+        source = GRBL.reads(board)
         fields = await told(source, lambda fields: "grbl.OPT" in fields and (not fluid or "address" in fields))
         assert fields["state"] == "idle" and (fields["feed"], fields["laser_power"]) == (1200, 800)
         assert fields["firmware_version"] == ("3.7 FluidNC v3.7.8" if fluid else "1.1h.20190825")
@@ -90,7 +74,7 @@ def test_ok__a_job_from_its_card_has_progress_and_an_end_and_an_aborted_one_none
 
     async def tale():
         board = Grbl(tmp_path / "port").plug()
-        source = source_of(board, lambda: time[0])
+        source = GRBL.reads(board, lambda: time[0])
         await told(source, state("idle"))
         board.state, board.job = "Run", 0.0
         await told(source, state("printing"))
@@ -121,7 +105,7 @@ def test_fail__the_word_that_a_job_would_refuse_is_not_sent_within_one(tmp_path)
     async def tale():
         board = Grbl(tmp_path / "port").plug()
         board.state = "Run"
-        source = source_of(board)
+        source = GRBL.reads(board)
         await told(source, state("printing"))
         await comes(lambda: board.asked.count("?") > 10)
         assert set(board.asked) == {"?"}
@@ -135,172 +119,3 @@ def test_fail__the_word_that_a_job_would_refuse_is_not_sent_within_one(tmp_path)
         board.pull()
 
     story(tale())
-
-
-@pytest.mark.attack(13)
-def test_fail__no_byte_that_commands_can_be_sent(tmp_path):
-    async def tale():
-        board = Grbl(tmp_path / "port").plug()
-        with SerialLine("grbl", board.cable.path, 115_200).open() as line:
-            for query in (
-                b"~",
-                b"!",
-                b"\x18",
-                b"\x84",
-                b"$H\n",
-                b"$X\n",
-                b"$$\n",
-                b"$RST=*\n",
-                b"M105\n",
-                b"G0X1\n",
-                b"$I",
-            ):
-                with pytest.raises(ValueError):
-                    line.ask(query)
-            assert line.ask(b"?")  # the control
-            await comes(lambda: board.asked)
-            assert board.cable.took == b"?"
-        board.pull()
-
-    story(tale())
-
-
-def test_ok__a_cable_that_is_pulled_is_told_and_found_again(tmp_path):
-    async def tale():
-        board = Grbl(tmp_path / "port").plug()
-        source = source_of(board)
-        await told(source, state("idle"))
-        before = len(os.listdir("/proc/self/fd"))
-        board.pull()
-        assert "it is gone; see the cable" in await trouble(source)
-        assert not source.heard
-        while "it is not there" not in await trouble(source):
-            pass
-        board.plug()
-        await told(source, state("idle"))
-        assert len(os.listdir("/proc/self/fd")) == before
-        await source.rest()
-        board.pull()
-
-    story(tale())
-
-
-def test_ok__a_board_that_falls_silent_is_told_and_heard_again(tmp_path):
-    async def tale():
-        board = Grbl(tmp_path / "port").plug()
-        source = source_of(board, silence=0.4)
-        await told(source, state("idle"))
-        board.mute = True
-        assert "it does not answer; see whether it is on" in await trouble(source)
-        board.mute = False
-        await told(source, state("idle"))
-        await source.rest()
-        board.pull()
-
-    story(tale())
-
-
-@pytest.mark.parametrize("mode", HOSTILE)
-def test_fail__whatever_comes_is_bounded_and_what_is_right_is_still_heard(tmp_path, mode):
-    async def tale():
-        board = Grbl(tmp_path / "port", mode, seed=11).plug()
-        board.feed = 321
-        source = source_of(board)
-        await told(source, lambda fields: fields.get("feed") == 321 or mode == "endless")
-        for _ in range(50):
-            for record in await source.read():
-                assert len(record.fields) <= 400
-                for name, value in record.fields.items():
-                    assert len(name) <= LONGEST + 20 and (not isinstance(value, str) or len(value) <= LONGEST)
-            await asyncio.sleep(0.02)
-        assert source.heard.dropped > 0 or mode in ("slow", "torn")
-        board.cable.mode = "plain"  # the control: when that ends, all is well again
-        board.feed = 77
-        board.cable._out = b"\n"
-        await told(source, lambda fields: fields.get("feed") == 77)
-        await source.rest()
-        assert set(board.asked) <= {"?", "$I"}
-        board.pull()
-
-    story(tale())
-
-
-SAMPLES = [
-    "<Run|MPos:12.345,-7.000,0.000|FS:1200,800|Ov:100,100,100|SD:42.00,/sd/a.nc>",
-    "<Hold:0|WPos:1,2,3|F:5|Pn:XYZ|A:S>",
-    "<Idle|FS:0,0>",
-    "[VER:1.1h.20190825:mine]",
-    "[OPT:V,15,128]",
-    "[MSG: Mode=STA:SSID=x:Status=Connected:IP=1.2.3.4:MAC=AA-BB]",
-    "[MSG:INFO: /sd/a.nc file job succeeded]",
-    "ALARM:1",
-    "error:8",
-    "Grbl 1.1h ['$' for help]",
-    "ok",
-]
-
-
-def test_fail__no_line_makes_it_raise_or_ask_for_more():
-    talk, asked, good = Talk(pace=1, quiet=0), set(), 0
-    for now, line in enumerate(changed(3, SAMPLES)):
-        asked.add(talk.ask(now))
-        fields = talk.hear(line, now)
-        assert len(fields) <= 32 * 33
-        for name, value in fields.items():
-            if value is not None and name in OFFERS:
-                good += 1
-                assert name != "progress" or 0 <= value <= 100
-                assert name not in ("feed", "laser_power") or abs(value) < 10**9
-                assert name != "state" or value in ("idle", "printing", "paused", "error")
-    assert asked - {None} == set(QUERIES["grbl"])
-    assert good > 5_000  # the control: much of it was still understood
-
-
-@pytest.mark.clause("L6", "L8", "L9", "L10", "L21")
-@pytest.mark.attack(13, 14)
-def test_ok__from_the_board_to_the_broker_and_no_name_with_it(tmp_path, caplog):
-    caplog.set_level(logging.DEBUG)
-
-    async def tale(maker):
-        board = Grbl(tmp_path / "port").plug()
-        board.job = 41.5
-        raw = source_of(board)  # the control: the canaries are there
-        await told(raw, lambda fields: "address" in fields)
-        board.chatter()
-        board.alarm()
-        await comes(lambda: "grbl.canaryc04d" in raw.heard._status and "message" in raw.heard._status)
-        everything = repr([record.fields for record in await raw.read()])
-        assert everything.count(CANARY) > 5 and "192.168.7.31" in everything
-        await raw.rest()
-        board.restart()
-        agent = rig.agent()
-        before = len(board.asked)
-        agent.tick()
-        await asyncio.sleep(0.2)
-        assert len(board.asked) == before  # nothing is permitted, nothing is asked
-        rig.grant("improvement_program")
-        rig.grant("print_history")
-        for _ in range(200):
-            board.state, board.job = "Run", 41.5
-            board.chatter()
-            await forward(rig, agent, 10, step=10.0)
-            await asyncio.sleep(0.1)
-            if len(maker.messages) >= 2:
-                break
-        board.pull()
-        while not agent.troubles.get("grbl"):
-            await forward(rig, agent, 10, step=10.0)
-        trouble = agent.troubles["grbl"]
-        await until(agent, lambda: not agent.uplinks["lightmake"].waiting())
-        await agent.close()
-        return agent.gate.undeclared, trouble
-
-    with Broker(tmp_path) as broker, Subscriber(broker.inside) as maker:
-        rig = Rig(tmp_path, plain(broker.port), sources=f'[source.grbl]\ndevice = "{tmp_path}/port"')
-        undeclared, why = story(tale(maker), 100)
-        rows = maker.payloads()
-        topics = repr(maker.messages) + broker.log.read_text()
-    assert undeclared > 0 and len(rows) >= 2 and isinstance(why, SourceError)
-    said = b"".join(rows) + (tmp_path / "state/ledger.0").read_bytes() + topics.encode() + caplog.text.encode()
-    assert CANARY.encode() not in said and b"c04d" not in said.lower() and b"192.168.7.31" not in said
-    assert "it is gone" in caplog.text or "it is not there" in caplog.text

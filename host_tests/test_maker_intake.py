@@ -307,6 +307,15 @@ def test_ok__names_and_values_beyond_the_bounds_are_counted_and_not_kept():
     assert len(status.fields) == 400 and event.fields == {"big": 1e300} and heard.dropped == 102
 
 
+def test_ok__bounds_count_bytes_and_not_characters():
+    heard, wide = Heard(lambda: 1), "\u5bbd" * 86  # 258 bytes
+    names = {"fits": wide[1:], "text": wide, wide: 1, wide[1:]: 2, "lone": "\ud800" * 86}
+    heard.status(names)
+    heard.event(names)
+    assert [record.fields for record in heard.take()] == [{"fits": wide[1:], wide[1:]: 2}] * 2
+    assert heard.dropped == 6
+
+
 def test_fail__a_place_where_no_socket_can_be_says_so_and_is_tried_again(tmp_path):
     path = tmp_path / "there" / "intake"
 

@@ -91,6 +91,23 @@ def test_fail__who_is_told_nothing_without_a_key_is_told_what_to_do(method):
     assert "canary" not in str(caught.value)
 
 
+@pytest.mark.parametrize("method", ["server.connection.identify", "server.info", "printer.objects.subscribe"])
+def test_ok__a_question_that_it_does_not_understand_is_no_refused_key(method):
+    """Moonraker numbers both -32602, and begins the words of only one with these."""
+    talk = Talk("a key")
+    followed(talk, Heard(lambda: 1))
+    talk.begin()
+    talk.look()
+    talk.hear(answer("server.info", {**results()["server.info"], "klippy_state": "disconnected"}))
+    talk.look()
+    talk.hear(answer("server.info", results()["server.info"]))
+    talk.hear(answer("printer.objects.list", results()["printer.objects.list"]))
+    talk.look()
+    dropped = talk.dropped
+    talk.hear(refusal(method, -32602, "Invalid params:\nmissing 1 argument"))
+    assert talk.dropped == dropped  # the control: it was the answer to a question under way
+
+
 @pytest.mark.clause("L7")
 def test_ok__without_a_history_the_end_of_a_job_is_seen_all_the_same():
     heard, talk = Heard(iter(range(1000, 2000)).__next__), Talk()
@@ -465,6 +482,111 @@ def test_ok__pauses_grow_with_what_was_read(monkeypatch):
 
     asyncio.run(tale())
     assert len(naps) == 21 and sum(naps[:20]) == pytest.approx(10) and naps[20] == pytest.approx(1)
+
+
+def test_ok__words_close_behind_each_other_are_heard_together(monkeypatch):
+    """Whether the other side says little or much in a row: only then is there a pause, and it is the short one."""
+    naps = []
+
+    async def nap(seconds):
+        naps.append(seconds)
+
+    monkeypatch.setattr(asyncio, "sleep", nap)
+
+    async def tale(apart, size=10):
+        clock = [100.0]
+        monkeypatch.setattr(asyncio.get_running_loop(), "time", lambda: clock[0])
+        pace = line.Pace()
+        for _ in range(40):
+            clock[0] += apart
+            pace.owe(1, size)
+            await pace.wait()
+
+    asyncio.run(tale(0.02))
+    assert len(naps) > 20
+    naps.clear()
+    asyncio.run(tale(0.02, 4000))
+    assert sum(naps) < 40 * (1 / 200 + 4000 / (1 << 18)) + 0.1  # much at once: more waits, and no pause is made up
+    naps.clear()
+    asyncio.run(tale(1.0))
+    assert 0 < len(naps) <= 4  # what is owed, and nothing else
+    naps.clear()
+
+
+def test_ok__what_comes_during_a_pause_wakes_nobody_and_is_not_lost(tmp_path):
+    path, calls = tmp_path / "s", []
+
+    class Notes(asyncio.Protocol):
+        def data_received(self, data):
+            calls.append(data)
+
+    async def serve(reader, writer):
+        await reader.read(1)
+        for _ in range(20):
+            writer.write(b"x")
+            await writer.drain()
+            await asyncio.sleep(0)
+        await reader.read(1)
+        writer.close()
+
+    async def tale():
+        async with unix(path, serve):
+            transport, _ = await asyncio.get_running_loop().create_unix_connection(Notes, path)
+            with line.held(transport):
+                transport.write(b"a")
+                await asyncio.sleep(0.1)
+                assert calls == [] and not transport.is_reading()
+            assert transport.is_reading()
+            while b"".join(calls) != b"x" * 20:  # noqa: ASYNC110 - the kernel sets no event
+                await asyncio.sleep(0.01)
+            transport.pause_reading()
+            with line.held(transport):
+                pass
+            assert not transport.is_reading()  # whoever stopped it lets it go on
+            transport.abort()
+        with line.held(None):
+            pass
+
+    story(tale())
+
+
+def test_ok__messages_on_a_socket_come_whole_however_they_were_cut(tmp_path):
+    path, said = tmp_path / "s", [b"", b"a", b"b" * 9000, b"{}", b"c" * LARGEST]
+
+    async def serve(reader, writer):
+        data = b"".join(message + END for message in said)
+        for place in (1, 2, 5000, 9005, len(data)):
+            writer.write(data[:place])
+            data = data[place:]
+            await writer.drain()
+            await asyncio.sleep(0.01)
+        writer.close()
+
+    async def tale():
+        async with unix(path, serve), unix_line(path, END) as one:
+            assert [await one.take() for _ in said] == said
+            with pytest.raises(SourceError, match="ended the connection"):
+                await one.take()
+
+    story(tale())
+
+
+def test_ok__a_greeting_is_no_reading_and_what_was_not_offered_is_read_all_the_same():
+    class Greets:
+        async def follow(self, heard):
+            heard.status({"unknown": 1})
+            await asyncio.sleep(0.01)
+            heard.status({"state": "idle"})
+            await asyncio.sleep(3600)
+
+    async def tale(offers):
+        source = Following("some", offers, Greets(), lambda: 1)
+        (record,) = await source.read()
+        await source.rest()
+        return record.fields
+
+    assert story(tale(("state", "progress"))) == {"unknown": 1, "state": "idle"}
+    assert story(tale(())) == {"unknown": 1}
 
 
 URLS = ["wss://printer.local/websocket", "ws://127.0.0.1:7125/websocket", "ws://[::1]/websocket", "ws://localhost/x"]

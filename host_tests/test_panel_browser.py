@@ -8,6 +8,7 @@ from pathlib import Path
 import jsonschema
 import pytest
 
+from firmware_agent import cbor
 from firmware_agent.owner.receipts import verify
 from host_tests.rigs.page import PURPOSES, RECIPIENT, Arrived
 from host_tests.rigs.visitor import card
@@ -75,6 +76,8 @@ def test_ok__allowed_seen_live_and_taken_back_in_one_touch(anybody):
         assert browser.find("#payload-matches").get_attribute("data-matches") == "true"
         raw = bytes.fromhex(browser.find("#payload-hex").text)
         assert raw in arrived.payloads()  # the very bytes that the recipient got
+        (number,) = {dict(map(tuple, event))[31] for event in cbor.decode(raw)[3]}
+        assert words["value.daily"].replace("{code}", number.hex()) in browser.text("#payload-dialog")
         anybody.look(f"payload-{anybody.label}")
         browser.click("#payload-dialog .close")
         browser.gone("dialog")

@@ -9,13 +9,17 @@ import pytest
 
 import firmware_agent
 from firmware_agent import notice
-from firmware_agent.catalogue import REQUEST
+from firmware_agent.catalogue import BLOBS, PARAMETERS, REQUEST
+from firmware_agent.config import _SOURCES
 from firmware_agent.consent import changes
 from firmware_agent.consent.authority import MAKER, PEOPLE
 from firmware_agent.errors import REASONS
 from firmware_agent.model import AGE, GIVEN, REFUSED, STATES
 from firmware_agent.owner.panel.problems import PROBLEMS
 from firmware_agent.owner.panel.room import PLAIN
+from firmware_agent.owner.said import MACHINE
+from firmware_agent.owner.said import STATES as STANDING
+from firmware_agent.telemetry.troubles import TROUBLES
 
 ROOT = Path(firmware_agent.__file__).parent
 PAGES = ROOT / "owner/panel/pages"
@@ -105,6 +109,13 @@ def families():
         "guide.*": {f"guide.{name}" for name in PROGRAMS},
         "guide.*.name": {f"guide.{name}.name" for name in PROGRAMS},
         "crop.*": {f"crop.{part}" for part in ("left", "top", "width", "height")},
+        "says.*": {f"says.{state}" for state in STANDING if state != "trouble"},
+        "says.state.*": {f"says.state.{state}" for state in STANDING},
+        "says.trouble.*": {f"says.trouble.{code}" for code in TROUBLES},
+        "says.name.*": {f"says.name.{kind}" for kind in _SOURCES},
+        "says.machine.*": {f"says.machine.{one}" for one in MACHINE},
+        "says.why.*": {f"says.why.{fate}" for fate in ("unfit", "expired", "no_time")},
+        "says.how.*": {f"says.how.{name}" for name in PARAMETERS if name not in (*BLOBS, "drop")},
         "trouble.*": set(),  # the camera's own words where there are no others
         "*.done": {"refuse.done", "later.done"},
     }

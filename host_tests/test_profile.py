@@ -70,6 +70,8 @@ def test_ok__rows_written_anew_mean_the_same():
 
 # --- what is refused: (row and key to edit, new value, what the message must name)
 
+PATTERN = {**shipped()["field"]["state"], "id": 16, "transform": "pattern"}
+del PATTERN["values"]
 EDITS = (
     ("profile", GONE, "profile: profile"),
     ("version", GONE, "profile: version"),
@@ -228,6 +230,18 @@ EDITS = (
     ("field.elapsed.edges", [True, 3600], "field.elapsed: edges"),
     ("field.elapsed.edges", [600, 10**30], "field.elapsed: edges"),
     ("field.elapsed.edges", 600, "field.elapsed: edges"),
+    ("field.printer.epoch", GONE, "field.printer: epoch"),
+    ("field.printer.epoch", "23 h", "field.printer: epoch"),
+    ("field.printer.epoch", "32 d", "field.printer: epoch"),
+    ("field.printer.epoch", 86400, "field.printer: epoch"),
+    ("field.printer.form", "E#", "field.printer: form"),
+    ("field.printer.sensitivity", "identifying", "field.printer: sensitivity"),
+    ("field.serial", {**PATTERN, "form": "SN####-####"}, "field.serial: form"),
+    ("field.serial", {**PATTERN, "form": "SN"}, "field.serial: form"),
+    ("field.serial", {**PATTERN, "form": "E#\n"}, "field.serial: form"),
+    ("field.serial", {**PATTERN, "form": 4}, "field.serial: form"),
+    ("field.serial", PATTERN, "field.serial: form"),
+    ("field.serial", {**shipped()["field"]["printer"], "id": 16, "epoch": "2 d"}, "purpose.improvement_program: epoch"),
     ("field.picture.max", GONE, "field.picture: max"),
     ("field.picture.max", 0, "field.picture: max"),
     ("field.picture.max", -5, "field.picture: max"),
@@ -469,6 +483,8 @@ FLIPPED = {
     "max": 98,
     "step": 3,
     "edges": [10, 20, 31],
+    "form": "E-#@#",
+    "epoch": "2 d",
     "values": ["one", "three"],
     "sensitivity": "personal",
     "expires": datetime.date(2031, 1, 1),
@@ -498,7 +514,9 @@ def test_ok__a_flipped_value_changes_the_policy_of_the_purposes_it_concerns_and_
         assert differs == concerned(base, row), (row, key)
         keys[row.split(".")[0], key] += 1
     assert {key for table, key in keys if table == "purpose"} == set(PURPOSE_PARTS) - {"recipients", "media", "ask"}
-    flipped = {key for table, key in keys if table == "field"} - {"min", "max", "step", "edges", "values", "expires"}
+    flipped = {key for table, key in keys if table == "field"} - {
+        *("min", "max", "step", "edges", "values", "expires", "form", "epoch")
+    }
     assert flipped == set(FIELD_PARTS) - {"purposes", "transform", "parameters"}
 
 

@@ -357,7 +357,7 @@ def test_ok__with_the_policy_text_all_that_is_said_of_the_policy_is_held_against
         assert check(sealed(one)) == [] and check(sealed(one), text), path
     one = copy.deepcopy(made())
     del one["dct:hasPart"]["dpv:hasProcess"]["dpv:hasPersonalData"][-1]
-    assert any("elapsed" in line for line in check(sealed(one), text))
+    assert any("error_code" in line for line in check(sealed(one), text))
 
 
 def test_fail__nothing_that_is_read_makes_the_check_raise():
@@ -387,7 +387,10 @@ def test_fail__nothing_that_is_read_makes_the_check_raise():
         broken = copy.deepcopy(one)
         for path in rng.sample(paths, rng.randint(1, 3)):
             try:
-                at(broken, path[:-1])[path[-1]] = copy.deepcopy(rng.choice(hostile))
+                place = at(broken, path[:-1])
+                if isinstance(place, dict) and not isinstance(path[-1], str):
+                    continue  # a list stood here before: JSON has no number for a key
+                place[path[-1]] = copy.deepcopy(rng.choice(hostile))
             except (LookupError, TypeError):
                 continue
         if broken != one:

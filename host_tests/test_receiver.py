@@ -461,6 +461,31 @@ def test_fail__a_number_that_could_be_an_address_in_a_field_that_is_not_rounded(
     rig.stop(receiver)
 
 
+@pytest.mark.clause("L11")
+def test_fail__what_is_nearly_a_pseudonym_a_form_a_version_or_a_magnitude(rig):
+    tree = generate.shipped()
+    field = {
+        "category": "performance",
+        "purposes": [PROGRAM],
+        "sensitivity": "low",
+        "retention": "90 d",
+        "clause": "L6",
+    }
+    tree["field"]["fault"] = {**field, "id": 90, "transform": "pattern", "form": "E-##@"}
+    tree["field"]["hours"] = {**field, "id": 91, "transform": "log2", "min": 0, "max": 1000}
+    profile = rig.directory / "wide.cbor"
+    profile.write_bytes(compile_profile(generate.Text(generate.toml(tree))))
+    receiver = rig.receiver(profile=profile)
+    fine = [[31, IDENT], [32, 0], [32, 99999], [33, 9999], [90, "E-42Q"], [91, 10]]
+    bad = [[31, IDENT + IDENT], [32, 100000], [33, 10000], [90, "E-42q"], [90, "E-42Q "], [91, 11], [91, "10"]]
+    whole = [pair for pair in fine if pair != [32, 0]]
+    device = Device(1)
+    rig.send(*[device.message([pair]) for pair in fine + bad], device.message(*[whole] * 256))
+    lines = [f"{PROGRAM}: stored, 1 events, 1 fields"] * len(fine) + ["refused: value"] * len(bad)
+    assert rig.settled(len(lines) + 1) == [*lines, f"{PROGRAM}: stored, 256 events, {256 * len(whole)} fields"]
+    rig.stop(receiver)
+
+
 @pytest.mark.parametrize(
     ("word", "whole"), [("deadbeefcafe", True), ("purpose", False)], ids=["an identifier", "the control"]
 )
@@ -599,7 +624,7 @@ def test_ok__messages_of_a_purpose_that_the_profile_lost_can_still_be_deleted(ri
     rig.settled(1)
     rig.stop(receiver)
     tree = generate.shipped()
-    del tree["purpose"][HISTORY]
+    del tree["purpose"][HISTORY], tree["clause"]
     tree["field"] = {name: row for name, row in tree["field"].items() if HISTORY not in row.get("purposes", ())}
     profile = rig.directory / "less.cbor"
     profile.write_bytes(compile_profile(generate.Text(generate.toml(tree))))
@@ -632,6 +657,7 @@ def test_fail__a_changed_answer_does_not_verify(rig):
 @pytest.mark.clause("L14")
 def test_ok__retention_ends(rig):
     tree = generate.shipped()
+    del tree["clause"]  # some rows that its clauses need go
     tree["field"] = {name: {**row, "retention": "1 s"} for name, row in tree["field"].items() if "purposes" in row}
     tree["field"]["picture"]["retention"] = tree["field"]["scan"]["retention"] = "0 s"
     profile = rig.directory / "short.cbor"

@@ -49,7 +49,8 @@ def test_ok__an_outage_of_days_and_a_restart_in_it_lose_nothing(tmp_path, broker
         await agent.close()
         agent = rig.agent()
         agent.tick()
-        assert agent.uplinks["lightmake"].waiting() == first == 2 * DAY // 120
+        assert agent.uplinks["lightmake"].waiting() == first
+        assert 2 * DAY // 120 - 2 <= first <= 2 * DAY // 120  # at midnight it pauses (phase.py)
         second = await day(agent)
         broker.start()
         with Subscriber(broker.inside) as maker:
@@ -59,7 +60,7 @@ def test_ok__an_outage_of_days_and_a_restart_in_it_lose_nothing(tmp_path, broker
             return second, events(maker)
 
     waited, arrived = asyncio.run(story())
-    assert arrived >= waited >= 3 * DAY // 120
+    assert arrived >= waited >= 3 * DAY // 120 - 3
 
 
 @pytest.mark.parametrize("fault", ["cut", "half_close", "swallow_acks", "slow"])

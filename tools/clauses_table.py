@@ -1,47 +1,18 @@
 """What must be proved, in our own words: the clauses of the two policies, and the attacks of docs/threat-model.md."""
 
-CLAUSES = {
-    "L1": "no camera without consent; its device is not even open",
-    "L2": "a closed list of purposes; any other is denied",
-    "L3": "each recipient needs a consent of its own",
-    "L4": "pictures exist in memory only and are never kept",
-    "L5": "point clouds are a purpose of their own",
-    "L6": "improvement data: off at first, not collected while off",
-    "L7": "print history holds three fields, and is purged when off",
-    "L8": "a chosen region leaves, never an address",
-    "L9": "models and patterns do not leave, whatever their name",
-    "L10": "the serial number is a tick box, unticked",
-    "L11": "pseudonyms by purpose and epoch that cannot be joined",
-    "L12": "withdrawal at any time, offline as well",
-    "L13": "access, correction, deletion, export and objection, one step each",
-    "L14": "every category of data has an end",
-    "L15": "encrypted on the way and at rest, no plaintext to fall back to",
-    "L16": "roles decide who may do what",
-    "L17": "a history of every access that shows tampering",
-    "L18": "below the age limit, optional purposes are off and wiped",
-    "L19": "a changed policy asks anew",
-    "L20": "the machine works with everything refused",
-    "L21": "no device name or unique identifier leaves",
-    "L22": "secrets are sealed and never logged",
-    "L23": "nobody can start a capture from afar",
-    "L24": "no purpose for advertising or its partners",
-    "C1": "using the machine is not consent",
-    "C2": "performance data only inside the improvement purpose",
-    "C3": "model files stay, although the text says otherwise elsewhere",
-    "P1": "network details are a purpose of their own, off",
-    "P2": "the heartbeat keeps one rhythm and one size",
-    "P3": "a refusal touches only its own feature",
-    "P4": "files of the job directory only",
-    "P5": "a new purpose needs its notice shown first",
-    "P6": "after deletion nothing can be read back",
-    "P7": "for a minor the guardian decides",
-    "P8": "a report of a minor wipes at once",
-    "P9": "the security log stays local and apart",
-    "P10": "no transfer without a consent of its own",
-    "P11": "the policy's text is served by the device itself",
-    "C4": "a minor without a guardian: everything off",
-    "C5": "a refusal never stops a local job",
-}
+import tomllib
+from pathlib import Path
+
+_PROFILES = Path(__file__).resolve().parent.parent / "firmware_agent/profiles"
+
+
+def _promises(profile: str) -> dict[str, str]:
+    """Clause -> its promise, as the profile lists them: each is in a row there, or says what keeps it without one."""
+    rows = tomllib.loads((_PROFILES / f"{profile}.toml").read_text("utf-8"))["clause"]
+    return {key: row if isinstance(row, str) else row["promise"] for key, row in rows.items()}
+
+
+CLAUSES = {**_promises("lightmake"), **_promises("laserpecker")}
 
 ATTACKS = {
     1: "the cloud grants consent",
@@ -72,7 +43,6 @@ ATTACKS = {
 
 # What the tests above do not prove yet: such a row says "partly" and why, however green its tests are.
 MISSING = {
-    "L8": "no address leaves; sending a chosen region is not built",
     "L9": "no file is ever read; recognising models in a report comes with the scrubber",
     "L10": "no serial number leaves; the support bundle is not built",
     "L22": "never logged or exported; tokens of printers are files of the integrator, not sealed",

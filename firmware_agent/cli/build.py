@@ -43,6 +43,7 @@ from firmware_agent.egress.idents import Idents
 from firmware_agent.egress.intake import Intake, Mailbox
 from firmware_agent.egress.ledger import KEEP, Ledger
 from firmware_agent.egress.outbox import Outbox
+from firmware_agent.egress.pseudonyms import Pseudonyms
 from firmware_agent.egress.requests import Requests
 from firmware_agent.egress.rights import Rights
 from firmware_agent.egress.uplink import Uplink
@@ -52,6 +53,7 @@ from firmware_agent.errors import AgentError, CatalogueError, ConfigError, Stora
 from firmware_agent.gate import Gate
 from firmware_agent.model import WITHDRAWN, ConsentRecord
 from firmware_agent.owner.details import Details
+from firmware_agent.owner.region import Region, offered
 from firmware_agent.sessions import Actor
 
 _ROOM_SENT = 65536  # bytes for copies of what left, for each purpose
@@ -95,6 +97,11 @@ class Parts:
     def crop(self) -> Crop:
         """The part of the camera's picture that is shown."""
         return Crop(SlotPair(self.device.storage, "camera.crop", self.key))
+
+    @cached_property
+    def region(self) -> Region:
+        """The region of the world that is told, if that is allowed."""
+        return Region(SlotPair(self.device.storage, "region", self.key), offered(self.catalogue))
 
     @cached_property
     def viewers(self) -> Book:
@@ -178,7 +185,8 @@ def parts(config: Config, device: LinuxDevice | None = None, lenient: bool = Fal
         changes.settle(catalogue, given, Texts(device.storage).get)
     clock = Clock(SlotPair(device.storage, "time", key), device.now, device.ticks)
     idents = Idents(device.storage, device.entropy)
-    gate = Gate(catalogue, consents, device.entropy(32), idents.new, clock.now)
+    pseudonyms = Pseudonyms(device.storage, device.entropy)
+    gate = Gate(catalogue, consents, device.entropy(32), idents.new, clock.now, pseudonyms.key)
     return Parts(config, device, catalogue, consents, gate, clock, idents, key)
 
 
@@ -235,7 +243,7 @@ def agent(
     ticks = made.device.ticks
     expiries = [*kept.expiries(), hourly(lambda now: made.people.expire())]
     camera = hub(made, ledger)
-    read = sources(made.config, made.catalogue, ticks, made.device.now)
+    read = sources(made.config, made.catalogue, ticks, made.device.now, made.region.read)
     if camera is not None:
         read += [one for one in stills(made, camera) if not made.catalogue.on_request(one.to[0])]
     built = Agent(made.gate, ledger, uplinks, read, made.clock, ticks, expiries, asks, camera)

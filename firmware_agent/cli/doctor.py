@@ -172,13 +172,14 @@ async def _sources(made: Parts, connect: bool) -> list[Finding]:
         findings += others(row.get("device", ""), row.get("url", ""))
         findings += _keys(made)
     try:
-        for one in sources(made.config, made.catalogue, made.device.ticks, made.device.now):
+        for one in sources(made.config, made.catalogue, made.device.ticks, made.device.now, made.region.read):
             if one.exclusive:
                 findings.append(("note", f"{one.name}: only the running agent can read it; its page says how it is"))
                 continue
             try:
                 records = await one.read()
-                findings.append(("ok", f"{one.name}: answers with {len(records[0].fields)} fields"))
+                said = f"with {len(records[0].fields)} fields" if records else "and has nothing to tell just now"
+                findings.append(("ok", f"{one.name}: answers {said}"))
             except SourceError as error:
                 findings.append(("wrong", f"{one.name}: {error}"))
             finally:

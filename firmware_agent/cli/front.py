@@ -161,13 +161,21 @@ class Front:
     async def _look(self) -> None:
         """Tell the page about what has no entry of its own: the camera, what waits, who is paired."""
         before: object = None
+        said: object = None
         while True:
             await self._live.watched()
             await asyncio.sleep(_LOOK)
             waits = tuple(uplink.waiting() for uplink in self._agent.uplinks.values())
             known = self._made.people.all(), self._made.viewers.all()
             standing = None if self._agent.camera is None else (self._agent.camera.state(), self._plain())
-            seen = (self._agent.watched(), standing, waits, tuple(self._agent.troubles), known)
+            readings = self._agent.readings
+            sources = [(one.awake, one.last is None) for one in readings]
+            troubles = [(name, error.code) for name, error in self._agent.troubles.items()]
+            seen = (self._agent.watched(), standing, waits, troubles, sources, known)
+            turns = [one.turn for one in readings]
+            if turns != said or seen != before:
+                said = turns
+                self._live.ring("said")
             if seen != before:
                 before = seen
                 self._live.ring()

@@ -198,6 +198,10 @@ class AgentHands:
             made.crop.choose(part(crop))
         camera.change(build.camera_source(made.config.sources["camera"], made.crop))
 
+    def set_region(self, region: str) -> None:
+        with self._made.device.storage.lock():
+            self._made.region.choose(region)
+
     def _camera(self) -> Hub:
         if self._agent.camera is None:
             raise SourceError("there is no camera; the configuration has no [source.camera]")

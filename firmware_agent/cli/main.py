@@ -14,10 +14,12 @@ from firmware_agent.cli import (
     doctor,
     erase,
     export,
+    key,
     ledger,
     logs,
     people,
     policy,
+    region,
     rights,
     run,
     show,
@@ -87,6 +89,7 @@ _NARROWING = (
     takeover.give_back,
     viewers.show,
     viewers.remove,
+    region.region,
 )
 
 
@@ -164,6 +167,10 @@ def _parser() -> argparse.ArgumentParser:
     add(decisions, "show", consent.show, "every purpose, what it means, and what was decided")
     preview = add(commands, "show", show.show, "the exact payload that would leave now, and why each other field stays")
     preview.add_argument("--sent", nargs="?", const="", metavar="PURPOSE", help="instead: the last that left")
+    preview.add_argument(
+        "--live", action="store_true", help="drawn anew as it changes, by the running agent; Ctrl-C ends"
+    )
+    preview.add_argument("--json", action="store_true", help="as the running agent says it to programs")
     books = commands.add_parser("ledger", help="what left, what was refused").add_subparsers(
         required=True, metavar="show|verify|export"
     )
@@ -230,6 +237,8 @@ def _parser() -> argparse.ArgumentParser:
     one = add(commands, "details", policy.details, "your name for this device, and its region")
     one.add_argument("--name", help="it never leaves")
     one.add_argument("--region", help="two capital letters, or empty")
+    one = add(commands, "region", region.region, "the region of the world that you tell, if you allow that")
+    one.add_argument("choice", nargs="?", default="show", metavar="show|NAME|none", help="what to do (show)")
     cameras = commands.add_parser("camera", help="who else gets at the camera").add_subparsers(
         required=True, metavar="take|give-back"
     )
@@ -239,6 +248,8 @@ def _parser() -> argparse.ArgumentParser:
     for either in (one, add(cameras, "give-back", takeover.give_back, "undo that")):
         either.add_argument("--dry-run", action="store_true", help="only say what would be done")
         either.add_argument("--yes", action="store_true", help="do not ask")
+    one = add(commands, "key", key.ask, "have a printer's program make the key that the agent reads it with")
+    one.add_argument("kind", choices=key.KINDS, help="of which [source.KIND]; you confirm it on that program's page")
     add(commands, "doctor", doctor.doctor, "what is wrong and what to do").add_argument(
         "--connect",
         action="store_true",

@@ -14,7 +14,10 @@ from firmware_agent.cli.build import Parts
 from firmware_agent.cli.swap import swaps
 from firmware_agent.consent.changes import Change, changes
 from firmware_agent.consent.people import Person
+from firmware_agent.errors import SourceError
 from firmware_agent.sessions import SessionGate
+from firmware_agent.telemetry.reading import Reading
+from firmware_agent.transforms import PSEUDONYM
 
 LIVE = ("live_view", "owner")
 
@@ -32,6 +35,19 @@ class Someone:
     since: int | None
     until: int | None
     case: str
+
+
+class Source:
+    """Implements Heard (owner/said.py)."""
+
+    def __init__(self, reading: Reading, trouble: SourceError | None) -> None:
+        self.name = reading.source.name
+        self.offers = reading.source.offers
+        self.linked = bool(reading.pairs)
+        self.awake = reading.awake
+        self.trouble = "" if trouble is None else trouble.code
+        self.last = reading.last
+        self.at = reading.at
 
 
 class AgentSight:
@@ -117,6 +133,9 @@ class AgentSight:
             "live": live,
         }
 
+    def region(self) -> Json:
+        return {"chosen": self._made.region.read(), "offered": list(self._made.region.offered)}
+
     def waiting(self) -> dict[Pair, int]:
         return {
             (purpose, uplink.recipient): uplink.waits(purpose)
@@ -124,6 +143,11 @@ class AgentSight:
             for purpose in uplink.outboxes
             if uplink.waits(purpose)
         }
+
+    def sources(self) -> Iterable[Source]:
+        for one in self._agent.readings:
+            if one.source.pair is None:
+                yield Source(one, self._agent.troubles.get(one.source.name))
 
     def requests(self) -> Iterable[tuple[str, str, int, bool]]:
         for recipient in sorted(self._made.catalogue.recipients):
@@ -147,7 +171,7 @@ class AgentSight:
             [
                 {
                     "field": words.field(number, catalogue),
-                    "value": f"{len(value)} bytes" if isinstance(value, bytes) else value,
+                    "value": _plain(value),
                     "words": said.partition(" = ")[2],
                 }
                 for (number, value), said in zip(event, lines, strict=True)
@@ -166,11 +190,16 @@ class AgentSight:
         if hub is not None and hub.swappable and swaps():
             text = "The memory that holds camera pictures cannot be locked: they could reach the disk, as swap."
             found.append(_warning("camera_memory", text))
-        for error in self._agent.troubles.values():
-            found.append(_warning("source", str(error)))
         for line in [*self._made.consents.trouble(), *self._made.people.trouble()]:
             found.append(_warning("storage", f"{line}: decide anew; doctor says more"))
         return found
+
+
+def _plain(value: Any) -> Any:
+    """A value for JSON: a pseudonym as hex, of a picture how long it is."""
+    if isinstance(value, bytes):
+        return value.hex() if len(value) == PSEUDONYM else f"{len(value)} bytes"
+    return value
 
 
 def _warning(code: str, text: str) -> Json:

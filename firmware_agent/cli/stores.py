@@ -23,9 +23,11 @@ from firmware_agent.egress.intake import Mailbox
 from firmware_agent.egress.ledger import Broken, Ledger, entries
 from firmware_agent.egress.requests import KEEP, Requests
 from firmware_agent.egress.uplink import Uplink
-from firmware_agent.egress.vault import Vault
+from firmware_agent.egress.vault import Vault, pseudonym_slot
 from firmware_agent.errors import FormatError, StorageError
 from firmware_agent.owner.details import Details
+from firmware_agent.owner.region import SLOTS as REGION
+from firmware_agent.owner.region import Region
 from firmware_agent.owner.stores import Register, Row, Store, digest, instant, moment, number, schema, text
 
 HOUR = 3600  # s between two looks for ledger entries that are too old
@@ -33,7 +35,7 @@ HOUR = 3600  # s between two looks for ledger entries that are too old
 _EVENT = {
     "type": "object",
     "additionalProperties": {"type": ["integer", "string", "boolean"]},
-    "description": "field name -> value, as it travels",
+    "description": "field name -> value, as it travels; bytes as hex",
 }
 _WHAT = {
     "purpose": text("why it may leave"),
@@ -65,6 +67,8 @@ class Made(Protocol):
     def viewers(self) -> Book: ...
     @property
     def details(self) -> Details: ...
+    @property
+    def region(self) -> Region: ...
     @property
     def texts(self) -> Texts: ...
 
@@ -156,6 +160,18 @@ def register(made: Made, uplinks: Iterable[Uplink] = (), ledger: Ledger | None =
                 ),
             ),
             Store(
+                "pseudonyms",
+                "Secrets from which the numbers are made that stand for this device, another each day",
+                "until you withdraw, ask for deletion, or erase it",
+                lambda file: file.startswith("pseudonym."),
+                lambda: _pseudonyms(made),
+                schema(
+                    purpose=text("in whose messages such numbers stand"),
+                    recipient=text("who gets them"),
+                    secret=text("the secret itself is never exported", const="kept on the device"),
+                ),
+            ),
+            Store(
                 "people",
                 "The phones that you paired, by their public keys; and a pairing that is open, or has to wait",
                 "until you unpair or erase them",
@@ -196,6 +212,14 @@ def register(made: Made, uplinks: Iterable[Uplink] = (), ledger: Ledger | None =
                     region=text("two letters, as you chose it"),
                     alias=digest("16 random bytes; they never leave, but for your receipts"),
                 ),
+            ),
+            Store(
+                "region",
+                "The region of the world that you chose to tell; what is allowed says whether it leaves",
+                "until you erase it",
+                lambda file: file in REGION,
+                lambda: _region(made),
+                schema(region=text("as you chose it, from the policy's list")),
             ),
             Store(
                 "camera",
@@ -428,9 +452,23 @@ def _events(made: Made, pair: tuple[str, str], payload: bytes) -> Iterator[Row]:
             "purpose": pair[0],
             "recipient": pair[1],
             "message": ident.hex(),
-            "event": {words.field(number, made.catalogue): value for number, value in event},
+            "event": {words.field(number, made.catalogue): _plain(value) for number, value in event},
             "words": ", ".join(said),
         }
+
+
+def _plain(value: Any) -> Any:
+    """A value of an event for JSON: bytes as hex."""
+    return value.hex() if isinstance(value, bytes) else value
+
+
+def _pseudonyms(made: Made) -> Iterator[Row]:
+    for file in made.device.storage.names():
+        parts = file.split(".")
+        if len(parts) != 4 or parts[0] != "pseudonym":
+            continue
+        if pseudonym_slot(made.device.storage, parts[1], parts[2]).read() is not None:
+            yield {"purpose": parts[1], "recipient": parts[2], "secret": "kept on the device"}
 
 
 def _idents(made: Made) -> Iterator[Row]:
@@ -516,6 +554,12 @@ def _details(made: Made) -> Iterator[Row]:
     known = alias.look(made.device.storage, made.key)
     if known is not None or name or region:
         yield {"name": name, "region": region, "alias": (known or b"").hex()}
+
+
+def _region(made: Made) -> Iterator[Row]:
+    chosen = made.region.read()
+    if chosen:
+        yield {"region": chosen}
 
 
 def _texts(made: Made) -> Iterator[Row]:

@@ -46,6 +46,15 @@ _PEOPLE = {
     "viewer_removed": ": a program was taken out",
     "installed": ": the policy",
 }
+# Why a field stays, by the names of gate.Gate.explain; for what is not allowed, see `why`.
+FATES = {
+    "undeclared": "the policy does not declare it",
+    "never": "declared as never leaving, clause {clause}",
+    "elsewhere": "not declared for this purpose",
+    "expired": "its declaration has ended",
+    "no_time": "it depends on the time, and nobody knows the time",
+    "unfit": "its value does not fit its declaration",
+}
 _WATCHING = {"stream": "the live picture", "picture": "single pictures", "page": "the picture on the page"}
 _COMMANDS = ("command_forged", "command_foreign", "command_replayed", "command_unknown", "remote_grant")
 
@@ -151,6 +160,19 @@ def decided(state: str) -> str:
     return _DECIDED.get(state, printable(state))
 
 
+def how(transform: str, parameters: dict[str, Any]) -> str:
+    """What a transform leaves of a value."""
+    if transform == "round":
+        return f"rounded to {parameters['step']}"
+    if transform == "enum":
+        return f"one of {len(parameters['values'])} words"
+    if transform == "bucket":
+        return f"one of {len(parameters['edges']) + 1} ranges"
+    words = {"keep": "as it is", "log2": "its size, doubling by doubling", "count": "how many, never which"}
+    words |= {"version": "two numbers of the version", "day": "the day"}
+    return words.get(transform, transform)
+
+
 def field(number: int, catalogue: Catalogue) -> str:
     """The name of a field; one that the policy has no more keeps its number."""
     return next((name for name, row in catalogue.fields.items() if row["id"] == number), f"field {number}")
@@ -169,7 +191,9 @@ def _event(pairs: list[Any], catalogue: Catalogue) -> list[str]:
     for number, value in pairs:
         name = field(number, catalogue)
         row = catalogue.fields.get(name, {"transform": ""})
-        shown = _media(value, row["transform"]) if isinstance(value, bytes) else str(value)
+        shown = _bytes(value, row) if isinstance(value, bytes) else str(value)
+        if row["transform"] == "version":
+            shown = f"{value // 1000}.{value % 1000}"
         if row["transform"] == "bucket":
             edges = row["parameters"]["edges"]
             shown += f" (below {edges[value]})" if value < len(edges) else f" ({edges[-1]} or more)"
@@ -177,7 +201,11 @@ def _event(pairs: list[Any], catalogue: Catalogue) -> list[str]:
     return lines
 
 
-def _media(data: bytes, transform: str) -> str:
+def _bytes(data: bytes, row: dict[str, Any]) -> str:
+    transform = row["transform"]
+    if transform == "pseudonym":
+        shown = f" ({data.hex()})" if any(data) else ""
+        return f"a number that changes every {span(row['parameters']['epoch']).removeprefix('1 ')}{shown}"
     if data[:4] == SEALED_MAGIC:
         return f"a picture, sealed: {len(data)} bytes"
     return f"a {'point cloud' if transform == 'point_cloud' else 'picture'} of {len(data)} bytes"

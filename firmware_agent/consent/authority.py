@@ -33,6 +33,7 @@ RULES: dict[str, tuple[tuple[str, ...], bool]] = {
     "show_code": (DECIDERS, False),
     "delete_upstream": (DECIDERS, False),
     "correct": (DECIDERS, False),
+    "set_region": (DECIDERS, False),  # whether it leaves, a consent says
     "remove_viewer": (PEOPLE, False),
     "send_photo": (DECIDERS, False),  # the consent that it rests on is asked for besides
     "decide": (PEOPLE, False),  # the desk looks at each choice: one that allows is checked as "allow"
@@ -50,6 +51,7 @@ READING: dict[str, tuple[str, ...]] = {
     "nonce": PEOPLE,
     "policy": PEOPLE,
     "payload": DECIDERS,
+    "said": DECIDERS,
     "receipt": DECIDERS,
     "archive": DECIDERS,
     "watch": ("owner", "guardian", "viewer"),

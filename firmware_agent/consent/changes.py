@@ -77,6 +77,10 @@ def _change(key: str, before: str, after: str) -> Change:
         return Change(key, before, after, False, "it stops sooner")
     if end == "expires":
         return Change(key, before, after, True, "it goes on for longer")
+    if end == "epoch" and _number(after) < _number(before):
+        return Change(key, before, after, False, "the number that stands for this device changes more often")
+    if end == "epoch":
+        return Change(key, before, after, True, "the number that stands for this device stays the same for longer")
     if key == "purpose.every" and _number(after) > _number(before):
         return Change(key, before, after, False, "it leaves less often")
     if key == "purpose.every":

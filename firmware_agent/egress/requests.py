@@ -6,7 +6,7 @@ that a power cut leaves either. The ring has a key of its own, which ends with t
 
 from firmware_agent import cbor
 from firmware_agent.catalogue import REQUEST
-from firmware_agent.egress.vault import Vault
+from firmware_agent.egress.vault import Vault, pseudonym_slot
 from firmware_agent.errors import AgentError, FormatError
 
 TYPE_CHECKING = False
@@ -67,9 +67,9 @@ class Requests:
         self._stamp: object = None
 
     def ask(self, purpose: str) -> "Request | None":
-        """Store a request and forget the secret that it gives away; None if nothing ever left for this purpose.
+        """Store a request; forget the secret that it gives away, and that of the pseudonyms.
 
-        What leaves from now on has a new secret. AgentError if too many are pending.
+        None if nothing ever left for this purpose. What leaves from now on has new ones. AgentError if too many pend.
         """
         with self._storage.lock():
             self._load()
@@ -82,7 +82,7 @@ class Requests:
                 )
             request = Request(self._entropy(16), purpose, key, self._entropy(16), self._latest())
             self._save(self.pending + [request])
-            self._idents.forget(purpose, self.recipient)
+            self._forget(purpose)
         return request
 
     def refresh(self) -> None:
@@ -147,7 +147,12 @@ class Requests:
             ring.clear(old)
         for request in self.pending:  # a power cut between storing the request and forgetting its secret
             if self._idents.slot(request.purpose, self.recipient).read() == request.key:
-                self._idents.forget(request.purpose, self.recipient)
+                self._forget(request.purpose)
+
+    def _forget(self, purpose: str) -> None:
+        """The idents' secret goes last: where it still stands, a power cut came before the end."""
+        pseudonym_slot(self._storage, purpose, self.recipient).shred()
+        self._idents.forget(purpose, self.recipient)
 
     def _save(self, pending: "list[Request]") -> None:
         """Write what is pending, then zero what stood there. The lock is held."""

@@ -1,6 +1,6 @@
 """One recipient's way: events are bundled, releases wait in the outbox of their purpose, one is under way at a time."""
 
-from firmware_agent.errors import AgentError, Refused
+from firmware_agent.errors import AgentError, Refused, Unsealed
 from firmware_agent.model import Release
 
 TYPE_CHECKING = False
@@ -83,7 +83,13 @@ class Uplink:
         if reason:
             self._denied[purpose, reason] = self._denied.get((purpose, reason), 0) + 1
             return
-        full = self._gate.collect(record, purpose, self.recipient)
+        try:
+            full = self._gate.collect(record, purpose, self.recipient)
+        except Unsealed as closed:
+            if closed.reason != "epoch_over":
+                raise
+            self._seal(self.outboxes[purpose])  # what was begun in another epoch leaves without this event
+            full = self._gate.collect(record, purpose, self.recipient)
         if purpose not in self._since:
             self._since[purpose] = self._ticks()
         if full:

@@ -42,6 +42,11 @@ class KeySlot:
         """Whether there is a key, and it was made for this consent record."""
         return self._parts()[1] == consent
 
+    def made_for(self, consent: bytes) -> "bytes | None":
+        """The key, if there is one and it was made for this consent record."""
+        key, serves = self._parts()
+        return key if serves == consent else None
+
     def consent(self) -> "bytes | None":
         """The digest of the record that the key serves; None if there is no key."""
         return self._parts()[1]
@@ -70,6 +75,11 @@ class KeySlot:
         return data[:32], data[32:64]
 
 
+def pseudonym_slot(storage: "Storage", purpose: str, recipient: str) -> KeySlot:
+    """Where the secret of a pair's pseudonyms stands (egress/pseudonyms.py): it goes with all that waits."""
+    return KeySlot(storage, "pseudonym." + purpose + "." + recipient + ".key")
+
+
 class Vault:
     """For one purpose and recipient. room, room_sent: bytes of flash for what waits and for copies of what left."""
 
@@ -87,6 +97,7 @@ class Vault:
         self.outbox = Ring(storage, cipher, entropy, name + ".outbox", room)
         self.sent = Ring(storage, cipher, entropy, name + ".sent", room_sent)
         self._slot = KeySlot(storage, name + ".key")
+        self._pseudonyms = pseudonym_slot(storage, *pair)
         self._storage = storage
         self._entropy = entropy
         self._key: "bytes | None" = None
@@ -96,7 +107,7 @@ class Vault:
     @property
     def files(self) -> "list[str]":
         """Every file it may have."""
-        return [self._slot.name, self.outbox.name, self.sent.name]
+        return [self._slot.name, self._pseudonyms.name, self.outbox.name, self.sent.name]
 
     def load(self, consent: bytes = _NOBODY) -> int:
         """Find what an earlier run left; if it was kept under another consent than this one, destroy it.
@@ -136,7 +147,7 @@ class Vault:
         return self._slot.read() is not None
 
     def shred(self) -> int:
-        """Destroy the key, then zero both rings; how many waiting events were destroyed. Again: 0."""
+        """Destroy both keys, then zero both rings; how many waiting events were destroyed. Again: 0."""
         with self._storage.lock():
             return self.shred_locked()
 
@@ -144,6 +155,7 @@ class Vault:
         """`shred`, for a caller that holds the storage's lock."""
         self._key = self.consent = None
         self._slot.shred()
+        self._pseudonyms.shred()
         count = self.outbox.wipe()
         self.sent.wipe()
         return count

@@ -84,6 +84,7 @@ class Hands(Protocol):
         """Take one picture and send it; Refused if consent does not hold, SourceError if there is no camera."""
 
     def set_crop(self, crop: list[int]) -> None: ...
+    def set_region(self, region: str) -> None: ...
     def receipt(self, sequence: int) -> Json: ...
     def policy(self, digest: bytes) -> str: ...
     def archive(self) -> bytes: ...
@@ -136,6 +137,7 @@ class Desk:
             "remove_viewer": self._remove_viewer,
             "send_photo": self._send_photo,
             "set_crop": self._set_crop,
+            "set_region": self._set_region,
         }
 
     # --- reading
@@ -143,6 +145,11 @@ class Desk:
     def home(self, session: Session) -> Json:
         self._may_read(session, "home")
         return self._view.home(session, self._sight)
+
+    def said(self, session: Session) -> Json:
+        """What the printers say now, and what becomes of it; names that no policy has to owners only."""
+        self._may_read(session, "said")
+        return self._view.said(session, self._sight)
 
     def timeline(self, session: Session, before: int | None, count: int) -> Json:
         self._may_read(session, "timeline")
@@ -169,11 +176,14 @@ class Desk:
         return self._nonce()
 
     async def changes(self, session: Session) -> AsyncIterator[Json]:
-        """Yield at once, then whenever there is something new, for as long as the session lasts."""
+        """Yield at once, then whenever there is something new, for as long as the session lasts. what: "home", or
+        "said" for whoever may read that."""
         self._may_read(session, "home")
-        async for _ in self._live.changes():
+        async for news in self._live.changes():
             self._sessions.verify(session)
-            yield {"what": "home"}
+            for what in news:
+                if what == "home" or self._reads(session, what):
+                    yield {"what": what}
 
     async def watch(self, session: Session, purpose: str, recipient: str, key: bytes) -> AsyncIterator[bytes]:
         """Pictures of the camera, each sealed to `key`, for as long as session and consent hold. Refused, SourceError:
@@ -213,6 +223,13 @@ class Desk:
     def _may_read(self, session: Session, what: str) -> None:
         self._sessions.verify(session)
         self._rules.may_read(what, session.role)
+
+    def _reads(self, session: Session, what: str) -> bool:
+        try:
+            self._rules.may_read(what, session.role)
+        except Refused:
+            return False
+        return True
 
     def _actor(self, session: Session, action: str, arguments: Json, proof: Json | None) -> Actor:
         if proof is None:
@@ -371,6 +388,11 @@ class Desk:
 
     async def _set_crop(self, session: Session, actor: Actor, arguments: Json) -> Json:
         self._hands.set_crop(_take(arguments, left=int, top=int, width=int, height=int))
+        return {}
+
+    async def _set_region(self, session: Session, actor: Actor, arguments: Json) -> Json:
+        (region,) = _take(arguments, region=str)
+        self._hands.set_region(region)
         return {}
 
     def _pair(self, arguments: Json) -> Pair:

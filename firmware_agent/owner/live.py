@@ -13,6 +13,14 @@ RECENT = 500  # entries
 _LEFT = ("acknowledged", "unknown")
 
 
+class _Ear:
+    """Somebody who watches, and what is new to them."""
+
+    def __init__(self) -> None:
+        self.news = asyncio.Event()
+        self.what: set[str] = set()
+
+
 class Live:
     """today: seconds since 1970 -> the day it falls on, in the device's own time zone."""
 
@@ -23,7 +31,7 @@ class Live:
         self._day: object = None
         self._sums: dict[tuple[str, str], list[int]] = {}
         self._refused: dict[tuple[str, str, str], list[Any]] = {}
-        self._waiting: set[asyncio.Event] = set()
+        self._waiting: set[_Ear] = set()
         self._watched = asyncio.Event()
 
     def saw(self, row: dict[str, Any]) -> None:
@@ -62,23 +70,26 @@ class Live:
         """Return when somebody looks."""
         await self._watched.wait()
 
-    def ring(self) -> None:
-        """Something changed: everybody who watches looks again."""
-        for event in self._waiting:
-            event.set()
+    def ring(self, what: str = "home") -> None:
+        """Something changed: everybody who watches looks again. what: home, or said (owner/said.py)."""
+        for ear in self._waiting:
+            ear.what.add(what)
+            ear.news.set()
 
-    async def changes(self) -> AsyncIterator[None]:
-        """Yield at once, then whenever something changed since."""
-        event = asyncio.Event()
-        self._waiting.add(event)
+    async def changes(self) -> AsyncIterator[list[str]]:
+        """Yield ["home"] at once, then what changed since, whenever something did."""
+        ear = _Ear()
+        self._waiting.add(ear)
         self._watched.set()
         try:
+            yield ["home"]
             while True:
-                yield
-                await event.wait()
-                event.clear()
+                await ear.news.wait()
+                ear.news.clear()
+                what, ear.what = sorted(ear.what), set()
+                yield what
         finally:
-            self._waiting.discard(event)
+            self._waiting.discard(ear)
             if not self._waiting:
                 self._watched.clear()
 

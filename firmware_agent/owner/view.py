@@ -10,6 +10,7 @@ from firmware_agent.gate import Gate
 from firmware_agent.model import AGE, ConsentRecord, Session
 from firmware_agent.owner.details import Details
 from firmware_agent.owner.live import Live
+from firmware_agent.owner.said import Heard, Said
 from firmware_agent.owner.stores import instant
 from firmware_agent.refusals import REASONS, Refused
 
@@ -79,8 +80,14 @@ class Sight(Protocol):
         recipient, way, since, active}], plain_port, plain_trouble,
         plain_local (nothing goes over the network), crop, can_crop, live: {purpose, recipient}. since: s since 1970."""
 
+    def region(self) -> Json:
+        """chosen: the region that the owner tells, or ""; offered: what the policy lets choose, or nothing."""
+
     def waiting(self) -> dict[Pair, int]:
         """How many events wait, where any do."""
+
+    def sources(self) -> Iterable[Heard]:
+        """What records come from, the camera aside."""
 
     def requests(self) -> Iterable[tuple[str, str, int, bool]]:
         """(purpose, recipient, asked, acknowledged) of each deletion request that is pending."""
@@ -136,6 +143,8 @@ class View:
             "first": decider and all(row["state"] == "undecided" for row in purposes),
             "age": {**catalogue.age, "state": self._authority.age},
             "camera": self._camera(sight),
+            "sources": [self._said(sight).standing(one) for one in sight.sources()],
+            "region": sight.region(),
             "purposes": purposes,
             "today": [
                 {**self._named(pair), "messages": sums[0], "events": sums[1], "bytes": sums[2]}
@@ -178,6 +187,13 @@ class View:
             ],
             "warnings": sight.warnings(),
         }
+
+    def said(self, session: Session, sight: Sight) -> Json:
+        """What each source says now, field by field."""
+        return {"sources": [self._said(sight).row(one, session.role == "owner") for one in sight.sources()]}
+
+    def _said(self, sight: Sight) -> Said:
+        return Said(self._catalogue, self._gate, sight.words)
 
     def timeline(self, before: int | None, count: int) -> Json:
         """The last entries, newest first; older ones than the page remembers are in the archive."""

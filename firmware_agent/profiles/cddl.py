@@ -7,9 +7,16 @@ from typing import Any
 
 from firmware_agent.catalogue import REQUEST, Catalogue
 from firmware_agent.gate import MESSAGE
-from firmware_agent.transforms import SEALED
+from firmware_agent.outcomes import bounds
+from firmware_agent.transforms import PSEUDONYM, SEALED
 
+_SPECIAL = r"\.?*+|(){}[]^"
 MOST_EVENTS = 256  # in one message; a media purpose sends one
+
+_EPOCHS = (
+    "; A pseudonym is random to all who lack a secret of the device. The same thing has the same one in all messages",
+    "; of one purpose and epoch, and another in every other. Epochs begin at the multiples of their length since 1970.",
+)
 
 _IDENT = """\
 ; r = 8 random bytes, then the first 8 bytes of HMAC-SHA256(K, r). Without K, which the device keeps for each purpose
@@ -48,6 +55,7 @@ def cddl(catalogue: Catalogue) -> str:
     lines = [
         f"; Payloads of profile {catalogue.profile} {catalogue.version}. Made by tools/compile_profile; do not edit.",
         "; No field names a device. What stays on the owner's own network has no message.",
+        *(_EPOCHS if any(map(catalogue.epoch, purposes)) else ()),
         "",
         "sent = message / rights-request",
         "message = " + " / ".join(f"{_rule(purpose)}-message" for purpose in purposes),
@@ -63,7 +71,7 @@ def cddl(catalogue: Catalogue) -> str:
         lines.append("")
     for name, row in sorted(catalogue.fields.items(), key=lambda item: item[1]["id"]):
         if not set(row["purposes"]).isdisjoint(purposes):
-            lines.append(f"{_rule(name)}-value = [{row['id']}, {_kind(row)}] ; {row['category']}, {row['clause']}")
+            lines.append(f"{_rule(name)}-value = [{row['id']}, {_kind(row)}] ; {_about(row)}")
     lines.append("")
     lines.append(f'rights-request = [{MESSAGE}, request-ident, "{REQUEST}", ["delete", purpose, key, reply]]')
     lines.append("purpose = " + " / ".join(f'"{purpose}"' for purpose in purposes))
@@ -74,23 +82,33 @@ def _rule(name: str) -> str:
     return name.replace("_", "-")
 
 
+def _about(row: dict[str, Any]) -> str:
+    epoch = row["parameters"].get("epoch")
+    return f"{row['category']}, {row['clause']}" + (f", another each {epoch} s" if epoch else "")
+
+
 def _kind(row: dict[str, Any]) -> str:
     parameters = row["parameters"]
     if row["transform"] == "enum":
         return " / ".join(f'"{value}"' for value in parameters["values"])
-    if row["transform"] == "bucket":
-        return f"0..{len(parameters['edges'])}"
-    if row["transform"] == "log2":
-        return f"{parameters['min'].bit_length()}..{parameters['max'].bit_length()}"
-    if row["transform"] == "version":
-        return f"0..{parameters['max'] * 1000 + 999}"
+    if row["transform"] == "pattern":
+        return f'(text .size {len(parameters["form"])}) .and (text .regexp "{_regexp(parameters["form"])}")'
+    if row["transform"] == "pseudonym":
+        return f"bytes .size {PSEUDONYM}"
     if row["transform"] == "picture":
         return f"bytes .size (4..{parameters['max'] + SEALED})"
     if row["transform"] == "point_cloud":
         return f"bytes .size (1..{parameters['max']})"
-    if row["transform"] == "day":
-        return f"{parameters['min'] // 86400}..{parameters['max'] // 86400}"
-    if row["transform"] == "round":
-        step = parameters["step"]
-        return f"{parameters['min'] // step * step}..{-(-parameters['max'] // step) * step}"
-    return f"{parameters['min']}..{parameters['max']}" if "max" in parameters else "bool"
+    if row["transform"] == "keep" and "max" not in parameters:
+        return "bool"
+    low, high = bounds(row["transform"], parameters)
+    return f"{low}..{high}"
+
+
+def _regexp(form: str) -> str:
+    """A pattern's form as a regular expression in a CDDL text. Some validators search in a text and others match all of
+    it; with the size beside it both mean the same.
+    """
+    wild = {"#": "[0-9]", "@": "[A-Z]", "$": "[$]"}
+    plain = "".join(wild.get(one, f"\\{one}" if one in _SPECIAL else one) for one in form)
+    return plain.replace("\\", "\\\\").replace('"', '\\"')

@@ -6,8 +6,9 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-from firmware_agent.catalogue import ASKS, BLOBS, FORMAT, PARAMETERS, RESERVED, pack
+from firmware_agent.catalogue import ASKS, BLOBS, EPOCH, FORM, FORMAT, PARAMETERS, RESERVED, WILD, is_form, pack
 from firmware_agent.errors import ConfigError
+from firmware_agent.profiles.clauses import Clause, clauses
 
 SENSITIVITIES = ("low", "personal", "sensitive", "identifying")
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
@@ -24,27 +25,41 @@ _FIELD = ("id", "category", "purposes", "transform", "sensitivity", "retention",
 
 def compile_profile(path: Path) -> bytes:
     """The compiled form of the profile at `path`; ConfigError names file, row and reason."""
+    return pack(_Compiler(path.name).profile(_rows(path)))
+
+
+def clauses_of(path: Path) -> dict[str, Clause]:
+    """The clauses of the policy and what keeps each, as the profile at `path` lists them; {} if it lists none."""
+    rows, compiler = _rows(path), _Compiler(path.name)
+    compiler.profile(rows)
+    return compiler.clauses
+
+
+def _rows(path: Path) -> dict[str, Any]:
     try:
-        rows = tomllib.loads(path.read_text("utf-8"))
+        return tomllib.loads(path.read_text("utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path.name}: cannot be read ({type(error).__name__})") from None
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{path.name}: not TOML: {error}") from None
     except (ValueError, RecursionError) as error:  # a number of thousands of digits, or nesting as deep
         raise ConfigError(f"{path.name}: not a profile ({type(error).__name__})") from None
-    return pack(_Compiler(path.name).profile(rows))
 
 
 class _Compiler:
     def __init__(self, file: str) -> None:
         self.file = file
+        self.clauses: dict[str, Clause] = {}
 
     def profile(self, rows: dict[str, Any]) -> dict[str, Any]:
-        self.known("profile", rows, ("profile", "version", "age", "device", "recipient", "purpose", "field"), ())
+        needed = ("profile", "version", "age", "device", "recipient", "purpose", "field")
+        self.known("profile", rows, needed, ("clause",))
         recipients = {name: self.recipient(name, row) for name, row in self.table(rows, "recipient")}
         purposes = {name: self.purpose(name, row, recipients) for name, row in self.table(rows, "purpose")}
         fields = {name: self.field(name, row, purposes) for name, row in self.table(rows, "field")}
         self.together(recipients, purposes, fields)
+        if "clause" in rows:
+            self.clauses = clauses(self, rows["clause"], purposes, fields)
         return {
             "format": FORMAT,
             "profile": self.name("profile", "profile", rows["profile"]),
@@ -149,6 +164,13 @@ class _Compiler:
         given = {key: row[key] for key in needed + optional if key in row}
         if "expires" in given:
             given["expires"] = self.end(where, "expires", given["expires"])
+        if "epoch" in given:
+            given["epoch"] = self.span(where, "epoch", given["epoch"])
+            if not EPOCH[0] <= given["epoch"] <= EPOCH[1]:
+                raise self.wrong(where, "epoch", "must be from 1 d to 31 d: a pseudonym that lasts is a serial number")
+        if "form" in given and not is_form(given["form"]):
+            text = f"must be 1 to {FORM} characters of ASCII on one line, 1 to {WILD} of them # (a digit) or @ (A-Z)"
+            raise self.wrong(where, "form", text)
         for key in ("min", "max", "step"):
             if key in given and (type(given[key]) is not int or not _MIN <= given[key] <= _MAX):
                 raise self.wrong(where, key, "must be a whole number")
@@ -195,6 +217,9 @@ class _Compiler:
                 if row["retention"] > purposes[purpose]["retention"]:
                     raise self.wrong(f"field.{name}", "retention", f"is longer than that of purpose.{purpose}")
         for name, asked in purposes.items():
+            epochs = {row["parameters"].get("epoch", 0) for row in fields.values() if name in row["purposes"]} - {0}
+            if len(epochs) > 1:
+                raise self.wrong(f"purpose.{name}", "epoch", "its pseudonyms must all have the same one")
             kinds = {row["transform"] for row in fields.values() if name in row["purposes"]}
             if not kinds:
                 raise self.wrong(f"purpose.{name}", "notice", "no field is declared for it: asking would mean nothing")

@@ -31,7 +31,7 @@ class Datagrams:
             sock = self._bound()
         except OSError as error:
             why = "%s; choose a directory that the agent may write to, and a shorter path" % (error.strerror or error)
-            raise SourceError("cannot listen at %s: %s" % (self._path, why)) from None
+            raise SourceError("cannot listen at %s: %s" % (self._path, why), "setup") from None
         ours = _identity(self._path)
         try:
             yield Opened(sock, self._largest)

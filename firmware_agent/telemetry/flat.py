@@ -34,3 +34,15 @@ def leaves(value: Any, path: str = "", depth: int = DEPTH) -> Iterator[tuple[str
 def number(value: Any, low: float, high: float) -> TypeGuard[float]:
     """Whether it is a number from low to high: outside of that it is no measurement. NaN never is."""
     return isinstance(value, int | float) and not isinstance(value, bool) and low <= value <= high
+
+
+def size(text: str) -> int:
+    """Bytes of it in UTF-8; a lone surrogate, which no UTF-8 has, counts as three."""
+    return len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
+
+
+def shortened(text: str, most: int) -> str:
+    """Its beginning, of at most `most` bytes in UTF-8."""
+    if size(text) <= most:
+        return text
+    return text.encode("utf-8", "surrogatepass")[:most].decode("utf-8", "ignore")

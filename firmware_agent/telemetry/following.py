@@ -13,11 +13,12 @@ from typing import Any, Protocol
 
 from firmware_agent.errors import SourceError
 from firmware_agent.model import Record
+from firmware_agent.telemetry.flat import size
 from firmware_agent.telemetry.jobs import JobWatch
 
 FIELDS = 400  # names of one status, beside those that the source offers; further ones are counted only
 EVENT = 64  # names of a record of its own: the first ones
-TEXT = 256  # characters or bytes of a name or a value; longer ones are counted only
+TEXT = 256  # bytes of a name (UTF-8) or a value; longer ones are counted only
 RECORDS = 64  # that wait to be read; of more the oldest go, and are counted
 _LARGEST = 1 << 63
 _PATIENCE = 5.0  # s for the first status of a connection
@@ -81,6 +82,11 @@ class Heard:
         return bool(self._status or self._records)
 
     @property
+    def telling(self) -> bool:
+        """Whether something is there that was offered, or a record of its own; anything, if nothing was offered."""
+        return bool(self) if not self._offers else bool(self._records) or not self._offers.isdisjoint(self._status)
+
+    @property
     def alive(self) -> bool:
         """Whether a status of this connection is known."""
         return bool(self._status)
@@ -97,9 +103,9 @@ class Heard:
 
     def _fits(self, name: str, value: Any) -> bool:
         if isinstance(value, (str, bytes)):
-            return len(name) <= TEXT and len(value) <= TEXT
+            return size(name) <= TEXT and (size(value) if isinstance(value, str) else len(value)) <= TEXT
         whole = isinstance(value, int) and abs(value) <= _LARGEST  # an integer can be as long as a text
-        return len(name) <= TEXT and (whole or isinstance(value, float))
+        return size(name) <= TEXT and (whole or isinstance(value, float))
 
 
 class Feed(Protocol):
@@ -142,14 +148,15 @@ class Following:
         await asyncio.sleep(0)  # whoever reads in a loop lets the connection have its turn
         if self._task is None:
             self._task = asyncio.get_running_loop().create_task(self._follow())
-        if not self.heard and self._trouble is None:
-            try:
-                async with asyncio.timeout(_PATIENCE):
+        try:
+            async with asyncio.timeout(_PATIENCE):
+                while self._trouble is None and not self.heard.telling:  # a greeting is no reading: the next is far off
+                    self.heard.news.clear()
                     await self.heard.news.wait()
-            except TimeoutError:
-                raise SourceError(
-                    "%s: connected, but it says nothing yet; see whether it is ready" % self.name
-                ) from None
+        except TimeoutError:
+            if not self.heard:
+                why = "%s: connected, but it says nothing yet; see whether it is ready" % self.name
+                raise SourceError(why, "quiet") from None
         records = self.heard.take()
         if not records and self._trouble is not None:
             raise self._trouble
@@ -171,13 +178,14 @@ class Following:
             begun = loop.time()
             try:
                 await self._feed.follow(self.heard)
-                self._trouble = SourceError("%s: the connection ended; it is tried again" % self.name)
+                self._trouble = SourceError("%s: the connection ended; it is tried again" % self.name, "ended")
             except SourceError as error:
                 self._trouble = error
             except Exception as error:  # whatever a printer said that nobody thought of: it ends no agent
                 log.error("%s: a defect, please report it (%s)", self.name, type(error).__name__)
                 self._trouble = SourceError(
-                    "%s: what it says cannot be understood; please report it (%s)" % (self.name, type(error).__name__)
+                    "%s: what it says cannot be understood; please report it (%s)" % (self.name, type(error).__name__),
+                    "strange",
                 )
             failures = 1 if loop.time() - begun >= _STEADY else failures + 1
             self.heard.lost()

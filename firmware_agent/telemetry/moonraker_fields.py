@@ -3,7 +3,7 @@
 from itertools import islice
 from typing import Any
 
-from firmware_agent.telemetry.flat import LEAVES, leaves, number
+from firmware_agent.telemetry.flat import LEAVES, leaves, number, shortened
 from firmware_agent.telemetry.following import TEXT
 
 # What is asked for, by object of Klipper and its parts. File names, M117 texts and positions are not.
@@ -92,10 +92,10 @@ class Printer:
         there = False
         for name, part in _MESSAGES:
             if _has(rest, name, part) and isinstance(rest[name][part], str):
-                self._texts[name] = rest[name].pop(part)[:TEXT]
+                self._texts[name] = shortened(rest[name].pop(part), TEXT)
                 there = True
         texts = [self._texts[name] for name, _ in _MESSAGES if self._texts.get(name)]
-        return {"message": "; ".join(texts)[:TEXT] or None} if there else {}
+        return {"message": shortened("; ".join(texts), TEXT) or None} if there else {}
 
     def _changed_state(self, rest: dict[str, Any]) -> dict[str, Any]:
         there = False

@@ -9,7 +9,7 @@ from itertools import islice
 from typing import Any
 
 from firmware_agent.errors import SourceError
-from firmware_agent.telemetry.flat import LEAVES, leaves, parse
+from firmware_agent.telemetry.flat import LEAVES, leaves, parse, size
 from firmware_agent.telemetry.following import TEXT
 from firmware_agent.telemetry.moonraker_fields import WANTED, Printer, job
 
@@ -24,6 +24,7 @@ _WHO, _INFO, _CAMERAS, _OBJECTS, _FOLLOW = METHODS = (
 IDENTITY = {"client_name": "firmware_agent", "version": "1", "type": "agent", "url": "about:blank"}
 _NAMES = 300  # raw names of one connection that are kept; known fields need none of them
 _REFUSED = (-32602, 401)  # codes of an answer to whom nothing is told
+_INVALID = "Invalid params"  # begins the words of the other answer that Moonraker numbers -32602: the key is right
 _KEY = "moonraker: the key is refused, or one is wanted; put its API key into `key_file`, or trust this host there"
 
 
@@ -176,7 +177,7 @@ class Talk:
         """All leaves, under names of their own. Such a name comes from there, too, and may identify as well."""
         for path, value in islice(leaves(document), LEAVES):
             name = ".".join(part for part in ("moonraker", where, path) if part)
-            if name in self._names or (len(self._names) < _NAMES and len(name) <= TEXT):
+            if name in self._names or (len(self._names) < _NAMES and size(name) <= TEXT):
                 self._names.add(name)
                 said.status[name] = value
             else:
@@ -184,6 +185,6 @@ class Talk:
 
 
 def _refused(error: Any) -> None:
-    code = error.get("code") if isinstance(error, dict) else None
-    if isinstance(code, int) and code in _REFUSED:
-        raise SourceError(_KEY)
+    code, words = (error.get("code"), error.get("message")) if isinstance(error, dict) else (None, None)
+    if isinstance(code, int) and code in _REFUSED and not (isinstance(words, str) and words.startswith(_INVALID)):
+        raise SourceError(_KEY, "key")

@@ -20,6 +20,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 from firmware_agent.errors import SourceError
 from firmware_agent.telemetry.frames import body, cut
+from firmware_agent.telemetry.line import held
 from firmware_agent.telemetry.pinned import connected
 
 PUSHALL = b'{"pushing": {"sequence_id": "0", "command": "pushall"}}'
@@ -114,6 +115,7 @@ class Line:
     def __init__(self, place: Place, code: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._place = place
         self._reader = reader
+        self._writer = writer
         self._buffer = bytearray()
         self._heard: deque[tuple[str, bytes]] = deque()
         self._answers: list[Any] = []  # to CONNECT, then to SUBSCRIBE
@@ -133,10 +135,11 @@ class Line:
         self._client.reconnect()
         reason = await self._answer(patience, "compare the access code on its screen with `code_file`")
         if reason.is_failure:
-            raise self._wrong(_CODE if reason.value in _CODE_REFUSED else _BUSY)
+            refused = reason.value in _CODE_REFUSED
+            raise self._wrong(_CODE if refused else _BUSY, "key" if refused else "full")
         self._client.subscribe(self._place.topic("report"), 0)
         if (await self._answer(patience, "compare the serial number on it with `serial_file`")).is_failure:
-            raise self._wrong("it does not let us listen; compare the serial number on it with `serial_file`")
+            raise self._wrong("it does not let us listen; compare the serial number on it with `serial_file`", "setup")
 
     def ask(self) -> None:
         """Ask for a report of everything. There is nothing else to ask."""
@@ -149,12 +152,17 @@ class Line:
             self._packets()
         self._client.loop_misc()  # a sign of life, if it is time for one
         if self._pipe.closed:
-            raise self._wrong("the printer does not answer any more; see whether it is on")
+            raise self._wrong("the printer does not answer any more; see whether it is on", "silent")
         found = [payload for topic, payload in self._heard if topic == self._place.topic("report")]
         if len(found) < len(self._heard) or self._answers:
-            raise self._wrong(_UNASKED)
+            raise self._wrong(_UNASKED, "strange")
         self._heard.clear()
         return found
+
+    async def pause(self, seconds: float) -> None:
+        """Take nothing for so long: what comes meanwhile lies in the kernel, and wakes nobody."""
+        with held(self._writer.transport):
+            await asyncio.sleep(seconds)
 
     async def _answer(self, patience: float, todo: str) -> Any:
         try:
@@ -163,10 +171,10 @@ class Line:
                     if not self._packets():
                         await self._more(patience, todo)
                     if len(self._heard) > TURN:
-                        raise self._wrong(_UNASKED)
+                        raise self._wrong(_UNASKED, "strange")
                     await asyncio.sleep(0)  # whatever comes, others have their turn
         except TimeoutError:
-            raise self._wrong("it does not answer; see whether it is on, or hangs") from None
+            raise self._wrong("it does not answer; see whether it is on, or hangs", "silent") from None
         return self._answers.pop(0)
 
     async def _more(self, seconds: float, todo: str = "see whether it is on") -> bool:
@@ -178,7 +186,7 @@ class Line:
                 return False
             data = b""
         if not data:
-            raise self._wrong("the printer ended the connection; %s" % todo)
+            raise self._wrong("the printer ended the connection; %s" % todo, "ended")
         self._buffer += data
         return True
 
@@ -194,8 +202,8 @@ class Line:
             except Exception:  # Strange, and of paho a good many on packets that lie about their own lengths
                 done = False
             if not done:
-                raise self._wrong("it does not speak MQTT as it should; see whether the address is right")
+                raise self._wrong("it does not speak MQTT as it should; see whether the address is right", "strange")
         return TURN
 
-    def _wrong(self, what: str) -> SourceError:
-        return SourceError("cannot read %s: %s" % (self._place.where, what))
+    def _wrong(self, what: str, code: str) -> SourceError:
+        return SourceError("cannot read %s: %s" % (self._place.where, what), code)

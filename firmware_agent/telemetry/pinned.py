@@ -30,26 +30,26 @@ async def connected(
         async with asyncio.timeout(patience):
             reader, writer = await asyncio.open_connection(host, port, ssl=context)
     except (OSError, ValueError) as error:
-        why = _why(error)
+        why, code = _why(error)
     else:
         shown = hashlib.sha256(writer.get_extra_info("ssl_object").getpeercert(True) or b"").digest()
         if hmac.compare_digest(shown, fingerprint):
             return reader, writer
         writer.transport.abort()
-        why = _strange(shown.hex(), bool(fingerprint))
-    raise SourceError("cannot read %s:%d: %s" % (host, port, why))
+        why, code = _strange(shown.hex(), bool(fingerprint)), "certificate" if fingerprint else "unpinned"
+    raise SourceError("cannot read %s:%d: %s" % (host, port, why), code)
 
 
-def _why(error: Exception) -> str:
+def _why(error: Exception) -> tuple[str, str]:
     if isinstance(error, ssl.SSLError):
-        return "it does not speak TLS as it should; correct `host` and `port`"
+        return "it does not speak TLS as it should; correct `host` and `port`", "strange"
     if isinstance(error, socket.gaierror | ValueError):
-        return "the name cannot be looked up; correct `host`, an address is best"
+        return "the name cannot be looked up; correct `host`, an address is best", "setup"
     if isinstance(error, TimeoutError):
-        return "no answer; see whether the printer is on and in the same network"
+        return "no answer; see whether the printer is on and in the same network", "silent"
     if isinstance(error, ConnectionRefusedError):
-        return "nothing listens there; switch its LAN access on, or correct the address"
-    return "the connection failed (%s); check the address and the network" % type(error).__name__
+        return "nothing listens there; switch its LAN access on, or correct the address", "refused"
+    return "the connection failed (%s); check the address and the network" % type(error).__name__, "silent"
 
 
 def _strange(shown: str, known: bool) -> str:

@@ -68,4 +68,5 @@ class SerialFeed:
                 last = now()
             elif now() - last >= self._silence and not talk.halted:
                 why = "what it says is no text; see the cable" if lost else "it does not answer; see whether it is on"
-                raise SourceError("%s: %s, and whether `baud` is right" % (line.where, why))
+                code = "strange" if lost else "silent"
+                raise SourceError("%s: %s, and whether `baud` is right" % (line.where, why), code)

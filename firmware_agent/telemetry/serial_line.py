@@ -66,26 +66,28 @@ class SerialLine:
             port.reset_input_buffer()
         except (OSError, ValueError, OverflowError, termios.error) as error:  # SerialException is an OSError
             port.close()
-            raise SourceError("%s: %s: %s" % (self._kind, self._device, self._why(error))) from None
+            why, code = self._why(error)
+            raise SourceError("%s: %s: %s" % (self._kind, self._device, why), code) from None
         except BaseException:
             port.close()
             raise
         return port
 
-    def _why(self, error: Exception) -> str:
+    def _why(self, error: Exception) -> tuple[str, str]:
         number = error.errno if isinstance(error, OSError) else None
         if number in (errno.ENOENT, errno.ENXIO, errno.ENODEV, errno.EIO):
-            return "it is not there; see the cable and, under systemd, the drop-in of docs/integrate.md"
+            return "it is not there; see the cable and, under systemd, the drop-in of docs/integrate.md", "unplugged"
         if number in (errno.EACCES, errno.EPERM):
-            return "the agent may not open it; %s, then start the agent anew" % self._join()
+            return "the agent may not open it; %s, then start the agent anew" % self._join(), "denied"
         if number in (errno.EAGAIN, errno.EBUSY):
             return (
                 "another program has it open, and two cannot share one port; stop that program, "
-                "or read it through that program's own source (octoprint, moonraker)"
+                "or read it through that program's own source (octoprint, moonraker)",
+                "taken",
             )
         known = isinstance(error, SerialException) and number is not None
         what = os.strerror(number) if known and number is not None else "it is no serial port, or cannot do this baud"
-        return "%s; see `device` and `baud`" % what
+        return "%s; see `device` and `baud`" % what, "setup"
 
     def _join(self) -> str:
         try:
@@ -129,7 +131,9 @@ class OpenLine:
         except OSError:
             piece = b""
         if not piece:
-            raise SourceError("%s: it is gone; see the cable, and whether it is on; it is tried again" % self.where)
+            raise SourceError(
+                "%s: it is gone; see the cable, and whether it is on; it is tried again" % self.where, "unplugged"
+            )
         return self._lines.feed(piece)
 
     async def _ready(self, patience: float) -> bool:

@@ -12,31 +12,35 @@ from wsproto import events
 from wsproto.utilities import ProtocolError
 
 from firmware_agent.errors import SourceError
-from firmware_agent.telemetry.line import LARGEST, PATIENCE, Line, Pace, because, ended, too_long
+from firmware_agent.telemetry.line import LARGEST, PATIENCE, Line, Pace, broken, ended, too_long
 
 _CHUNK = 4096  # bytes at once: thousands of empty frames fit into more, and would hold up everything else
+_MOVED = "it leads elsewhere, and no redirect is followed; configure the address that it leads to"
 _TODO = {
-    401: "the key is refused; put a right one into the configuration",
-    403: "the key is refused; put a right one into the configuration",
-    404: "there is no such page; correct the path of the address",
-    503: "it takes no more connections; end other programs that hold some",
+    **dict.fromkeys((301, 302, 303, 307, 308), (_MOVED, "setup")),
+    401: ("the key is refused; put a right one into the configuration", "key"),
+    403: ("the key is refused; put a right one into the configuration", "key"),
+    404: ("there is no such page; correct the path of the address", "strange"),
+    503: ("it takes no more connections; end other programs that hold some", "full"),
 }
 
 
 class Frames:
     """The protocol alone, as the client that connects: bytes in, bytes and messages out, no I/O.
 
-    messages: whole ones, oldest first. joined: the other side agreed. count: frames that came. SourceError: it ended or
-    is broken.
+    messages: whole ones, oldest first. joined: the other side agreed. count: frames that came. skip: a message that is
+    too long is passed over. SourceError: it ended or is broken.
     """
 
-    def __init__(self, where: str) -> None:
+    def __init__(self, where: str, skip: bool = False) -> None:
         self.messages: deque[bytes] = deque()
         self.joined = False
         self.count = 0
         self._where = where
         self._state = wsproto.WSConnection(wsproto.ConnectionType.CLIENT)
         self._part = bytearray()
+        self._skip = skip
+        self._skipping = False
 
     def begin(self, host: str, target: str) -> bytes:
         """The request. host: as the address has it, with its port."""
@@ -53,7 +57,7 @@ class Frames:
                 self.count += 1
                 answer += self._one(event)
         except (ProtocolError, ValueError):  # quotes what came
-            broken = SourceError("%s: it does not speak websocket; correct the address" % self._where)
+            broken = SourceError("%s: it does not speak websocket; correct the address" % self._where, "strange")
         else:
             return answer
         raise broken
@@ -66,25 +70,36 @@ class Frames:
         if isinstance(event, events.AcceptConnection):
             self.joined = True
         elif isinstance(event, events.RejectConnection):
-            todo = _TODO.get(event.status_code, "see what that server's own log says")
-            raise SourceError("%s: answered %d: %s" % (self._where, event.status_code, todo))
+            todo, code = _TODO.get(event.status_code, ("see what that server's own log says", "fault"))
+            raise SourceError("%s: answered %d: %s" % (self._where, event.status_code, todo), code)
         elif isinstance(event, events.CloseConnection):
             raise ended(self._where)
         elif isinstance(event, events.Ping):
             return self._state.send(event.response())
         elif isinstance(event, events.TextMessage | events.BytesMessage):
-            self._part += event.data.encode("utf-8") if isinstance(event.data, str) else event.data
-            if len(self._part) > LARGEST:
-                raise too_long(self._where)
-            if event.message_finished:
-                self.messages.append(bytes(self._part))
-                self._part.clear()
+            self._add(event.data.encode("utf-8") if isinstance(event.data, str) else event.data, event.message_finished)
         return b""
+
+    def _add(self, data: bytes | bytearray, finished: bool) -> None:
+        if not self._skipping:
+            self._part += data
+        if len(self._part) > LARGEST:
+            if not self._skip:
+                raise too_long(self._where)
+            self._skipping = True
+            self._part.clear()
+        if finished:
+            if not self._skipping:
+                self.messages.append(bytes(self._part))
+            self._skipping = False
+            self._part.clear()
 
 
 @contextlib.asynccontextmanager
-async def websocket(url: str) -> AsyncIterator[Line]:
+async def websocket(url: str, skip: bool = False) -> AsyncIterator[Line]:
     """Within the block it is connected. url: as `addresses.talkable` has it. SourceError: it cannot be.
+
+    skip: a message that is too long is passed over, and the next one taken; else it ends the connection.
 
     No redirect is followed, nothing is compressed, and no header says who we are.
     """
@@ -97,11 +112,12 @@ async def websocket(url: str) -> AsyncIterator[Line]:
             async with asyncio.timeout(PATIENCE):
                 port = parts.port or (443 if tls else 80)
                 reader, writer = await asyncio.open_connection(parts.hostname, port, ssl=tls, limit=_CHUNK)
-                line = _WebSocket(reader, writer, where)
+                line = _WebSocket(reader, writer, Frames(where, skip), where)
                 await line.join(parts.netloc, parts.path or "/")
         except (OSError, UnicodeError) as error:
-            why = because(error) if isinstance(error, OSError) else "such a name cannot be; correct the address"
-            raise SourceError("%s: %s" % (where, why)) from None
+            if isinstance(error, OSError):
+                raise broken(where, error) from None
+            raise SourceError("%s: such a name cannot be; correct the address" % where, "setup") from None
         yield line
     finally:
         if writer is not None:
@@ -111,11 +127,11 @@ async def websocket(url: str) -> AsyncIterator[Line]:
 class _WebSocket:
     """Implements Line."""
 
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, where: str) -> None:
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, frames: Frames, where: str) -> None:
         self._reader = reader
         self._writer = writer
         self._where = where
-        self._frames = Frames(where)
+        self._frames = frames
         self._pace = Pace()
 
     async def join(self, host: str, target: str) -> None:
@@ -129,7 +145,7 @@ class _WebSocket:
             while not self._frames.messages:
                 await self._more()
         except OSError as error:
-            raise SourceError("%s: %s" % (self._where, because(error))) from None
+            raise broken(self._where, error) from None
         return self._frames.messages.popleft()
 
     async def give(self, message: bytes) -> None:
@@ -138,10 +154,10 @@ class _WebSocket:
             async with asyncio.timeout(PATIENCE):
                 await self._writer.drain()
         except OSError as error:
-            raise SourceError("%s: %s" % (self._where, because(error))) from None
+            raise broken(self._where, error) from None
 
     async def _more(self) -> None:
-        await self._pace.wait()
+        await self._pace.wait(self._writer.transport)
         data, before = await self._reader.read(_CHUNK), self._frames.count
         answer = self._frames.feed(data)  # nothing is awaited in between: what was read is never lost
         self._pace.owe(self._frames.count - before, len(data))

@@ -11,6 +11,7 @@ import sys
 from firmware_agent import cbor
 from firmware_agent.catalogue import Catalogue
 from firmware_agent.consent.store import ConsentStore
+from firmware_agent.egress.pseudonyms import Pseudonyms
 from firmware_agent.errors import FormatError, Refused
 from firmware_agent.gate import Gate
 from firmware_agent.model import ConsentRecord, Record
@@ -77,7 +78,8 @@ def _release(catalogue, case):
             record = ConsentRecord(*(row[:3] + [bytes.fromhex(row[3])] + row[4:]))
         consents = Consents(record, floor, trouble)
     ident = bytes.fromhex(case["ident"])
-    gate = Gate(catalogue, consents, KEY, lambda *pair: ident, lambda: case["now"])
+    pseudonyms = Pseudonyms(MemoryStorage(), lambda count: KEY[:count])
+    gate = Gate(catalogue, consents, KEY, lambda *pair: ident, lambda: case["now"], pseudonyms.key)
     fields = Record({name: value(spec) for name, spec in case["fields"]})
     try:
         gate.collect(fields, case["purpose"], case["recipient"])

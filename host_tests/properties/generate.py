@@ -19,6 +19,8 @@ CANARY = "canary-5f1e"  # in every text and byte string that has no business out
 NOW = 1793318400
 END = date(2026, 10, 30)  # when that second begins
 WORDS = ("amber", "birch", "cedar", "delta", "ember", "fjord", "grove", "heron", "inlet", "jetty", "knoll", "lumen")
+KEYED = ("pattern", "pseudonym")
+FORMS = ("E###", "@", "0x@#", "v#.#", '(@) "\\^$#*')
 SIZES = (1, 10, 100, 1000, 86400, 10**7, 2**31, 2**33, 2**40, 2**52, 2**53)
 
 
@@ -118,6 +120,8 @@ def every_transform() -> Tree:
         "many": row(11, "count", min=0, max=99),
         "release": row(12, "version", max=9),
         "trial": row(13, "keep", min=5, max=99, expires=END),
+        "fault": row(14, "pattern", form="E-##@"),
+        "alias": row(15, "pseudonym", epoch="1 d"),
         "extra": row(65535, "keep", min=5, max=5, purposes=["other"]),
         "never": {key: part for key, part in row(9, "drop").items() if key not in ("purposes", "retention")},
     }
@@ -225,7 +229,11 @@ def _transform(rng: Random) -> Tree:
 
 
 def _plain_transform(rng: Random) -> Tree:
-    kind = rng.choice(("keep", "flag", "enum", "round", "round", "bucket", "day", "log2", "count", "version"))
+    kind = rng.choice(("keep", "flag", "enum", "round", "round", "bucket", "day", "log2", "count", "version", *KEYED))
+    if kind == "pseudonym":
+        return {"transform": kind, "epoch": "1 d"}
+    if kind == "pattern":
+        return {"transform": kind, "form": rng.choice(FORMS)}
     if kind == "flag":
         return {"transform": "keep"}
     if kind == "version":
@@ -319,6 +327,11 @@ def _fitting(rng: Random, name: str, row: Tree, clean: dict[str, Any]) -> Spec:
     if transform == "version":
         first, second = rng.randint(0, row["max"] + 1), rng.choice((0, 7, 12, 999, 1000))
         return ["text", f"{rng.choice(('', 'v'))}{first}.{second}{rng.choice(('', '.3', '-' + CANARY, ' ' + CANARY))}"]
+    if transform == "pattern":
+        text = "".join({"#": rng.choice("0189a"), "@": rng.choice("AMZz")}.get(one, one) for one in row["form"])
+        return ["text", rng.choice((text, text, text, text + "\n", text[1:]))]
+    if transform == "pseudonym":
+        return rng.choice((["text", CANARY], ["text", "x" * rng.choice((1, 256, 257))], ["bytes", "00ff"], ["int", 7]))
     if "max" not in row:
         return [rng.choice(("true", "false"))]
     low, high = row["min"], row["max"]

@@ -1,5 +1,6 @@
 """What must become of a case, from the words of the rules alone. Nothing here calls the code under test."""
 
+import hmac
 import re
 from fractions import Fraction
 from math import isfinite
@@ -8,6 +9,7 @@ from typing import Any
 import cbor2
 
 from host_tests.board.replay import value
+from host_tests.fakes import KEY
 from host_tests.properties.generate import CANARY, NOW, Case, Tree
 
 
@@ -78,26 +80,56 @@ def meaning(tree: Tree, purpose: str, recipient: str) -> list[Any]:
 
 
 def pairs(case: Case) -> list[tuple[int, list[Any]]]:
-    """(field id, the forms its value may take) of each declared field whose value fits, by rising id."""
+    """(field id, the forms its value may take) of each declared field whose value fits, by rising id.
+
+    None where pseudonyms alone fit and something else was given: they would stand for nothing.
+    """
     out = []
+    told = unfit = False
     for name, spec in case.vector["fields"]:
         row = case.now.tree["field"].get(name)
         if row is None or case.vector["purpose"] not in row.get("purposes", ()):
             continue
         if "expires" in row and (case.vector["now"] is None or case.vector["now"] >= NOW):
+            unfit = True
             continue
-        forms = _forms(row, value(spec), case.clean.get(name))
-        if forms:
-            out.append((row["id"], forms))
-    return sorted(out)
+        if row["transform"] == "pseudonym":
+            allowed = _pseudonym(case, name, value(spec))
+        else:
+            allowed = forms(row, value(spec), case.clean.get(name))
+        if allowed:
+            out.append((row["id"], allowed))
+            told = told or row["transform"] != "pseudonym"
+        unfit = unfit or not allowed
+    return sorted(out) if told or not unfit else []
 
 
-def _forms(row: Tree, raw: Any, clean: "bytes | None") -> list[Any]:
+def _pseudonym(case: Case, name: str, raw: Any) -> list[bytes]:
+    """By the secret that all devices of these tests have; without a clock there is none."""
+    if case.vector["now"] is None or type(raw) not in (str, bytes, bytearray, int):
+        return []
+    if isinstance(raw, int) and not -(2**64) <= raw < 2**64:
+        return []
+    if not isinstance(raw, int) and not 0 < len(raw) <= 256:
+        return []
+    try:
+        named = cbor2.dumps([name, bytes(raw) if isinstance(raw, bytearray) else raw], canonical=True)
+    except UnicodeEncodeError:
+        return []
+    about = cbor2.dumps([case.vector["purpose"], case.vector["now"] // 86400], canonical=True)
+    return [hmac.digest(hmac.digest(KEY, about, "sha256"), named, "sha256")[:16]]
+
+
+def forms(row: Tree, raw: Any, clean: "bytes | None") -> list[Any]:
+    """The forms that a raw value of this row may take; clean: the picture that stands in it, None if none does."""
     transform = row["transform"]
     if transform == "picture":
         return [clean] if isinstance(raw, (bytes, bytearray)) and clean is not None and len(raw) <= row["max"] else []
     if transform == "enum":
         return [raw] if isinstance(raw, str) and raw in row["values"] else []
+    if transform == "pattern":
+        exact = "".join({"#": "[0-9]", "@": "[A-Z]"}.get(one, re.escape(one)) for one in row["form"])
+        return [raw] if isinstance(raw, str) and re.fullmatch(exact, raw) else []
     if transform == "version":
         found = re.match(r"[vV]?([0-9]{1,4})\.([0-9]{1,3})(?![^.+ -])", raw) if isinstance(raw, str) else None
         if found is None and isinstance(raw, str):  # a second number of four digits that begins with zeros is small too

@@ -37,10 +37,11 @@ class Rig:
         extra: str = "",
         sources: str = "[source.demo]",
         profile: str = "lightmake",
+        recipient: str = "lightmake",
     ) -> None:
         self.file = directory / "agent.toml"
         top = f'profile = "{profile}"\nstate = "state"\npresence = "terminal"\n'
-        self.file.write_text(f"{top}{extra}\n{sources}\n[uplink.lightmake]\n{endpoint}\n")
+        self.file.write_text(f"{top}{extra}\n{sources}\n[uplink.{recipient}]\n{endpoint}\n")
         self.device = SlowDevice(directory / "state")
         self.parts = build.parts(config.load(self.file), self.device)
 

@@ -56,6 +56,14 @@ class Filmed:
 
         return self._wait(work())
 
+    def tell(self, change: dict[str, Any]) -> None:
+        """Tell every open page just this."""
+
+        async def work() -> None:
+            self.world.desk.tell(change)
+
+        self._wait(work())
+
     def state(self, name: str, state: str) -> None:
         """A decision that somebody makes elsewhere: name is "purpose recipient", or a purpose of the maker."""
         self.now(lambda: self.world.desk.states.update({name: {"state": state}}))

@@ -38,6 +38,7 @@ async def live(rig: Rig, broker: Broker) -> Agent:
     made.viewers.add("Ann's tablet", "live_view", "owner", "address")
     made.crop.choose((100, 100, 500, 500))
     made.details.correct("Ann's printer", "DE")
+    made.region.choose("europe")
     made.alias()
     made.texts.keep("".join(made.catalogue.text("print_history", "lightmake")))
     certificate.ensure(rig.device.storage, ["printer.local"], None)

@@ -1,7 +1,10 @@
 """A real OctoPrint with its virtual printer, for as long as a test needs it. Shares no code with what it tests."""
 
+import base64
 import contextlib
+import hashlib
 import http.client
+import http.cookiejar
 import json
 import os
 import secrets
@@ -26,27 +29,33 @@ def program() -> Path:
 
 
 class OctoPrint:
-    """One running server. url: its base address. key: the API key of its only user. user: that user's name. pid: its
-    process.
+    """One running server. url: its base address. key: the API key of its only user. user, password: that user's. pid:
+    its process. off: names of plug-ins that are disabled.
     """
 
-    def __init__(self, base: Path) -> None:
+    def __init__(self, base: Path, off: tuple[str, ...] = ()) -> None:
         self.key = secrets.token_hex(16).upper()
         self.user = "ann-" + secrets.token_hex(4)
+        self.password = secrets.token_hex(8)
         base.mkdir(parents=True, exist_ok=True)
         self._log = base / "out.log"
-        self._stopped = False
+        self._base = base
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
         self.url = "http://127.0.0.1:%d" % port
         # JSON is YAML. The key is a user's, as an application key is: the global one names no user and goes in 1.13.
-        (base / "config.yaml").write_text(json.dumps(_config()))
-        (base / "users.yaml").write_text(json.dumps({"_version": 2, self.user: _user(self.key)}))
-        command = [str(program()), "serve", "--iknowwhatimdoing", "--host", "127.0.0.1", "--port", str(port)]
+        (base / "config.yaml").write_text(json.dumps(_config(off)))
+        (base / "users.yaml").write_text(json.dumps({"_version": 2, self.user: _user(self.key, self.password)}))
+        self._command = [str(program()), "serve", "--iknowwhatimdoing", "--host", "127.0.0.1", "--port", str(port)]
+        self.start()
+
+    def start(self) -> None:
+        """Again, after stop(): with the same address, users and keys."""
+        self._stopped = False
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
-                [*command, "--basedir", str(base)],
+                [*self._command, "--basedir", str(self._base)],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -65,6 +74,35 @@ class OctoPrint:
         with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310
             return json.loads(answer.read() or b"null")
 
+    def logged_in(self) -> Callable[[str, Any], Any]:
+        """A browser in which the user has just typed the password: POSTs (path, JSON) and returns the answer."""
+        jar = http.cookiejar.CookieJar()
+        browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(jar))
+        browser.open(self.url + "/login/", timeout=10).close()
+
+        def post(path: str, body: Any) -> Any:
+            token = next(one.value for one in jar if one.name.startswith("csrf_token"))
+            headers = {"Content-Type": "application/json", "X-CSRF-Token": token or ""}
+            request = urllib.request.Request(self.url + path, json.dumps(body).encode(), headers)  # noqa: S310
+            with browser.open(request, timeout=10) as answer:
+                return json.loads(answer.read() or b"null")
+
+        post("/api/login", {"user": self.user, "pass": self.password})
+        return post
+
+    def asked_for_a_key(self) -> dict[str, str]:
+        """token of the question: which application asks, as OctoPrint's page shows it."""
+        pending = self.call("plugin/appkeys")["pending"]
+        return {token: row["app_id"] for token, row in pending.items()}
+
+    def decide(self, token: str, yes: bool) -> None:
+        """As its page does it: the user, logged in with the password, says yes or no to such a question."""
+        self.logged_in()("/plugin/appkeys/decision/" + token, {"decision": yes})
+
+    def take_back(self, application: str) -> None:
+        """As its page does it: the key of an application is worth nothing any more."""
+        self.logged_in()("/api/plugin/appkeys", {"command": "revoke", "app": application})
+
     def wait(self, what: str, holds: Callable[[], bool]) -> None:
         """Return once `holds()`; RuntimeError with the end of OctoPrint's log if it never does, or OctoPrint ends."""
         end = time.monotonic() + WAIT
@@ -81,13 +119,14 @@ class OctoPrint:
         """Whether the virtual printer is connected and ready."""
         return self.call("printer?exclude=sd,temperature")["state"]["flags"]["operational"] is True
 
-    def upload(self, name: str, gcode: bytes, then_print: bool = False) -> None:
+    def upload(self, name: str, gcode: bytes, then_print: bool = False, folder: str = "") -> None:
         """Store a file; it is not selected unless it is printed."""
         edge = secrets.token_hex(16)
         part = 'Content-Disposition: form-data; name="file"; filename="%s"' % name.replace('"', "%22")
         form = "--%s\r\n%s\r\nContent-Type: application/octet-stream\r\n\r\n" % (edge, part)
-        more = '\r\n--%s\r\nContent-Disposition: form-data; name="print"\r\n\r\n%s\r\n--%s--\r\n'
-        data = form.encode() + gcode + (more % (edge, "true" if then_print else "false", edge)).encode()
+        more = '\r\n--%s\r\nContent-Disposition: form-data; name="%s"\r\n\r\n%s'
+        fields = more % (edge, "print", "true" if then_print else "false") + more % (edge, "path", folder)
+        data = form.encode() + gcode + (fields + "\r\n--%s--\r\n" % edge).encode()
         self._request("files/local", data, "multipart/form-data; boundary=" + edge)
 
     def analysed(self, name: str) -> bool:
@@ -135,11 +174,11 @@ class OctoPrint:
 
 
 @contextlib.contextmanager
-def octoprint(tmp_path: Path) -> Iterator[OctoPrint]:
+def octoprint(tmp_path: Path, off: tuple[str, ...] = ()) -> Iterator[OctoPrint]:
     """An OctoPrint that answers and whose virtual printer is operational; killed at the end, whatever happens."""
     if not program().exists():
         raise FileNotFoundError("no OctoPrint at %s: install it there (dependency group `octoprint`)" % program())
-    server = OctoPrint(tmp_path / "octoprint")
+    server = OctoPrint(tmp_path / "octoprint", off)
     try:
         server.wait("operational", server.operational)
         yield server
@@ -147,17 +186,20 @@ def octoprint(tmp_path: Path) -> Iterator[OctoPrint]:
         server.stop()
 
 
-def _user(key: str) -> dict[str, Any]:
+def _user(key: str, password: str) -> dict[str, Any]:
     rights = {"groups": ["users", "admins"], "permissions": [], "roles": [], "settings": {}}
-    return {
-        "active": True,
-        "apikey": key,
-        "password": secrets.token_hex(32),
-        **rights,
-    }  # no hash of anything: no log-in
+    return {"active": True, "apikey": key, "password": _hashed(password), **rights}
 
 
-def _config() -> dict[str, Any]:
+def _hashed(password: str) -> str:
+    """As passlib's pbkdf2_sha256 writes it."""
+    salt = secrets.token_bytes(16)
+    parts = salt, hashlib.pbkdf2_hmac("sha256", password.encode(), salt, 1000)
+    packed = [base64.b64encode(part).decode().rstrip("=").replace("+", ".") for part in parts]
+    return "$pbkdf2-sha256$1000$" + "$".join(packed)
+
+
+def _config(off: tuple[str, ...]) -> dict[str, Any]:
     return {
         "server": {
             "firstRun": False,
@@ -170,7 +212,8 @@ def _config() -> dict[str, Any]:
             # Its `throttle` has no reader in 1.11: a high feed rate (F600000) in the G-code makes it fast.
             "virtual_printer": {"_config_version": 1, "enabled": True, "sendWait": False},
             "tracking": {"enabled": False},
-            "_disabled": ["softwareupdate", "announcements", "errortracking", "discovery"],  # all speak to a network
+            # the first four speak to a network
+            "_disabled": ["softwareupdate", "announcements", "errortracking", "discovery", *off],
         },
         "serial": {
             "port": "VIRTUAL",

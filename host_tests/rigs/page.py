@@ -35,8 +35,7 @@ names = {names}
 users = {{ root = "owner" }}
 screens = ["root"]
 
-[source.demo]
-speed = {speed}
+{sources}
 
 [source.camera]
 kind = "pattern"
@@ -82,6 +81,7 @@ _CHANGED = {
 class Page:
     """A `with`: the broker and the agent run. tls: HTTPS with the device's own certificate, as by default.
 
+    sources: their sections; the demonstration's if there are none.
     host, names: where the page listens, and by which names browsers may call it.
     """
 
@@ -93,6 +93,7 @@ class Page:
         names: "tuple[str, ...]" = (),
         profile: "Path | str | None" = None,
         speed: int = 10_000,
+        sources: str = "",
     ) -> None:
         self.directory = directory
         self.broker = Broker(directory)
@@ -100,7 +101,8 @@ class Page:
         self.origin = f"{'https' if tls else 'http'}://{names[0] if names else '127.0.0.1'}:{self.port}"
         self.file = directory / "agent.toml"
         self.log = directory / "agent.log"
-        values = {"profile": profile or hurried(directory).name, "host": host, "port": self.port, "speed": speed}
+        values = {"profile": profile or hurried(directory).name, "host": host, "port": self.port}
+        values |= {"sources": sources or f"[source.demo]\nspeed = {speed}"}
         values |= {"tls": str(tls).lower(), "names": json.dumps(names), "broker": self.broker.port, "keyed": KEYED}
         self.file.write_text(_LINES.format(**values))
         self.process: subprocess.Popen[Any] | None = None

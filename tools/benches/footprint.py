@@ -42,7 +42,7 @@ def footprint() -> Iterator[Row]:
             for number, (which, purposes) in enumerate(PURPOSES.items())
         }
         peers = idle.starts(directory)
-        started = {which: _start(start) for which, start in {TELEMETRY: agents[TELEMETRY], **peers}.items()}
+        started = {which: start_of(start) for which, start in {TELEMETRY: agents[TELEMETRY], **peers}.items()}
         for which in peers:
             yield row("start", started[TELEMETRY], "s", (which, round(started[which], 2)))
         # One agent beside the peers: a second one would share its pages, and halve what either counts.
@@ -54,7 +54,7 @@ def footprint() -> Iterator[Row]:
         yield from _cpu_rows(_cpu(pids), list(peers))
 
 
-def _start(start: idle.Start) -> float:
+def start_of(start: idle.Start) -> float:
     """Seconds from exec to ready, the median."""
     taken = []
     for _ in range(STARTS):

@@ -31,10 +31,10 @@ _PANEL = '[panel]\nhost = "127.0.0.1"\nport = {port}\n'
 Start = Callable[[], AbstractContextManager[int]]  # runs one program until the end of the block; the pid once ready
 
 
-def bring() -> None:
-    """Make the peers' environments if `tools/setup test` has not; that needs a package index."""
-    for name, program in PEERS.items():
-        if not program().exists():
+def bring(*names: str) -> None:
+    """Make these peers' environments, or all, if `tools/setup test` has not; that needs a package index."""
+    for name in names or PEERS:
+        if not PEERS[name]().exists():
             peers.environment(peers.ROOT / ".peers" / name.lower(), (_PACKAGES[name],))
 
 
@@ -57,14 +57,20 @@ def starts(directory: Path) -> dict[str, Start]:
 @contextlib.contextmanager
 def outside(directory: Path) -> Iterator[str]:
     """What an agent needs beside itself: a broker that demands TLS, and a printer. Yields its sections for both."""
-    authority = Authority(directory, "owner")
-    papers = authority.path, *authority.issue("broker", host="127.0.0.1")
-    with Broker(directory, papers) as broker, octoprint.octoprint(directory / "source") as printer:
+    with link(directory) as section, octoprint.octoprint(directory / "source") as printer:
         key = directory / "octoprint.key"
         key.write_text(printer.key)
+        yield f'[source.octoprint]\nurl = "{printer.url}"\nkey_file = "{key}"\n{section}'
+
+
+@contextlib.contextmanager
+def link(directory: Path) -> Iterator[str]:
+    """A broker that demands TLS. Yields an agent's section for it."""
+    authority = Authority(directory, "owner")
+    papers = authority.path, *authority.issue("broker", host="127.0.0.1")
+    with Broker(directory, papers) as broker:
         certificate, private = authority.issue("device")
         yield (
-            f'[source.octoprint]\nurl = "{printer.url}"\nkey_file = "{key}"\n'
             f'[uplink.lightmake]\nhost = "127.0.0.1"\nport = {broker.port}\nauthority = "{authority.path}"\n'
             f'certificate = "{certificate}"\nkey = "{private}"\n{KEYED}\n'
         )
@@ -79,10 +85,7 @@ def agent(directory: Path, sections: str, purposes: tuple[str, ...]) -> Start:
     file, log = directory / "agent.toml", directory / "out.log"
     panel = _PANEL.format(port=free_port()) if "panel" in config.Config.__dataclass_fields__ else ""
     file.write_text(_TOP + sections + (_CAMERA if "snapshot" in purposes else "") + panel)
-    made = build.parts(config.load(file))
-    for purpose in purposes:
-        policy = made.catalogue.policy(purpose, "lightmake")
-        made.consents.put(purpose, "lightmake", GIVEN[0], policy, "owner", "bench", made.device.now())
+    allow(file, purposes)
     sign = "arrived" if purposes else "Nothing is allowed"
 
     @contextlib.contextmanager
@@ -101,6 +104,14 @@ def agent(directory: Path, sections: str, purposes: tuple[str, ...]) -> Start:
             process.wait()
 
     return runs
+
+
+def allow(file: Path, purposes: tuple[str, ...]) -> None:
+    """The owner's decision for an agent of this configuration that does not run."""
+    made = build.parts(config.load(file))
+    for purpose in purposes:
+        policy = made.catalogue.policy(purpose, "lightmake")
+        made.consents.put(purpose, "lightmake", GIVEN[0], policy, "owner", "bench", made.device.now())
 
 
 def _new(directory: Path, name: str) -> Path:

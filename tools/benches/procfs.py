@@ -28,6 +28,15 @@ def memory(pid: int) -> dict[str, float]:
     return {name: size / 1024 for name, size in sizes.items()}
 
 
+def wakes(pid: int) -> int:
+    """How often the threads that a process has now gave up their core to wait; each such wait ends in a wake-up."""
+    found = 0
+    for one in (_PROC / str(pid) / "task").iterdir():
+        lines = (one / "status").read_text().splitlines()
+        found += sum(int(line.split()[1]) for line in lines if line.startswith("voluntary_ctxt_switches"))
+    return found
+
+
 def on_core(pid: int) -> float:
     """Seconds on a core of all threads of one process, those that ended too, and of its children that ended.
 

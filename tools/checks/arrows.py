@@ -11,17 +11,21 @@ LAYERS = (
     ("agent",),
     ("camera", "telemetry", "consent", "egress", "owner"),  # siblings: agent.py passes objects in
     ("gate", "sessions", "admissions"),
+    ("outcomes",),
     ("decide", "transforms", "clock"),
     ("catalogue",),
     ("model", "jpeg", "pointcloud", "notice"),
     ("cbor", "config", "pointbody"),
     ("refusals", "accounts"),
-    ("errors", "addresses", "limits", "waiting"),
+    ("errors", "addresses", "limits", "phase", "waiting"),
 )
 # Beside the layers: who may import the unit, and what the unit may import.
 ASIDE = {
     "device": (("__main__", "cli", "demo"), ("errors",)),  # handed in, never fetched
-    "profiles": (("cli",), ("gate", "transforms", "catalogue", "model", "jpeg", "cbor", "config", "errors")),
+    "profiles": (
+        ("cli",),
+        ("gate", "outcomes", "transforms", "catalogue", "model", "jpeg", "cbor", "config", "errors"),
+    ),
 }
 CORE_STANDARD = ("hashlib", "hmac", "binascii")
 BOARD_STANDARD = {f"{PACKAGE}/device/micropython.py": ("os", "time")}

@@ -23,6 +23,7 @@ FRONTS: dict[str, tuple[str, ...]] = {
 # What else touches the machine, and what each file may do there: see openers.py for the kinds.
 READERS: dict[str, tuple[str, ...]] = {
     f"{PACKAGE}/telemetry/http.py": ("network", "lookup"),  # reads the printer's own server
+    f"{PACKAGE}/cli/asking.py": ("network",),  # `show` asks the running agent, by its socket in the file system
     f"{PACKAGE}/telemetry/pinned.py": ("network", "lookup"),  # TLS to a printer whose certificate is known
     f"{PACKAGE}/telemetry/datagrams.py": ("local",),  # what the maker's firmware hands over; nothing goes back
     f"{PACKAGE}/telemetry/websocket.py": ("network", "lookup"),  # asks the printer's own server, follows its news

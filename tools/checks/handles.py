@@ -56,7 +56,9 @@ HANDLES = {
         "Datagrams": (f"{PACKAGE}/telemetry/sources/intake.py", f"{PACKAGE}/cli/sources.py"),
         "Opened": (f"{PACKAGE}/telemetry/sources/intake.py",),
     },
-    f"{PACKAGE}.telemetry.websocket": {"websocket": (f"{PACKAGE}/telemetry/sources/moonraker.py",)},
+    f"{PACKAGE}.telemetry.websocket": {
+        "websocket": (f"{PACKAGE}/telemetry/sources/moonraker.py", f"{PACKAGE}/telemetry/sources/octoprint.py"),
+    },
     f"{PACKAGE}.telemetry.unix_line": {"unix_line": (f"{PACKAGE}/telemetry/sources/moonraker.py",)},
     "serial": dict.fromkeys(("Serial", "SerialException"), (f"{PACKAGE}/telemetry/serial_line.py",)),
     f"{PACKAGE}.telemetry.serial_line": {
@@ -71,9 +73,18 @@ HANDLES = {
         "Place": (f"{PACKAGE}/telemetry/sources/bambu.py", f"{PACKAGE}/cli/sources.py"),  # an address
         "TURN": (f"{PACKAGE}/telemetry/sources/bambu.py",),
     },
-    f"{PACKAGE}.telemetry.http": {
+    f"{PACKAGE}.telemetry.http": {  # `ask` posts what http.POSTED lists, and nothing else
         "get_json": (f"{PACKAGE}/telemetry/sources/octoprint.py",),
-        "StatusError": (f"{PACKAGE}/telemetry/sources/octoprint.py",),
+        "LOG_IN": (f"{PACKAGE}/telemetry/sources/octoprint.py",),
+        "WANT_KEY": (f"{PACKAGE}/telemetry/octoprint_key.py",),
+        "StatusError": (f"{PACKAGE}/telemetry/octoprint_key.py",),
+        "Answer": (f"{PACKAGE}/telemetry/octoprint_key.py",),
+        **dict.fromkeys(
+            ("ask", "whole"), (f"{PACKAGE}/telemetry/sources/octoprint.py", f"{PACKAGE}/telemetry/octoprint_key.py")
+        ),
+    },
+    f"{PACKAGE}.telemetry.octoprint_key": {
+        **dict.fromkeys(("key", "LONGEST"), (f"{PACKAGE}/cli/key.py",)),  # asks for one, at the owner's command
     },
 }
 # fmt: off
@@ -111,6 +122,7 @@ WRITERS = (
     f"{PACKAGE}/consent/alias.py",
     f"{PACKAGE}/consent/installed.py",
     f"{PACKAGE}/owner/details.py",
+    f"{PACKAGE}/owner/region.py",  # a slot
     f"{PACKAGE}/camera/crop.py",  # a slot
     f"{PACKAGE}/clock.py",
     f"{PACKAGE}/egress/vault.py",
@@ -119,8 +131,10 @@ WRITERS = (
     f"{PACKAGE}/device/",
     f"{PACKAGE}/owner/presence.py",  # the terminal
     f"{PACKAGE}/owner/socket/connection.py",  # lines to a peer with a Session
+    f"{PACKAGE}/cli/key.py",  # the file of a printer's key
+    f"{PACKAGE}/cli/asking.py",  # questions to the running agent, by its socket
     f"{PACKAGE}/telemetry/mqtt_line.py",  # packets of its closed list, to a printer
-    f"{PACKAGE}/telemetry/http.py",  # the request for a page of the printer's own server
+    f"{PACKAGE}/telemetry/http.py",  # asks the printer's own server for a page, or posts one of two constant texts
     f"{PACKAGE}/telemetry/websocket.py",  # questions to the printer's own server: a closed list, held by a test
     f"{PACKAGE}/telemetry/unix_line.py",
     f"{PACKAGE}/telemetry/serial_line.py",  # its table of queries to the printer's board

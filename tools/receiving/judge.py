@@ -3,14 +3,13 @@
 import re
 from collections.abc import Callable
 
-from firmware_agent import cbor
+from firmware_agent import cbor, outcomes
 from firmware_agent.catalogue import BLOBS, REQUEST, Catalogue
 from firmware_agent.errors import FormatError
 from firmware_agent.profiles.cddl import MESSAGE, MOST_EVENTS
-from firmware_agent.transforms import SEALED
+from firmware_agent.transforms import PSEUDONYM, SEALED
 from receiving.media import Media, Unopened, clean
 
-DAY = 86400
 SMALL = 256  # bytes; longer than any request
 # What identifiers look like in text. Every repetition is bounded, or a long text would cost quadratic time.
 SHAPES = {
@@ -58,21 +57,18 @@ def packed(number: int) -> bool:
 def fits(row: dict, value: object) -> bool:
     """Whether `value` is one that the transform of this catalogue row can give."""
     kind, given = row["transform"], row["parameters"]
-    if kind == "enum":
-        return isinstance(value, str) and value in given["values"]
     if kind in BLOBS:
         return isinstance(value, bytes) and clean(kind, value, given["max"])
-    if kind == "keep" and "max" not in given:
-        return value is True or value is False
-    if not cbor.is_int(value):
-        return False
-    if kind == "bucket":
-        return 0 <= value <= len(given["edges"])
-    if kind == "day":
-        return given["min"] // DAY <= value <= given["max"] // DAY
-    step = given.get("step", 1)  # what is rounded is too coarse for an address
-    low, high = given["min"] // step * step, -(-given["max"] // step) * step
-    return low <= value <= high and value % step == 0 and not (step == 1 and packed(value))
+    exact = given.get("step", 1) == 1  # what is rounded is too coarse for an address
+    return outcomes.fits(kind, given, value) and not (exact and cbor.is_int(value) and packed(value))
+
+
+def _width(row: dict) -> int:
+    """Bytes of the longest value that the transform of this row can give, as CBOR; of no picture."""
+    given = row["parameters"]
+    if row["transform"] == "pseudonym":
+        return PSEUDONYM + 1
+    return max([9, len(given.get("form", "")) + 2, *(len(word) + 2 for word in given.get("values", ()))])
 
 
 class Policy:
@@ -85,6 +81,8 @@ class Policy:
         self.fields = {name: {row["id"]: row for _, row in catalogue.fields_of(name)} for name in self.purposes}
         for name, rows in self.fields.items():
             words = [name, *(word for row in rows.values() for word in row["parameters"].get("values", ()))]
+            forms = [row["parameters"]["form"] for row in rows.values() if row["transform"] == "pattern"]
+            words += [form.replace("#", "0").replace("@", "A") for form in forms]
             if name == REQUEST or shape(words):
                 raise ValueError(f"purpose.{name}: its name or a declared word is reserved or an identifier; rename it")
         self.limits = {cbor.encode(name): self._most(name) for name in self.purposes}
@@ -160,5 +158,5 @@ class Policy:
         rows = self.fields[purpose].values()
         if self.purposes[purpose]["media"]:
             return SMALL + SEALED + max(row["parameters"]["max"] for row in rows)
-        widest = [max([9, *(len(word) + 2 for word in row["parameters"].get("values", ()))]) for row in rows]
+        widest = [_width(row) for row in rows]
         return SMALL + MOST_EVENTS * (3 + sum(4 + width for width in widest))

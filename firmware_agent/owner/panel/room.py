@@ -71,6 +71,10 @@ class Room:
         more = {"warnings": warnings, "token": self._token(session), "encrypted": encrypted}
         return Page(session, packed({**home, **more}))
 
+    async def said(self, asked: Asked) -> Answer:
+        session = _session(asked)
+        return Page(session, packed(self._desk.said(session)))
+
     async def timeline(self, asked: Asked) -> Answer:
         session, query = _session(asked), asked.query
         if set(query) - {"before", "count"}:

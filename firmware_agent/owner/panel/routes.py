@@ -46,6 +46,7 @@ class Routes:
             ("POST", "/pair", self._pair),
             ("POST", "/login", self._login),
             ("GET", "/api/home", room.home),
+            ("GET", "/api/said", room.said),
             ("GET", "/api/timeline", room.timeline),
             ("GET", "/api/payload/<re:[0-9a-f]{2,64}:ident>", room.payload),
             ("GET", "/api/receipt/<re:[0-9]{1,15}:number>", room.receipt),

@@ -14,7 +14,7 @@ ACTIONS = (
     *("withdraw", "refuse", "later", "object", "stop", "declare_minor", "end_service", "leave"),
     *("show_code", "delete_upstream", "correct"),
     *("decide", "declare_of_age", "invite", "remove", "erase"),
-    *("add_viewer", "remove_viewer", "send_photo", "set_crop"),
+    *("add_viewer", "remove_viewer", "send_photo", "set_crop", "set_region"),
 )
 ENDING = ("leave", "erase")  # actions that end the very session that asked
 
@@ -43,6 +43,7 @@ _REST = object()  # no default: the argument must be there
 # reading: ({argument: (check, default)}, how the Desk is asked)
 READINGS: dict[str, tuple[dict[str, tuple[_Check, Any]], Callable[[Desk, Session, Said], Said]]] = {
     "home": ({}, lambda desk, session, _: desk.home(session)),
+    "said": ({}, lambda desk, session, _: desk.said(session)),
     "timeline": (
         {"before": (_before, None), "count": (_number(1, 100), 50)},
         lambda desk, session, given: desk.timeline(session, given["before"], given["count"]),

@@ -19,7 +19,8 @@ from firmware_agent.telemetry.mqtt_line import TURN, Place, line
 _EVERY = 300.0  # small models stutter if they are asked more often
 _AGAIN = 30.0
 _QUIET = 30.0
-_LOOK = 1.0  # s between two looks at the clock
+_LOOK = 10.0  # s between two looks whether the connection needs a sign of life, at most
+_LEAST = 0.01  # s
 _RATE = 200  # packets a second that are looked at; behind more of them the connection stalls
 _DEPTH = 8  # of nesting: the printer's spools lie deep
 _HMS = 8  # messages of its health system that are known at one time
@@ -150,13 +151,14 @@ class BambuFeed:
                     self._asked = clock()
                     due = self._asked + self._every
                     unanswered = self._asked if unanswered is None else unanswered
-                told = [reports.tell(report) for report in await printer.hear(_LOOK)]
+                end = due if unanswered is None else min(due, unanswered + self._quiet)
+                told = [reports.tell(report) for report in await printer.hear(min(_LOOK, max(_LEAST, end - clock())))]
                 if any(told):
                     unanswered = None
                 if unanswered is not None and clock() > unanswered + self._quiet:
                     why = "it is connected and reports nothing; compare the serial number on it with `serial_file`"
-                    raise SourceError("cannot read %s: %s" % (self._place.where, why))
-                await asyncio.sleep(TURN / _RATE)
+                    raise SourceError("cannot read %s: %s" % (self._place.where, why), "quiet")
+                await printer.pause(TURN / _RATE)
 
 
 def bambu(place: Place, code: Callable[[], str], now: Callable[[], int | None]) -> Following:

@@ -42,7 +42,9 @@ class MoonrakerFeed:
                 message = await self._next(line)
                 silent = silent + 1 if message is None else 0
                 if silent >= _TIMES:
-                    raise SourceError("moonraker: it says nothing any more; see whether it hangs, and restart it")
+                    raise SourceError(
+                        "moonraker: it says nothing any more; see whether it hangs, and restart it", "silent"
+                    )
                 if message is not None:
                     said = _tell(talk, message, heard)
                     await _ask(line, said.requests)

@@ -1,105 +1,74 @@
-"""OctoPrint, read over its REST API: raw status records, and one more when a job has ended."""
+"""Follows one OctoPrint over its push socket (SockJS, the raw websocket).
 
+Sent are, each time it connects: GET /api/currentuser with the application key (whose is it, what may it), POST
+/api/login with the body {"passive": true} and the key (a session for the socket; OctoPrint's own log and its plug-ins
+see that somebody logged in), and on the socket the three messages of octoprint_talk.py. After that the first request
+again each minute, for OctoPrint goes on telling whoever is there although the key was taken back. None of it moves,
+heats or changes anything.
+"""
+
+import asyncio
 from collections.abc import Callable
-from itertools import islice
-from typing import Any
 
-from firmware_agent.model import Record
-from firmware_agent.telemetry.flat import LEAVES, leaves, number
-from firmware_agent.telemetry.http import StatusError, get_json
-from firmware_agent.telemetry.jobs import JobWatch
+from firmware_agent.telemetry.following import Following, Heard
+from firmware_agent.telemetry.http import LOG_IN, ask, get_json, whole
+from firmware_agent.telemetry.line import Line
+from firmware_agent.telemetry.octoprint_fields import OFFERS
+from firmware_agent.telemetry.octoprint_talk import Talk, begin, may
+from firmware_agent.telemetry.websocket import websocket
 
-# The first flag that is set wins: OctoPrint keeps `printing` set while finishing, pausing, resuming and cancelling.
-_STATES = (
-    ("error", "error"),
-    ("closedOrError", "offline"),
-    ("finishing", "finishing"),
-    ("paused", "paused"),
-    ("printing", "printing"),
-    ("operational", "idle"),
-)
-# field: (path in OctoPrint's answers, lowest, highest); outside of it a number is no measurement.
-_NUMBERS = {
-    "progress": ("progress.completion", 0, 100),
-    "elapsed": ("progress.printTime", 0, 10**9),
-    "remaining": ("progress.printTimeLeft", 0, 10**9),
-    "nozzle_temperature": ("temperature.tool0.actual", -274, 10**4),
-    "nozzle_target": ("temperature.tool0.target", -274, 10**4),
-    "bed_temperature": ("temperature.bed.actual", -274, 10**4),
-    "bed_target": ("temperature.bed.target", -274, 10**4),
-}
-_TEXTS = {"job_file": "job.file.name", "job_path": "job.file.path", "job_user": "job.user"}
-_MESSAGES = ("state", "error", "state.text", "state.error")
+_LOOK = 60.0  # s between two questions whether the key still counts
 
 
-def _state(flat: dict[str, Any], connected: bool) -> str | None:
-    if not connected:  # only /api/job is left to tell a printer that failed from one that is switched off
-        return "error" if isinstance(flat.get("error"), str) and flat["error"] else "offline"
-    return next((state for flag, state in _STATES if flat.get("state.flags." + flag) is True), None)
+class OctoPrintFeed:
+    """Implements Feed. url: its base address. key: gives an application key; SourceError, if there is none. look: s."""
 
-
-def normalise(job: dict[str, Any], printer: dict[str, Any] | None) -> dict[str, Any]:
-    """All that OctoPrint said, as the fields of one status record; never raises, whatever the shapes.
-
-    job: the answer of /api/job. printer: of /api/printer, None when the printer is not connected. Known parts go by the
-    catalogue's names (state, percent, s, degrees C) or as job_file, job_path, job_user and message (texts); every other
-    leaf that is not null as "octoprint.<dotted path>", 200 at most, 6 levels deep. A part of the wrong type or out of
-    range stays among those others. Such a name comes from OctoPrint too, and may identify as much as its value does.
-    """
-    flat: dict[str, Any] = {}
-    for document in (job, printer):
-        for path, value in islice(leaves(document), 10 * LEAVES):
-            flat[path if path not in flat else "%s#%d" % (path, len(flat))] = value  # two of one name: both are kept
-    state = _state(flat, printer is not None)
-    fields: dict[str, Any] = {} if state is None else {"state": state}
-    for field, (path, low, high) in _NUMBERS.items():
-        if number(flat.get(path), low, high):
-            fields[field] = flat.pop(path)
-    fields.update((field, flat.pop(path)) for field, path in _TEXTS.items() if isinstance(flat.get(path), str))
-    texts = [flat.pop(path) for path in _MESSAGES if isinstance(flat.get(path), str)]
-    if any(texts):
-        fields["message"] = "; ".join(text for text in dict.fromkeys(texts) if text)
-    fields.update(("octoprint." + path, value) for path, value in islice(flat.items(), LEAVES))
-    return fields
-
-
-def material(job: dict[str, Any]) -> float | None:
-    """The filament of the selected job in mm, all tools together; None while OctoPrint does not know it."""
-    split = ((path.split("."), value) for path, value in leaves(job.get("job"), "", 3))
-    found = [value for path, value in split if path[0] == "filament" and path[2:] == ["length"]]
-    known: list[float] = [value for value in found if number(value, 0, 10**9)]
-    return sum(known) if known else None
-
-
-class OctoPrintSource:
-    """Reads one OctoPrint with GET requests only. url: its base address. key: an application key. now: epoch s."""
-
-    name = "octoprint"
-    pair: tuple[str, str] | None = None
-    exclusive = False
-    offers = ("state", *_NUMBERS, "job_start", "job_finish", "job_material")
-    pace = 5.0  # the start and end of a job are known to so many seconds; policies round them to minutes
-
-    def __init__(self, url: str, key: str, now: Callable[[], int | None]) -> None:
+    def __init__(self, url: str, key: Callable[[], str], look: float = _LOOK) -> None:
         self._url = url.rstrip("/")
-        self._headers = {"X-Api-Key": key}
-        self._now = now
-        self._watch = JobWatch()
+        self._key = key
+        self._look = look
 
-    async def read(self) -> list[Record]:
-        """One status record; after it one of the job's start, finish (epoch s) and material (mm) if it just ended."""
-        watch, printer = self._watch, None  # a rest() during this read replaces the watch: this one is then forgotten
-        try:
-            # Before the job, so that an idle printer's job already stands at its final progress.
-            printer = await get_json(self._url + "/api/printer?exclude=sd", self._headers)
-        except StatusError as answer:
-            if answer.status != 409:  # 409: no printer is connected to OctoPrint
-                raise
-        job = await get_json(self._url + "/api/job", self._headers)
-        fields = normalise(job, printer)
-        ended = watch.see(fields, material(job), self._now())
-        return [Record(fields)] if ended is None else [Record(fields), Record(ended)]
+    async def follow(self, heard: Heard) -> None:
+        """Until the connection ends or the key does not count any more, as Feed has it."""
+        headers = {"X-Api-Key": self._key()}
+        await self._counts(headers)  # a wrong key never comes to a log-in: failed ones can lock people out
+        words = begin(whole(await ask(self._url + "/api/login", headers, LOG_IN)))
+        address = self._url.replace("http", "ws", 1) + "/sockjs/websocket"
+        talk, loop = Talk(), asyncio.get_running_loop()
+        async with websocket(address, skip=True) as line:  # a history of hours can be longer than a message may be
+            for one in words:
+                await line.give(one)
+            due = loop.time() + self._look
+            while True:
+                message = await _next(line, due)
+                if message is not None:
+                    _tell(talk, message, heard)
+                if loop.time() >= due:
+                    await self._counts(headers)
+                    due = loop.time() + self._look
 
-    async def rest(self) -> None:
-        """No connection is ever held open; forget the job that was being watched."""
-        self._watch = JobWatch()
+    async def _counts(self, headers: dict[str, str]) -> None:
+        """SourceError: the key does not count, or nobody answers."""
+        may(await get_json(self._url + "/api/currentuser", headers))
+
+
+async def _next(line: Line, due: float) -> bytes | None:
+    """None: nothing came until `due`, by the loop's clock; a printer that is off says nothing."""
+    try:
+        async with asyncio.timeout_at(due):
+            return await line.take()
+    except TimeoutError:
+        return None
+
+
+def _tell(talk: Talk, message: bytes, heard: Heard) -> None:
+    before = talk.dropped
+    fields = talk.hear(message)
+    if fields:
+        heard.status(fields, talk.length)
+    heard.dropped += talk.dropped - before
+
+
+def octoprint(url: str, key: Callable[[], str], now: Callable[[], int | None]) -> Following:
+    """The source. url: its base address. key: gives an application key, anew for each connection. now: epoch s."""
+    return Following("octoprint", OFFERS, OctoPrintFeed(url, key), now)

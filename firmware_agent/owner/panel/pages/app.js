@@ -14,10 +14,11 @@ import { rights } from "/pages/rights.js";
 const { byId, h, put, t, tn } = shared;
 const VIEWS = { now, camera: cameraView, history, rights, people };
 let spoken = "";
+let says = null; // a part of its own: pairing and the first run need none of it
 
 function now() {
   if (wizardIsOpen()) return wizard();
-  return h("div", null, isThere() && cameraCard(), service(), h("div", { class: "columns" }, // who is looking comes first
+  return h("div", null, isThere() && cameraCard(), service(), says?.saysCard(), h("div", { class: "columns" }, // who is looking comes first
     h("div", null, h("section", { "aria-labelledby": "choices-title" }, h("h2", { id: "choices-title" }, t("choices.title")), cards())),
     h("div", null, sentToday(), refusedNow())));
 }
@@ -141,11 +142,14 @@ async function start() {
     redraw();
   });
   shared.fill(document);
-  drawWith(draw);
+  says = await import("/pages/says.js").catch(() => null);
   listen(failed);
   window.addEventListener("hashchange", route);
   route();
   await refresh().catch(failed);
+  await says?.first();
+  drawWith(draw);
+  redraw();
   follow();
 }
 

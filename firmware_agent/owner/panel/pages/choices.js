@@ -92,6 +92,14 @@ function buttons(row) {
   return [threeChoices(row, "choose"), howLong(row)];
 }
 
+// Where a purpose tells the region: which one, in the owner's own word. Allowing it is another question.
+function region(row) {
+  const { chosen, offered } = state.home.region;
+  if (!offered.length || !row.fields.some((one) => one.name === "region")) return null;
+  return h("p", { "data-region": chosen }, strong(t("regions.label")), ": ", t(chosen ? `value.${chosen}` : "regions.none"), " ",
+    may("set_region") && button("region", t("regions.do"), { ...marked(row), id: "region" }));
+}
+
 function standing(row) {
   if (!row.since || ["undecided", "later"].includes(row.state)) return null;
   return h("p", { class: "hint" },
@@ -118,7 +126,7 @@ function card(row) {
     said && h("p", { class: "done", role: "status" }, icon("check"), said.text),
     row.state === "invalid" && warn(null, p(why(row))),
     row.allowed && waiting && waiting.events > 0 && hint(tn("waiting", waiting.events)),
-    cardFacts(row), buttons(row), standing(row), exactly(row));
+    cardFacts(row), region(row), buttons(row), standing(row), exactly(row));
 }
 
 // What has its place in the first run, then the camera's, then what is asked for when it is first wanted. A card stays
@@ -203,6 +211,8 @@ on("choose", async (data) => {
   }
   settle(row);
 });
+
+on("region", async (data) => (await import("/pages/region.js")).openRegion(find(data)));
 
 on("reopen", async (data) => {
   reopened.add(pairId(find(data)));

@@ -102,13 +102,15 @@ export function history() {
 // --- The exact contents ---
 
 // A value as people say it; what comes is the printer's own wording, such as "2 (below 14400)".
-function shown(one) {
+export function shown(one) {
   const text = String(one.words ?? one.value);
   const edge = /^\d+ \((?:below (-?\d+)|(-?\d+) or more)\)$/.exec(text);
   if (edge) {
     const value = Number(edge[1] ?? edge[2]);
     return t(edge[1] ? "value.below" : "value.least", { edge: one.field === "elapsed" ? span(value) : number(value) });
   }
+  const number16 = /^a number that changes every (?:day|(\d+) days) \(([0-9a-f]{32})\)$/.exec(text);
+  if (number16) return number16[1] ? t("value.rotating", { days: number16[1], code: number16[2] }) : t("value.daily", { code: number16[2] });
   if (/^job_(start|finish)$/.test(one.field) && /^\d+$/.test(text)) return moment(Number(text) * 1000);
   return /^\d+$/.test(text) ? number(Number(text)) : say(`value.${text}`, text);
 }

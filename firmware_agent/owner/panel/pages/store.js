@@ -67,7 +67,12 @@ function enterAgain() {
   return entering;
 }
 
-// Follows the printer: at each event home is fetched anew, at most twice a second.
+let said = () => {};
+export const onSaid = (work) => {
+  said = work;
+};
+
+// Follows the printer: at an event home is fetched anew, at most twice a second; what it says now is says.js's.
 export function follow() {
   let source = null;
   let last = 0;
@@ -82,7 +87,7 @@ export function follow() {
   const open = () => {
     source?.close();
     source = new EventSource("/api/events");
-    source.onmessage = soon;
+    source.onmessage = (event) => (event.data === '{"what":"said"}' ? said() : soon());
     source.onopen = () => {
       pause = 2000;
       soon();
