@@ -1,0 +1,1 @@
+"""Takes what names a person, a machine or a file out of logs, configuration, JSON and G-code before they are shared."""

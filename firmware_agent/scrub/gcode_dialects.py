@@ -1,0 +1,124 @@
+"""Commands that are no letter with a number: GRBL's "$", ESP3D's "[ESP]", Klipper's NAME KEY=value; and "(comments)"."""
+
+import re
+
+from firmware_agent.scrub.gcode_settings import object_kind
+from firmware_agent.scrub.gcode_text import DROP, PLAIN, REMARK, TOKEN, Edit, known, looks_like
+
+_NUMBER = rb"[-+]?(?:\d+\.?\d*|\.\d+)"
+_PAREN = re.compile(rb"\(([^()]*)\)?")
+_MSG = re.compile(rb"[ \t]*(?:MSG|PRINT|DEBUG|LOG|PROBEOPEN|LOGOPEN|LOGAPPEND)[ \t]*,[ \t]*", re.IGNORECASE)
+_DOLLAR = re.compile(rb"[ \t]*\$[ \t]*([A-Za-z0-9_/.]*)[ \t]*(=?)[ \t]*(.*?)[ \t]*", re.DOTALL)
+_ESP = re.compile(rb"[ \t]*\[[ \t]*(ESP|esp)(\d{1,4})[ \t]*\][ \t]*(.*?)[ \t]*", re.DOTALL)
+_JOG = re.compile(rb"[ \t]*(?:G\d+(?:\.\d)?|[XYZABCFS]" + _NUMBER + rb"|[ \t])*")
+_PAIR = re.compile(
+    rb"[ \t]+([A-Za-z_][A-Za-z0-9_]*)[ \t]*=[ \t]*('[^']*'?|\"[^\"]*\"?|(?:(?![ \t]+[A-Za-z_][A-Za-z0-9_]*[ \t]*=).)*)",
+    re.DOTALL,
+)
+_VALUE = re.compile(rb"[-+0-9.,eE\[\](){}: \t]*|[A-Za-z]?-?\d*\.?\d*|\{[^{}\"']*\}")
+_OBJECTS = re.compile(rb"EXCLUDE_OBJECT|DEFINE_OBJECT|CURRENT_OBJECT|CANCEL_OBJECT", re.IGNORECASE)
+_KEYS = {
+    "message": b"msg message text title m prompt label description",
+    "filename": b"filename file path name_of_file gcode script cmd",
+    "profile_name": b"name profile",
+    "user": b"user username owner author",
+    "token": b"token password key secret apikey",
+    "note": b"note params comment value",
+}
+_KEY_KIND = {word: kind for kind, words in _KEYS.items() for word in words.split()}
+
+
+def gone(code: bytes) -> Edit:
+    """A line that is no command: its text goes, and a ";" stands in its place (see gcode_lines.py)."""
+    start = len(code) - len(code.lstrip())
+    return Edit(start, len(code.rstrip()), looks_like(code), REMARK)
+
+
+def parens(code: bytes, at: int) -> "list[Edit]":
+    """Comments in parentheses, as laser and milling programs have them."""
+    found = []
+    for match in _PAREN.finditer(code, at):
+        start, stop = match.span(1)
+        message = _MSG.match(code, start, stop)
+        if message is not None:
+            if message.end() < stop:
+                found.append(Edit(message.end(), stop, "message", TOKEN))
+        elif match[1].strip() and not known(match[1]):
+            found.append(Edit(start, stop, looks_like(match[1]), DROP))
+    return found
+
+
+def dollar(code: bytes) -> "list[Edit]":
+    """GRBL's and FluidNC's settings: numbers stay, texts (networks, names, files) go."""
+    match = _DOLLAR.fullmatch(code)
+    if match is None:
+        return [gone(code)]
+    name, start, stop = match[1].lower(), *match.span(3)
+    if not match[2]:
+        rest = match[3]
+        return [] if not rest or known(rest) or rest in (b"$", b"#") else [Edit(start, stop, looks_like(rest), TOKEN)]
+    if not match[3] or ((name == b"j" or name[:1] == b"n") and _JOG.fullmatch(match[3])):
+        return []
+    for word, kind in (
+        (b"ssid", "ssid"),
+        (b"pass", "token"),
+        (b"hostname", "hostname"),
+        (b"run", "filename"),
+        (b"name", "device_name"),
+    ):
+        if word in name:
+            return [Edit(start, stop, kind, TOKEN)]
+    return [] if known(match[3]) else [Edit(start, stop, looks_like(match[3]), TOKEN)]
+
+
+def bracket(code: bytes) -> "list[Edit]":
+    """ESP3D's commands, whose arguments are networks, names and passwords; and what GRBL answers."""
+    match = _ESP.fullmatch(code)
+    if match is not None:
+        start, stop = match.span(3)
+        kind = {"100": "ssid", "101": "token", "105": "ssid", "106": "token", "110": "hostname", "112": "hostname"}
+        return [Edit(start, stop, kind.get(match[2].decode(), "token"), TOKEN)] if match[3] else []
+    return [] if known(code) else [gone(code)]
+
+
+def macro(code: bytes, match: "re.Match[bytes]") -> "list[Edit]":
+    """Klipper's commands and macros: NAME KEY=value ..."""
+    found = []
+    objects = bool(_OBJECTS.search(match[1]))
+    at = match.end()
+    end = len(code.rstrip())
+    while at < end:
+        pair = _PAIR.match(code, at, end)
+        if pair is None:
+            rest = code[at:end]
+            start = at + len(rest) - len(rest.lstrip())
+            following = re.search(rb"[ \t]+[A-Za-z_][A-Za-z0-9_]*[ \t]*=", code[start:end])
+            stop = start + following.start() if following else end
+            if start < stop and not known(code[start:stop]):
+                found.append(Edit(start, stop, looks_like(code[start:stop], "message"), TOKEN))
+            at = max(stop, at + 1)
+            continue
+        found += _argument(pair, objects)
+        at = pair.end()
+    return found
+
+
+def _argument(pair: "re.Match[bytes]", objects: bool) -> "list[Edit]":
+    start, stop = pair.span(2)
+    value = pair[2].rstrip()
+    stop = start + len(value)
+    if value[:1] in (b'"', b"'") and value:
+        close = len(value) > 1 and value[-1:] == value[:1]
+        start, stop = start + 1, stop - close
+        value = value[1 : len(value) - close]
+    if not value:
+        return []
+    key = pair[1].lower()
+    if objects and key in (b"name", b"parent", b"object", b"reset_name"):
+        return [Edit(start, stop, object_kind(value), PLAIN)]
+    if _VALUE.fullmatch(value):
+        return []
+    kind = _KEY_KIND.get(key)
+    if kind in ("message", "token", "user") or not known(value) or (kind and kind != "profile_name"):
+        return [Edit(start, stop, looks_like(value, kind or "note"), TOKEN)]
+    return []
