@@ -10,35 +10,34 @@ from firmware_agent.scrub.gcode_dialects import bracket, dollar, gone, macro, pa
 from firmware_agent.scrub.gcode_settings import object_kind
 from firmware_agent.scrub.gcode_text import PLAIN, TOKEN, Edit, known, looks_like
 
-_WORD = re.compile(rb"[ \t\xef\xbb\xbf]*/?[ \t]*(?:[Nn]\d+[ \t]*)?([GMTDgmtd])[ \t]*(\d{1,6})(?:\.\d{1,3})?")
-_NUMBER = rb"[-+]?(?:\d+\.?\d*|\.\d+)"
-_FITS = re.compile(
-    rb"(?:[ \t]*(?:[A-Za-z]{1,2}[ \t]*(?:"
-    + _NUMBER
-    + rb")?|"
-    + _NUMBER
-    + rb"|[:,](?=[ \t]*[-+.\d])|\*[ \t]*\d{1,3}|=))*[ \t]*"
-)
-_ARGUMENT = re.compile(rb"([A-Za-z]?)\"((?:[^\"]|\"\")*)\"?|[^ \t]+")
-_PACKED = re.compile(rb"(?:[A-Za-z](?:" + _NUMBER + rb")?|" + _NUMBER + rb")*|\*\d{1,3}|[:=,]|[{\[#<>(].*", re.DOTALL)
+_WORD = re.compile(rb"[ \t]*/?[ \t]*(?:[Nn]\d+[ \t]*)?([GMTDgmtd])[ \t]*(\d{1,6})(?:\.\d{1,3})?")
+_NUMBER = rb"[-+]?(?:\d++\.?+\d*+|\.\d++)(?!\.)"  # and no address
+# A letter with its number, or a letter or two alone; possessive, as all that may be tried on long lines.
+_LETTER = rb"[A-Za-z]{1,2}+(?:[ \t]*+" + _NUMBER + rb"|(?![A-Za-z]))|[A-Za-z]" + _NUMBER
+_FITS = re.compile(rb"(?>[ \t]+|" + _LETTER + rb"|" + _NUMBER + rb"|[:,](?=[ \t]*[-+.\d])|\*[ \t]*\d{1,3}|=)*+")
+_ARGUMENT = re.compile(rb"([A-Za-z]?)\"((?:[^\"]|\"\")*+)\"?|[^ \t]+")
+_PACKED = re.compile(rb"(?>" + _LETTER + rb"|" + _NUMBER + rb"|\*\d{1,3}|[:=,])*+")
+_VARIABLE = re.compile(rb"#(?:\d+|<[A-Za-z0-9_]{1,64}>)")
+_LONGEST = 4096  # bytes of a line; no machine of these reads more, and of more nothing is taken apart
 # Commands whose argument is a text to the end of the line, comments and all, and what the text is.
 _TEXTS = {
-    b"M": {
-        "message": frozenset((0, 1, 16, 117, 118, 291, 292, 300, 413)) - {300, 413},
-        "filename": frozenset((23, 28, 30, 32, 33, 36, 38, 470, 471, 472, 928)),
-        "hostname": frozenset((550, 552, 553, 554)),
-        "token": frozenset((551, 587, 588, 589)),
-        "mac": frozenset((540,)),
-        "object_name": frozenset((486,)),
-    }
+    "message": (0, 1, 16, 117, 118, 291, 292),
+    "filename": (23, 28, 30, 32, 33, 36, 38, 470, 471, 472, 928),
+    "hostname": (550, 552, 553, 554),
+    "token": (551, 587, 588, 589),
+    "mac": (540,),
+    "object_name": (486,),
 }
-_KINDS = {number: kind for kind, numbers in _TEXTS[b"M"].items() for number in numbers}
+_KINDS = {number: kind for kind, numbers in _TEXTS.items() for number in numbers}
 _WHOLE = frozenset((16, 23, 28, 30, 32, 33, 36, 38, 117, 118, 470, 471, 472, 928))  # the others have numbers before it
-_LEADING = re.compile(rb"(?:[ \t]*[SPRTQ][ \t]*-?\d+(?:\.\d*)?(?![^ \t;*]))*")
-_LABEL = re.compile(rb"[ \t]*(?:[PSTUC][ \t]*-?\d*[ \t]*)*A[ \t]*(.*)", re.DOTALL)
+_LEADING = re.compile(rb"(?:[ \t]*+[SPRTQ][ \t]*+-?\d++(?:\.\d*+)?(?![^ \t;*]))*+")
+_LABEL = re.compile(rb"[ \t]*(?:[PSTUC][ \t]*+-?\d*+[ \t]*+)*+A[ \t]*+(.*)", re.DOTALL)
+_ASKED = re.compile(rb"[ \t]*U\d+(?:\.\d+){1,3}(?:-[A-Za-z0-9]{1,8})?[ \t]*")  # Prusa: the version that is wanted
 _BITS = re.compile(rb"[ \t]*[A-Za-z0-9+/]{11}=[ \t]*")
 _MACRO = re.compile(rb"[ \t]*([A-Z_][A-Z0-9_]*|[A-Za-z0-9]+(?:_[A-Za-z0-9]*)+)(?=[ \t]|\Z)")
-_PLAIN_CODE = re.compile(rb"[ \t]*(?:[#%!~?/^\x18]|T[xc?]|[oO](?:\d|<)|\{|\}|[XYZABCEFIJKSPRNHLQUVW][ \t]*[-+.\d\[#])")
+_PLAIN_CODE = re.compile(rb"[ \t]*(?:[%!~?/^\x18]|T[xc?]|[XYZABCEFIJKSPRNHLQUVW][ \t]*[-+.\d\[#])")
+_PROGRAM = re.compile(rb"[ \t]*(?:#[ \t]*[\d<]|[oO](?:\d|<))")  # LinuxCNC: variables and branches
+_AT = re.compile(rb"[ \t]*@[A-Za-z][A-Za-z0-9_]*(?:[ \t]+|\Z)")  # OctoPrint's own commands
 
 
 def command(code: bytes, tail: bytes = b"") -> "tuple[tuple[Edit, ...], bool]":
@@ -57,19 +56,17 @@ def command(code: bytes, tail: bytes = b"") -> "tuple[tuple[Edit, ...], bool]":
         return tuple(dollar(code)), False
     if first == b"[":
         return tuple(bracket(code)), False
-    if first == b"(":
+    if first == b"(" or _PLAIN_CODE.match(code):
+        return tuple(_arguments(code, 0, len(code.rstrip()))), False
+    if _PROGRAM.match(code):
         return tuple(parens(code, 0)), False
-    if _PLAIN_CODE.match(code):
-        return tuple(parens(code, 0)), False
-    if first == b"@":
-        name = text.split(None, 1)
-        if len(name) > 1 and known(name[0][1:]):
-            start = code.index(name[1])
-            return (Edit(start, len(code.rstrip()), "message", TOKEN),), False
-        return ((), False) if known(text[1:]) else ((gone(code),), False)
+    match = _AT.match(code)
+    if match is not None:
+        start, stop = match.end(), len(code.rstrip())
+        return ((Edit(start, stop, "message", TOKEN),) if start < stop else ()), False
     match = _MACRO.match(code)
     if match is not None:
-        return tuple(macro(code, match)), False
+        return tuple(macro(code, match.end())), False
     if known(code):
         return (), False
     return (gone(code),), False
@@ -100,7 +97,7 @@ def _numbered(match: "re.Match[bytes]", code: bytes, tail: bytes) -> "tuple[tupl
         stop = len(line.rstrip())
         if start >= len(code):  # nothing but a comment
             return (), False
-        if number not in _WHOLE and (line[start : start + 1] == b"(" or line[start:end].strip() == b""):
+        if line[start : start + 1] == b"(" and code[:end].endswith(b")"):  # M0 and M30 of a mill, with a remark
             return tuple(parens(code, at)), False
         return (Edit(start, stop, kind or "note", TOKEN),), bool(tail)
     elif kind:
@@ -111,18 +108,27 @@ def _numbered(match: "re.Match[bytes]", code: bytes, tail: bytes) -> "tuple[tupl
         return (), False
     if letter == b"M" and number in (624, 625) and _BITS.fullmatch(code, at, len(code)):
         return (), False
+    if letter == b"M" and number == 115 and _ASKED.fullmatch(code, at, end):
+        return (), False
+    return tuple(_arguments(code, at, end)), False
+
+
+def _arguments(code: bytes, at: int, end: int) -> "list[Edit]":
+    """What goes from letters with numbers, texts in quotes, and remarks in parentheses."""
+    if end - at > _LONGEST:
+        return [Edit(at, end, looks_like(code[at : at + _LONGEST]), TOKEN)]
     found = parens(code, at) if b"(" in code[at:] else []
     for argument in _ARGUMENT.finditer(code, at, end):
         start, stop = argument.span()
-        if any(edit.start <= stop and start <= edit.end for edit in found) or _inside(code, start):
+        if _inside(code, start) or argument[0][:1] == b"(":
             continue
         if argument[2] is not None:
             start, stop = argument.span(2)
             if argument[2] and not known(argument[2]):
                 found.append(Edit(start, stop, looks_like(argument[2], "message"), TOKEN))
-        elif not _PACKED.fullmatch(argument[0]) and not known(argument[0]):
+        elif not _PACKED.fullmatch(argument[0]) and not known(_VARIABLE.sub(b"", argument[0])):
             found.append(Edit(start, stop, looks_like(argument[0], "message"), TOKEN))
-    return tuple(sorted(found)), False
+    return sorted(found)
 
 
 def _inside(code: bytes, at: int) -> bool:

@@ -11,6 +11,7 @@ from firmware_agent.scrub.gcode_settings import object_kind, objects, setting
 from firmware_agent.scrub.gcode_text import DROP, PLAIN, TOKEN, Edit, known, looks_like
 from firmware_agent.scrub.slicers import RESCUE, ROWS
 
+_SETTING = re.compile(rb"[ ]?[a-z][a-z0-9_]*+ = ")
 _LONGEST = 65_536  # bytes: the start and end code of a large machine; no comment beyond this is read
 
 
@@ -20,21 +21,26 @@ def comment(body: bytes) -> "tuple[Edit, ...]":
         return ()
     if len(body) > _LONGEST:
         return (Edit(0, len(body), looks_like(body[:_LONGEST]), DROP),)
+    if _SETTING.match(body):
+        edits = setting(body)
+        if edits is not None:
+            return edits
+    said = body.rstrip()
     for _, row in ROWS:
-        match = row.fullmatch(body)
+        match = row.fullmatch(said)
         if match is not None:
             return tuple(_groups(match))
     text = body.lstrip(b"; \t")
     if text[:7] in (b"object:", b"plater:"):
         brace = body.find(b"{")
-        return tuple(objects(body, brace, len(body.rstrip()))) if brace >= 0 else (_all(body),)
+        return tuple(objects(said, brace, len(said))) if brace >= 0 else (_all(body),)
     edits = setting(body)
     if edits is not None:
         return edits
     if known(body):
         return ()
     for _, row in RESCUE:
-        match = row.fullmatch(body)
+        match = row.fullmatch(said)
         if match is not None:
             return tuple(_groups(match))
     return (_all(body),)

@@ -1,4 +1,4 @@
-"""Commands that are no letter with a number: GRBL's "$", ESP3D's "[ESP]", Klipper's NAME KEY=value; and "(comments)"."""
+"""Commands that are no letter with a number: of GRBL ("$"), ESP3D ("[ESP]"), Klipper (NAME KEY=value); "(comments)"."""
 
 import re
 
@@ -8,13 +8,11 @@ from firmware_agent.scrub.gcode_text import DROP, PLAIN, REMARK, TOKEN, Edit, kn
 _NUMBER = rb"[-+]?(?:\d+\.?\d*|\.\d+)"
 _PAREN = re.compile(rb"\(([^()]*)\)?")
 _MSG = re.compile(rb"[ \t]*(?:MSG|PRINT|DEBUG|LOG|PROBEOPEN|LOGOPEN|LOGAPPEND)[ \t]*,[ \t]*", re.IGNORECASE)
-_DOLLAR = re.compile(rb"[ \t]*\$[ \t]*([A-Za-z0-9_/.]*)[ \t]*(=?)[ \t]*(.*?)[ \t]*", re.DOTALL)
-_ESP = re.compile(rb"[ \t]*\[[ \t]*(ESP|esp)(\d{1,4})[ \t]*\][ \t]*(.*?)[ \t]*", re.DOTALL)
+_DOLLAR = re.compile(rb"[ \t]*\$[ \t]*([A-Za-z0-9_/.]*)[ \t]*(=?)[ \t]*(.*)", re.DOTALL)
+_ESP = re.compile(rb"[ \t]*\[[ \t]*(ESP|esp)(\d{1,4})[ \t]*\][ \t]*(.*)", re.DOTALL)
 _JOG = re.compile(rb"[ \t]*(?:G\d+(?:\.\d)?|[XYZABCFS]" + _NUMBER + rb"|[ \t])*")
-_PAIR = re.compile(
-    rb"[ \t]+([A-Za-z_][A-Za-z0-9_]*)[ \t]*=[ \t]*('[^']*'?|\"[^\"]*\"?|(?:(?![ \t]+[A-Za-z_][A-Za-z0-9_]*[ \t]*=).)*)",
-    re.DOTALL,
-)
+_KEY = re.compile(rb"(?<=[ \t])([A-Za-z_][A-Za-z0-9_]*+)[ \t]{0,8}+=[ \t]{0,8}+")
+_DOLLARS = {b"ssid": "ssid", b"pass": "token", b"host": "hostname", b"run": "filename", b"name": "device_name"}
 _VALUE = re.compile(rb"[-+0-9.,eE\[\](){}: \t]*|[A-Za-z]?-?\d*\.?\d*|\{[^{}\"']*\}")
 _OBJECTS = re.compile(rb"EXCLUDE_OBJECT|DEFINE_OBJECT|CURRENT_OBJECT|CANCEL_OBJECT", re.IGNORECASE)
 _KEYS = {
@@ -50,7 +48,7 @@ def parens(code: bytes, at: int) -> "list[Edit]":
 
 def dollar(code: bytes) -> "list[Edit]":
     """GRBL's and FluidNC's settings: numbers stay, texts (networks, names, files) go."""
-    match = _DOLLAR.fullmatch(code)
+    match = _DOLLAR.fullmatch(code.rstrip())
     if match is None:
         return [gone(code)]
     name, start, stop = match[1].lower(), *match.span(3)
@@ -73,7 +71,7 @@ def dollar(code: bytes) -> "list[Edit]":
 
 def bracket(code: bytes) -> "list[Edit]":
     """ESP3D's commands, whose arguments are networks, names and passwords; and what GRBL answers."""
-    match = _ESP.fullmatch(code)
+    match = _ESP.fullmatch(code.rstrip())
     if match is not None:
         start, stop = match.span(3)
         kind = {"100": "ssid", "101": "token", "105": "ssid", "106": "token", "110": "hostname", "112": "hostname"}
@@ -81,44 +79,41 @@ def bracket(code: bytes) -> "list[Edit]":
     return [] if known(code) else [gone(code)]
 
 
-def macro(code: bytes, match: "re.Match[bytes]") -> "list[Edit]":
-    """Klipper's commands and macros: NAME KEY=value ..."""
+def macro(code: bytes, at: int) -> "list[Edit]":
+    """Klipper's commands and macros: NAME KEY=value ... at: where the name ends."""
     found = []
-    objects = bool(_OBJECTS.search(match[1]))
-    at = match.end()
+    objects = bool(_OBJECTS.search(code, 0, at))
     end = len(code.rstrip())
-    while at < end:
-        pair = _PAIR.match(code, at, end)
-        if pair is None:
-            rest = code[at:end]
-            start = at + len(rest) - len(rest.lstrip())
-            following = re.search(rb"[ \t]+[A-Za-z_][A-Za-z0-9_]*[ \t]*=", code[start:end])
-            stop = start + following.start() if following else end
-            if start < stop and not known(code[start:stop]):
-                found.append(Edit(start, stop, looks_like(code[start:stop], "message"), TOKEN))
-            at = max(stop, at + 1)
+    key, begin, quoted = b"", at, at
+    for match in _KEY.finditer(code, at, end):
+        if match.start() < quoted:
             continue
-        found += _argument(pair, objects)
-        at = pair.end()
-    return found
+        found += _value(code, key, begin, match.start(), objects)
+        key, begin = match[1].lower(), match.end()
+        quote = code[begin : begin + 1]
+        if quote in (b'"', b"'") and quote:
+            close = code.find(quote, begin + 1, end)
+            quoted = close if close >= 0 else end
+    return found + _value(code, key, begin, end, objects)
 
 
-def _argument(pair: "re.Match[bytes]", objects: bool) -> "list[Edit]":
-    start, stop = pair.span(2)
-    value = pair[2].rstrip()
-    stop = start + len(value)
-    if value[:1] in (b'"', b"'") and value:
-        close = len(value) > 1 and value[-1:] == value[:1]
-        start, stop = start + 1, stop - close
-        value = value[1 : len(value) - close]
+def _value(code: bytes, key: bytes, start: int, stop: int, objects: bool) -> "list[Edit]":
+    """What goes from one argument; key b"": what stands before the first of them."""
+    start, stop = stop - len(code[start:stop].lstrip()), start + len(code[start:stop].rstrip())
+    if start >= stop:
+        return []
+    quote = code[start : start + 1]
+    if quote in (b'"', b"'"):
+        start += 1
+        stop -= stop > start and code[stop - 1 : stop] == quote
+    value = code[start:stop]
     if not value:
         return []
-    key = pair[1].lower()
-    if objects and key in (b"name", b"parent", b"object", b"reset_name"):
+    if objects and key in (b"name", b"parent", b"object"):
         return [Edit(start, stop, object_kind(value), PLAIN)]
     if _VALUE.fullmatch(value):
         return []
     kind = _KEY_KIND.get(key)
-    if kind in ("message", "token", "user") or not known(value) or (kind and kind != "profile_name"):
-        return [Edit(start, stop, looks_like(value, kind or "note"), TOKEN)]
-    return []
+    if kind in (None, "profile_name") and known(value):
+        return []
+    return [Edit(start, stop, looks_like(value, kind or "note"), TOKEN)]

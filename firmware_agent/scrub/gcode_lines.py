@@ -17,7 +17,7 @@ from firmware_agent.scrub.slicers import GENERATOR, HOT
 _MOTION = b"0123456789.-+* \tGXYZEFIJKRSPN\n"
 _TABLE = bytes(32 if value in _MOTION else 120 for value in range(256))
 _THUMBNAIL = re.compile(rb";[ \t]*(?:thumbnail\w*|png|jpe?g|qoi|gif|bmp|image)[ \t]+begin", re.IGNORECASE)
-_BLOCK = re.compile(rb"(?:;(?![ \t]*\w+[ \t]+end)[^\n]*(?:\n+|\Z))*", re.IGNORECASE)
+_BLOCK = re.compile(rb"(?:;(?![ \t]*\w+[ \t]+end)[^\n]*(?:\n++|\Z))*+", re.IGNORECASE)
 _BLOCK_END = re.compile(rb";[ \t]*\w+[ \t]+end[^\n]*", re.IGNORECASE)
 _KIND = {"date": "note", "thumbnail": "opaque"}  # told apart here, and alike to who asks for spans
 _REMEMBERED = 4096  # comments whose judgement is kept, and

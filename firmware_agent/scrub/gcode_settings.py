@@ -5,12 +5,14 @@ new ones with every version. A key that names things (NAMING) keeps its key and 
 """
 
 import re
+from functools import lru_cache
 
 from firmware_agent.scrub.gcode_text import DROP, PLAIN, TOKEN, Edit, all_known, known, looks_like
 
 # Words of keys whose values name something, and what.
 NAMING = {
-    "note": b"note notes description title subject remark remarks text message date created saved modified built timestamp",
+    "note": b"note notes description title subject remark remarks text message date created saved modified built "
+    b"timestamp",
     "profile_name": b"id ids name names inherits profile profiles preset presets nickname definition",
     "filename": b"file files filename path paths folder directory dir output script scripts url link href texture",
     "hostname": b"host hosts hostname printhost server address ip domain",
@@ -28,20 +30,8 @@ NAMING = {
 _KIND = {word: kind for kind, words in NAMING.items() for word in words.split()}
 _NAMING = frozenset(_KIND)
 # Which of them a key has that has words of several.
-_ORDER = (
-    "token",
-    "email",
-    "user",
-    "author",
-    "hw_serial",
-    "uuid",
-    "ssid",
-    "hostname",
-    "filename",
-    "note",
-    "object_name",
-)
-_ORDER += ("timezone", "profile_name")
+_ORDER = ["token", "email", "user", "author", "hw_serial", "uuid", "ssid", "hostname", "filename", "note"]
+_ORDER += ["object_name", "timezone", "profile_name"]
 # Words of NAMING that only name something when nothing but the words beside them stands in the key.
 _WEAK = frozenset(b"object objects part parts model models group output region hash key pin text message".split())
 _BESIDE = frozenset(b"name names id ids title current active this the print printed printing".split())
@@ -57,17 +47,20 @@ _TRIVIAL = re.compile(
 )
 _LABELS = re.compile(rb"-?\d{1,6}(?:[, ]+-?\d{1,6})*[ ]*")
 _NUMBERED = frozenset(
-    b"object objects label layer printing tool extruder part parts file files paths path model models output pin".split()
+    b"object objects label layer printing tool extruder part parts file files paths path model models output".split()
 )
 _PLACE = re.compile(rb"\[[A-Za-z0-9_]*\]|\{[A-Za-z0-9_\[\]]*\}")
 _ENDING = re.compile(rb"\.(?:gcode|bgcode|gco|g|nc)$")
 _RUN = re.compile(rb"[A-Za-z0-9\x80-\xff]{3}")
+_SIGN = re.compile(rb"[=:]")
+_FIGURE = rb"-?\d{1,6}(?:\.\d{1,9})?%?"
+_FIGURES = re.compile(_FIGURE + rb"(?:[,;x]" + _FIGURE + rb")*+")
 _TIMES = frozenset(b"time eta duration elapsed remaining".split())
 _DURATION = re.compile(rb"\d{1,4}:\d\d(?::\d\d)?(?:\.\d+)?")
 _LETTERS = re.compile(rb"[A-Za-z][A-Z]*[a-z]*|[0-9]+")
 _KEY = re.compile(rb"[A-Za-z#][A-Za-z0-9_ .()\[\]#%/*,+^-]*")
 _CODE = frozenset(b"gcode code".split())
-_SEGMENTS = re.compile(rb"(?:\\+[nr])+|\"[;,]\"|^\"|\"$")
+_SEGMENTS = re.compile(rb"(?:\\{1,2}[nr])+|\"[;,]\"|^\"|\"$")
 _MESSAGE = re.compile(
     rb"[ \t]*(?:M0*[01](?!\d)|M16(?!\d)|M11[78]|M2[38]|M3[0236]|M486|M55\d|M58\d|M928|RESPOND|SET_DISPLAY_TEXT|"
     rb"SET_PRINT_STATS_INFO|EXCLUDE_OBJECT\w*|RUN_SHELL_COMMAND|ACTION_CALL_REMOTE_METHOD|@)",
@@ -83,35 +76,50 @@ def setting(body: bytes) -> "tuple[Edit, ...] | None":
     at = _separator(body)
     if at < 0:
         return None
-    key = body[:at].strip()
-    if not _KEY.fullmatch(key) or not known(key, _NAMING):
+    judged = _judge(body[:at].strip())
+    if judged is None:
         return None
+    kind, form = judged
     start = at + 1
     end = len(body.rstrip())
     while start < end and body[start] in b" \t":
         start += 1
     value = body[start:end]
-    words = {word.lower() for word in _LETTERS.findall(key)}
-    kind = _names(key, words)
     if kind:
-        if _TRIVIAL.fullmatch(value) or (words & _NUMBERED and _LABELS.fullmatch(value)) or _template(value):
+        if _TRIVIAL.fullmatch(value) or (form == "label" and _LABELS.fullmatch(value)) or _template(value):
             return ()
         return (Edit(start, end, kind, TOKEN),)
-    if words & _CODE or (b"g" in words and b"code" in words):
+    if _FIGURES.fullmatch(value):
+        return ()
+    if form == "code":
         return tuple(_code(body, start, end))
-    if _TRIVIAL.fullmatch(value) or known(value) or (words & _TIMES and _DURATION.fullmatch(value)):
+    if _TRIVIAL.fullmatch(value) or known(value) or (form == "time" and _DURATION.fullmatch(value)):
         return ()
     if value[:1] in b"{[" and b'"' in value:
         return tuple(objects(body, start, end))
-    return (Edit(start, end, looks_like(value, "profile_name" if b"settings" in words else "note"), TOKEN),)
+    return (Edit(start, end, looks_like(value, "profile_name" if form == "settings" else "note"), TOKEN),)
+
+
+@lru_cache(maxsize=4096)
+def _judge(key: bytes) -> "tuple[str, str] | None":
+    """(the kind of what a key names or "", what its values are written like or ""); None if it is not known."""
+    if not _KEY.fullmatch(key) or not known(key, _NAMING):
+        return None
+    words = {word.lower() for word in _LETTERS.findall(key)}
+    kind = _names(key, words)
+    if kind:
+        return kind, "label" if words & _NUMBERED else ""
+    if words & _CODE or {b"g", b"code"} <= words:
+        return "", "code"
+    return "", "time" if words & _TIMES else "settings" if b"settings" in words else ""
 
 
 def _separator(body: bytes) -> int:
     """Where the key ends: at the first "=" or ":"; in Simplify3D's summary ("   layerHeight,0.2") at the first ","."""
     if body[:3] == b"   " and body[3:4].islower():
         return body.find(b",", 0, _LONGEST_KEY)
-    places = [at for at in (body.find(b"=", 0, _LONGEST_KEY), body.find(b":", 0, _LONGEST_KEY)) if at >= 0]
-    return min(places, default=-1)
+    match = _SIGN.search(body, 0, _LONGEST_KEY)
+    return match.start() if match else -1
 
 
 def _names(key: bytes, words: "set[bytes]") -> str:
@@ -162,13 +170,13 @@ def _segment(body: bytes, start: int, end: int) -> "list[Edit]":
 def objects(body: bytes, start: int, end: int) -> "list[Edit]":
     """JSON within a comment: numbers and what is known stay, names become objects; all goes if it is not JSON."""
     found: list[Edit] = []
-    outside = b""
+    outside = []
     at, key = start, b""
     while at < end:
         mark = _STRING.search(body, at, end)
         if mark is None:
             break
-        outside += body[at : mark.start()]
+        outside.append(body[at : mark.start()])
         at = mark.end()
         if not mark[2]:
             return [Edit(start, end, looks_like(body[start:end]), DROP)]
@@ -181,7 +189,7 @@ def objects(body: bytes, start: int, end: int) -> "list[Edit]":
             close = mark.end(1) - (len(cut[0]) if cut else 0)
             if close > mark.start(1):
                 found.append(Edit(mark.start(1), close, object_kind(mark[1]), PLAIN))
-    if not known(outside + body[at:end]):
+    if not known(b"".join(outside) + body[at:end]):
         return [Edit(start, end, looks_like(body[start:end]), DROP)]
     return found
 

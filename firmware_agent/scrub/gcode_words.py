@@ -48,7 +48,7 @@ hardness has hash hatch have hb head header heat heatbed heated heater heaters h
 heuristic hex high higher highest hilbert hips hold holding hole holes hollow home homed homes homing honeycomb hop
 horizontal hot hotend hotends hotter hour hours hrc hsv hybrid i3 icesl id ideamaker idle if ignore illegal impact
 imperial in inch inches inclusive increment independent index indicator inductive infill infills infinity info
-inherits init initial initiate inkscape inner insert insertion inset inside int interface interfaces interior
+inherits init initial initiate inkscape inner input insert insertion inset inside int interface interfaces interior
 interlocking internal internalbridge interpolate interpolated into intro ironed ironing is it its jam jammed jerk
 jerks job jog join joint jpg jubilee judge jump junction kd keep keeps kelvin kg ki kickstart kingroon kiri
 kisslicer klipper know kobra kp lab label labels labs lamp large laser lasergrbl laserweb last lateral latest
