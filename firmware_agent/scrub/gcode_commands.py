@@ -32,6 +32,7 @@ _KINDS = {number: kind for kind, numbers in _TEXTS.items() for number in numbers
 _WHOLE = frozenset((16, 23, 28, 30, 32, 33, 36, 38, 117, 118, 470, 471, 472, 928))  # the others have numbers before it
 _LEADING = re.compile(rb"(?:[ \t]*+[SPRTQ][ \t]*+-?\d++(?:\.\d*+)?(?![^ \t;*]))*+")
 _LABEL = re.compile(rb"[ \t]*(?:[PSTUC][ \t]*+-?\d*+[ \t]*+)*+A[ \t]*+(.*)", re.DOTALL)
+_SWITCH = re.compile(rb"-?\d{1,2}")
 _ASKED = re.compile(rb"[ \t]*U\d+(?:\.\d+){1,3}(?:-[A-Za-z0-9]{1,8})?[ \t]*")  # Prusa: the version that is wanted
 _BITS = re.compile(rb"[ \t]*[A-Za-z0-9+/]{11}=[ \t]*")
 _MACRO = re.compile(rb"[ \t]*([A-Z_][A-Z0-9_]*|[A-Za-z0-9]+(?:_[A-Za-z0-9]*)+)(?=[ \t]|\Z)")
@@ -100,10 +101,8 @@ def _numbered(match: "re.Match[bytes]", code: bytes, tail: bytes) -> "tuple[tupl
         if line[start : start + 1] == b"(" and code[:end].endswith(b")"):  # M0 and M30 of a mill, with a remark
             return tuple(parens(code, at)), False
         return (Edit(start, stop, kind or "note", TOKEN),), bool(tail)
-    elif kind:
-        rest = code[at:end]
-        start = at + len(rest) - len(rest.lstrip())
-        return ((Edit(start, end, kind, TOKEN),) if rest.strip() else ()), False
+    elif kind and end - at <= _LONGEST:
+        return tuple(_network(code, at, end, kind)), False
     if _FITS.fullmatch(code, at, end):
         return (), False
     if letter == b"M" and number in (624, 625) and _BITS.fullmatch(code, at, len(code)):
@@ -111,6 +110,19 @@ def _numbered(match: "re.Match[bytes]", code: bytes, tail: bytes) -> "tuple[tupl
     if letter == b"M" and number == 115 and _ASKED.fullmatch(code, at, end):
         return (), False
     return tuple(_arguments(code, at, end)), False
+
+
+def _network(code: bytes, at: int, end: int, kind: str) -> "list[Edit]":
+    """RepRapFirmware's names, addresses and passwords: only switches stay."""
+    found = []
+    for argument in _ARGUMENT.finditer(code, at, end):
+        quoted = argument[2] is not None
+        start, stop = argument.span(2) if quoted else argument.span()
+        if not quoted and argument[0][:1].isalpha():
+            start += 1
+        if start < stop and (quoted or not _SWITCH.fullmatch(code, start, stop)):
+            found.append(Edit(start, stop, "ssid" if quoted and argument[1] in b"Ss" else kind, TOKEN))
+    return found
 
 
 def _arguments(code: bytes, at: int, end: int) -> "list[Edit]":

@@ -9,7 +9,7 @@ import re
 
 from firmware_agent.scrub.gcode_settings import object_kind, objects, setting
 from firmware_agent.scrub.gcode_text import DROP, PLAIN, TOKEN, Edit, known, looks_like
-from firmware_agent.scrub.slicers import RESCUE, ROWS
+from firmware_agent.scrub.slicers import RESCUE, ROW, ROWS
 
 _SETTING = re.compile(rb"[ ]?[a-z][a-z0-9_]*+ = ")
 _LONGEST = 65_536  # bytes: the start and end code of a large machine; no comment beyond this is read
@@ -26,10 +26,9 @@ def comment(body: bytes) -> "tuple[Edit, ...]":
         if edits is not None:
             return edits
     said = body.rstrip()
-    for _, row in ROWS:
-        match = row.fullmatch(said)
-        if match is not None:
-            return tuple(_groups(match))
+    if ROW.fullmatch(said):
+        match = next(found for _, row in ROWS if (found := row.fullmatch(said)))
+        return tuple(_groups(match))
     text = body.lstrip(b"; \t")
     if text[:7] in (b"object:", b"plater:"):
         brace = body.find(b"{")
@@ -40,9 +39,9 @@ def comment(body: bytes) -> "tuple[Edit, ...]":
     if known(body):
         return ()
     for _, row in RESCUE:
-        match = row.fullmatch(said)
-        if match is not None:
-            return tuple(_groups(match))
+        rescued = row.fullmatch(said)
+        if rescued is not None:
+            return tuple(_groups(rescued))
     return (_all(body),)
 
 

@@ -52,6 +52,7 @@ class Pieces:
         self._in_thumbnail = False
         self._judged: dict[bytes, tuple[Edit, ...]] = {}
         self.generator = ""
+        self._asked = 1000  # comments that are asked for it: most begin with it, some end with it
 
     def changes(self, view: bytes) -> "list[Change]":
         """What changes in a piece, left to right. view: the piece with each carriage return made a line feed."""
@@ -101,9 +102,10 @@ class Pieces:
         return edits
 
     def _look(self, body: bytes) -> "tuple[Edit, ...]":
-        if not self.generator and len(body) < _REMEMBERED_LENGTH:
+        if self._asked and len(body) < _REMEMBERED_LENGTH:
             match = GENERATOR.search(body)
             self.generator = match[0].decode() if match else ""
+            self._asked = 0 if match else self._asked - 1
         edits = comment(body)
         if self._secrets:
             low = body.lower()

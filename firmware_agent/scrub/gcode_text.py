@@ -32,7 +32,7 @@ _JOB = re.compile(rb"[^\s\"'=:,;]\.(?:" + _JOBS + rb")(?![A-Za-z0-9_])", re.IGNO
 _FILE = re.compile(rb"[^\s\"'=:,;]\.(?:" + _JOBS + rb"|" + _FILES + rb")(?![A-Za-z0-9_])", re.IGNORECASE)
 _DATE = re.compile(rb"\d[-/]\d{1,2}[-/]\d|\d:\d\d:\d\d|(?<!\d)(?:19|20)\d\d(?:0\d|1[012])[0-3]\d(?!\d)")
 _ODD = re.compile(
-    rb"[^\t -\[\]-~]|[@~]|://|\d{9}|\d\.\d+\.\d|[A-Za-z][0-9]+[A-Za-z]+[0-9]|[0-9][A-Za-z]+[0-9]+[A-Za-z]"
+    rb"[^\t -\[\]-~]|@(?! )|~|://|\d{9}|\d\.\d+\.\d|[A-Za-z][0-9]+[A-Za-z]+[0-9]|[0-9][A-Za-z]+[0-9]+[A-Za-z]"
     # what is no sign that slicers write; the like of addresses and packed dates; letters and digits mixed up
 )
 _MAIL = re.compile(rb"[A-Za-z0-9_.+-]@[A-Za-z0-9-]+\.[A-Za-z]")

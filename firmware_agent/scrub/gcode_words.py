@@ -32,9 +32,9 @@ debug decel deceleration dee default defaults deg degrees delay delta deltabot d
 depth deretract deretraction destring detail detect detection detector detour dev deviation device dhoneycomb
 dialect diameter different digital digits dim diode dip direct directdrive direction disable disabled disabling
 disallowed dispersal display dist distance distances distribution dlp do don done dont dot double down dpi draft
-drag draw drill driver drivers drop dual duet duplicate duration during duty dwell dynamic each ear ears easy edge
-edition efc einsy elapsed elefant elegoo elevation elliptic else elsif emergency emit emitted empty emulated enable
-enabled enabling encoder end ended ender endif ending endmill endstop endstops energy enforce eng engineering
+drag draw drill driver drivers drop dual duet duplicate duration during duty dwell dynamic each ear ears easy echo
+edge edition efc einsy elapsed elefant elegoo elevation elliptic else elsif emergency emit emitted empty emulated
+enable enabled enabling encoder end ended ender endif ending endmill endstop endstops energy enforce eng engineering
 engrave engraving ensure ensures entire equalize error errors esp estimate estimated estimation estop eta even every
 everywhere exact exclude excluded exclusive executable exhaust expand expansion experimental exposure ext extension
 extensive external extra extraction extrude extruded extruder extruders extruding extrusion extrusions facing factor

@@ -69,6 +69,8 @@ _ROWS: "list[tuple[str, bytes]]" = [
     ("any", rb"[;\s]*(?P<thumbnail>[gs]image:.*)"),
 ]
 ROWS = tuple((slicer, re.compile(pattern, re.DOTALL)) for slicer, pattern in _ROWS)
+# Whether one of them would match, in one go.
+ROW = re.compile(b"|".join(b"(?:%s)" % re.sub(rb"\(\?P<\w+>", b"(?:", pattern) for _, pattern in _ROWS), re.DOTALL)
 
 # Tried after a comment was found to hold words that are nobody's but the owner's: what of it can be saved.
 _RESCUE: "list[tuple[str, bytes]]" = [
