@@ -6,7 +6,7 @@ same. Dialects: Marlin, RepRapFirmware, Klipper, Prusa, Bambu, GRBL and its chil
 
 import re
 
-from firmware_agent.scrub.gcode_dialects import bracket, dollar, gone, macro, parens
+from firmware_agent.scrub.gcode_dialects import blanked, bracket, dollar, gone, macro, parens
 from firmware_agent.scrub.gcode_settings import object_kind
 from firmware_agent.scrub.gcode_text import PLAIN, TOKEN, Edit, known, looks_like
 
@@ -129,11 +129,12 @@ def _arguments(code: bytes, at: int, end: int) -> "list[Edit]":
     """What goes from letters with numbers, texts in quotes, and remarks in parentheses."""
     if end - at > _LONGEST:
         return [Edit(at, end, looks_like(code[at : at + _LONGEST]), TOKEN)]
-    found = parens(code, at) if b"(" in code[at:] else []
+    found = []
+    if b"(" in code[at:]:
+        found = parens(code, at)
+        code = blanked(code, at)
     for argument in _ARGUMENT.finditer(code, at, end):
         start, stop = argument.span()
-        if _inside(code, start) or argument[0][:1] == b"(":
-            continue
         if argument[2] is not None:
             start, stop = argument.span(2)
             if argument[2] and not known(argument[2]):
@@ -141,8 +142,3 @@ def _arguments(code: bytes, at: int, end: int) -> "list[Edit]":
         elif not _PACKED.fullmatch(argument[0]) and not known(_VARIABLE.sub(b"", argument[0])):
             found.append(Edit(start, stop, looks_like(argument[0], "message"), TOKEN))
     return sorted(found)
-
-
-def _inside(code: bytes, at: int) -> bool:
-    """Whether a place is within a comment in parentheses."""
-    return code.rfind(b"(", 0, at) > code.rfind(b")", 0, at)

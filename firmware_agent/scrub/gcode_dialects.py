@@ -46,6 +46,14 @@ def parens(code: bytes, at: int) -> "list[Edit]":
     return found
 
 
+def blanked(code: bytes, at: int) -> bytes:
+    """The same with blanks for comments in parentheses."""
+    plain = bytearray(code)
+    for match in _PAREN.finditer(code, at):
+        plain[match.start() : match.end()] = b" " * len(match[0])
+    return bytes(plain)
+
+
 def dollar(code: bytes) -> "list[Edit]":
     """GRBL's and FluidNC's settings: numbers stay, texts (networks, names, files) go."""
     match = _DOLLAR.fullmatch(code.rstrip())

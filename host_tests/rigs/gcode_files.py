@@ -94,7 +94,7 @@ def _family(names: Names, generator: str, chance: random.Random) -> "list[str]":
         f"; post_process = /home/{names.person}/bin/{names.profile}.py",
         f"; bed_custom_model = C:\\\\Users\\\\{names.person}\\\\{names.printer}.stl",
         f"; output_filename_format = {names.person}_{{layer_height}}.gcode",
-        f"; start_gcode = G28 ; home all axes\\nM117 hello {names.person}\\nG1 Z5 F5000 ; lift nozzle\\n; by {names.person}",
+        f"; start_gcode = G28 ; home all axes\\nM117 hello {names.person}\\nG1 Z5 ; lift nozzle\\n; by {names.person}",
         "; prusaslicer_config = end",
     ]
 
