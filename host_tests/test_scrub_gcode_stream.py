@@ -96,7 +96,8 @@ ALPHABETS: "dict[str, tuple[bytes, ...]]" = {
         b"data:image/png;base64,",
         b"G1 X1 Y2 ", b"M117 ", b"M486 A", b"EXCLUDE_OBJECT_START NAME=", b"'", b'"', b"; ", b"(", b")", b"\n", b"\r\n",
         b"; thumbnail begin", b"; thumbnail end", b"zuumi", b" = ", b"; start_gcode = ", b"\\n", b"{", b"}", b"[",
-        b":", b",", b"\xef\xbb\xbf", b"\xff", b"\x00", b"N5 ", b"*77", b"; printing object ", b";MESH:", b"\r", b"QUJD" * 20,
+        b":", b",",
+        b"\xef\xbb\xbf", b"\xff", b"\x00", b"N5 ", b"*77", b"; printing object ", b";MESH:", b"\r", b"QUJD" * 20,
     ),
 }  # fmt: skip
 

@@ -14,7 +14,7 @@ from firmware_agent.scrub.gcode_lines import Change, Pieces
 from firmware_agent.scrub.gcode_names import Alias, Names
 from firmware_agent.scrub.gcode_text import looks_like
 
-PIECE = 1 << 20  # bytes read at a time; a line longer than this is not read as a command or a comment
+PIECE = 1 << 18  # bytes read at a time; a line longer than this is not read as a command or a comment
 _BOM = b"\xef\xbb\xbf"
 _MOTION_ONLY = re.compile(rb"[0-9.\-+* \tGXYZEFIJKRSPN]*")
 
@@ -183,8 +183,9 @@ def _ends(old: bytes, new: bytes) -> bytes:
 
 
 def _whole(data: bytes) -> int:
-    """Where to cut so that no UTF-8 character is cut."""
-    cut = len(data)
-    while cut > len(data) - 4 and cut > 1 and data[cut - 1] & 0xC0 == 0x80:
-        cut -= 1
-    return cut - 1 if cut > 1 and data[cut - 1] & 0xC0 == 0xC0 else cut
+    """Where to cut so that no UTF-8 character is cut: before the last, if it may go on."""
+    for back in range(1, min(len(data), 4)):
+        one = data[-back]
+        if one & 0xC0 != 0x80:
+            return len(data) - back if one >= 0xC0 else len(data)
+    return len(data)

@@ -141,4 +141,15 @@ def _arguments(code: bytes, at: int, end: int) -> "list[Edit]":
                 found.append(Edit(start, stop, looks_like(argument[2], "message"), TOKEN))
         elif not _PACKED.fullmatch(argument[0]) and not known(_VARIABLE.sub(b"", argument[0])):
             found.append(Edit(start, stop, looks_like(argument[0], "message"), TOKEN))
-    return sorted(found)
+    return _apart(found)
+
+
+def _apart(found: "list[Edit]") -> "list[Edit]":
+    """Left to right; what begins within another goes with it."""
+    kept: list[Edit] = []
+    for edit in sorted(found):
+        if kept and edit.start < kept[-1].end:
+            kept[-1] = kept[-1]._replace(end=max(kept[-1].end, edit.end))
+        else:
+            kept.append(edit)
+    return kept
