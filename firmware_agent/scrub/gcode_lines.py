@@ -16,6 +16,7 @@ from firmware_agent.scrub.slicers import GENERATOR, HOT
 
 _MOTION = b"0123456789.-+* \tGXYZEFIJKRSPN\n"
 _TABLE = bytes(32 if value in _MOTION else 120 for value in range(256))
+_DIGITS = bytes.maketrans(b"3456789", b"2222222")  # outside settings, which may hold commands, no rule parts these
 _THUMBNAIL = re.compile(rb";[ \t]*(?:thumbnail\w*|png|jpe?g|qoi|gif|bmp|image)[ \t]+begin", re.IGNORECASE)
 _BLOCK = re.compile(rb"(?:;(?![ \t]*\w+[ \t]+end)[^\n]*(?:\n++|\Z))*+", re.IGNORECASE)
 _BLOCK_END = re.compile(rb";[ \t]*\w+[ \t]+end[^\n]*", re.IGNORECASE)
@@ -51,6 +52,8 @@ class Pieces:
         self._thumbnails, self._opaque, self._secrets = thumbnails, opaque, secrets
         self._in_thumbnail = False
         self._judged: dict[bytes, tuple[Edit, ...]] = {}
+        self._kept: set[bytes] = set()  # shapes of comments that stay: where a digit stands tells, not which
+        self._commands: dict[bytes, tuple[tuple[Edit, ...], bool]] = {}
         self.generator = ""
         self._asked = 1000  # comments that are asked for it: most begin with it, some end with it
 
@@ -79,8 +82,7 @@ class Pieces:
         if view[at] != 59:
             start = max(view.rfind(b"\n", done, at) + 1, done)
             sign = view.find(b";", at, end)
-            code, tail = (view[start:end], b"") if sign < 0 else (view[start:sign], view[sign:end])
-            edits, taken = command(code, tail)
+            edits, taken = self._command(view[start:end], sign - start)
             self._put(view, start, edits, found)
             if sign < 0 or taken:
                 return end
@@ -93,12 +95,31 @@ class Pieces:
             self._put(view, at + 1, edits, found)
         return end
 
+    def _command(self, line: bytes, sign: int) -> "tuple[tuple[Edit, ...], bool]":
+        judged = self._commands.get(line)
+        if judged is None:
+            judged = command(line, b"") if sign < 0 else command(line[:sign], line[sign:])
+            if len(line) <= _REMEMBERED_LENGTH:
+                if len(self._commands) >= _REMEMBERED:
+                    self._commands.clear()
+                self._commands[line] = judged
+        return judged
+
     def _judge(self, body: bytes) -> "tuple[Edit, ...]":
         edits = self._judged.get(body)
-        if edits is None:
-            if len(self._judged) >= _REMEMBERED:
-                self._judged.clear()
-            edits = self._judged[body] = self._look(body)
+        if edits is not None:
+            return edits
+        shape = body if b"=" in body else body.translate(_DIGITS)
+        if shape in self._kept:
+            return ()
+        edits = self._look(body)
+        if len(self._judged) >= _REMEMBERED or len(self._kept) >= _REMEMBERED:
+            self._judged.clear()
+            self._kept.clear()
+        if edits or self._secrets:
+            self._judged[body] = edits
+        else:
+            self._kept.add(shape)
         return edits
 
     def _look(self, body: bytes) -> "tuple[Edit, ...]":

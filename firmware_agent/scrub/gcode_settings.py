@@ -24,7 +24,7 @@ NAMING = {
     "hw_serial": b"serial sn serialnumber",
     "uuid": b"uuid guid uid hash md5 sha sha1 sha256",
     "ssid": b"ssid wifi wlan",
-    "object_name": b"model models project object objects part parts design job jobs group stl",
+    "object_name": b"model models project object objects part parts design job jobs group stl mesh",
     "timezone": b"timezone tz locale language country region city",
 }
 _KIND = {word: kind for kind, words in NAMING.items() for word in words.split()}
@@ -33,7 +33,7 @@ _NAMING = frozenset(_KIND)
 _ORDER = ["token", "email", "user", "author", "hw_serial", "uuid", "ssid", "hostname", "filename", "note"]
 _ORDER += ["object_name", "timezone", "profile_name"]
 # Words of NAMING that only name something when nothing but the words beside them stands in the key.
-_WEAK = frozenset(b"object objects part parts model models group output region hash key pin text message".split())
+_WEAK = frozenset(b"object objects part parts mesh model models group output region hash key pin text message".split())
 _BESIDE = frozenset(b"name names id ids title current active this the print printed printing".split())
 # Keys that a word of NAMING makes look like names, and that are settings.
 _SETTINGS = frozenset(
@@ -47,7 +47,7 @@ _TRIVIAL = re.compile(
 )
 _LABELS = re.compile(rb"-?\d{1,6}(?:[, ]+-?\d{1,6})*[ ]*")
 _NUMBERED = frozenset(
-    b"object objects label layer printing tool extruder part parts file files paths path model models output".split()
+    b"object objects label layer printing tool extruder part parts mesh file files paths path model models".split()
 )
 _PLACE = re.compile(rb"\[[A-Za-z0-9_]*\]|\{[A-Za-z0-9_\[\]]*\}")
 _ENDING = re.compile(rb"\.(?:gcode|bgcode|gco|g|nc)$")

@@ -31,9 +31,10 @@ _CAMEL = re.compile(rb"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
 _JOB = re.compile(rb"[^\s\"'=:,;]\.(?:" + _JOBS + rb")(?![A-Za-z0-9_])", re.IGNORECASE)
 _FILE = re.compile(rb"[^\s\"'=:,;]\.(?:" + _JOBS + rb"|" + _FILES + rb")(?![A-Za-z0-9_])", re.IGNORECASE)
 _DATE = re.compile(rb"\d[-/]\d{1,2}[-/]\d|\d:\d\d:\d\d|(?<!\d)(?:19|20)\d\d(?:0\d|1[012])[0-3]\d(?!\d)")
+# What is no sign that slicers write; the like of addresses, of serial and telephone numbers; letters and digits mixed.
 _ODD = re.compile(
-    rb"[^\t -\[\]-~]|@(?! )|~|://|\d{9}|\d\.\d+\.\d|[A-Za-z][0-9]+[A-Za-z]+[0-9]|[0-9][A-Za-z]+[0-9]+[A-Za-z]"
-    # what is no sign that slicers write; the like of addresses and packed dates; letters and digits mixed up
+    rb"[^\t -\[\]-~]|@(?! )|~|://|(?<![\d.])(?:\d{6}|0\d\d)|\d{13}|\d\.\d+\.\d|[A-Za-z][0-9]+[A-Za-z]+[0-9]"
+    rb"|[0-9][A-Za-z]+[0-9]+[A-Za-z]|[0-9A-Fa-f]{2}(?:[:-][0-9A-Fa-f]{2}){3}"
 )
 _MAIL = re.compile(rb"[A-Za-z0-9_.+-]@[A-Za-z0-9-]+\.[A-Za-z]")
 _ADDRESS = re.compile(rb"(?<![\d.])\d{1,3}(?:\.\d{1,3}){3}(?![\d.])")

@@ -48,14 +48,14 @@ _ROWS: "list[tuple[str, bytes]]" = [
         rb"(?: id:\d+)?(?: copy \d+)?",
     ),
     ("any", rb"\s*(?:stop |start )?printing object,? unique label id: \d+"),
-    ("Cura", rb"MESH:(?!NONMESH\s*$)(?P<object>.*)"),
-    ("Cura", rb"MESH:NONMESH"),
+    ("Cura", rb"\s*MESH:\s*(?!NONMESH\s*$)(?P<object>.*)"),
+    ("Cura", rb"\s*MESH:\s*NONMESH"),
     ("Cura", rb"\s*Sliced (?P<filename>\S.*? )?at: (?P<date>.*)"),
-    ("ideaMaker", rb"PRINTING:\s*(?!NON-OBJECT\s*$)(?P<object>\S.*)"),
-    ("ideaMaker", rb"PRINTING:\s*NON-OBJECT"),
+    ("ideaMaker", rb"\s*PRINTING:\s*(?!NON-OBJECT\s*$)(?P<object>\S.*)"),
+    ("ideaMaker", rb"\s*PRINTING:\s*NON-OBJECT"),
     ("KISSlicer", rb"\s*'(?P<filename>[^']*\.[A-Za-z0-9]{1,6})'"),
     ("KISSlicer", rb"\s*(?:Built|Saved): (?P<date>.*)"),
-    ("Simplify3D", rb" {3}(?:applyToModels|applyToModel),(?P<filename>.*)"),
+    ("Simplify3D", rb"\s*(?:applyToModels|applyToModel),(?P<filename>.*)"),
     (
         "any",
         rb"\s*(?:(?:svg|dxf|gcode|source|input|output|model|stl|3mf) )?file(?:name)?(?::| =) ?"
@@ -102,7 +102,7 @@ _SAYINGS = _any(
 # Of M, what takes a text is looked at; of any, what has more than letters and numbers.
 _TEXTS = rb"(?:0*[01]|16|2[38]|3[02368]|11[78]|29[12]|47[0-2]|486|5[4-9]\d|928)(?!\d)"
 HOT = re.compile(
-    rb";(?:[ ]?(?:TYPE|FEATURE):[ ]?"
+    rb"(?:;(?:[ ]?(?:TYPE|FEATURE):[ ]?"
     + _FEATURES
     + rb"|"
     + _FIGURES
@@ -112,5 +112,5 @@ HOT = re.compile(
     + rb"|(?:M(?!"
     + _TEXTS
     + rb")\d{1,4}(?:\.\d)?(?:[ ]{0,2}[A-Z](?:-?(?:\d{1,8}(?:\.\d{0,8})?|\.\d{1,8})|(?![A-Za-z])))*+|T\d{1,4}"
-    + rb"|(?:SET_VELOCITY_LIMIT|SET_PRESSURE_ADVANCE)(?: [A-Z_]+=\d{1,8}(?:\.\d{0,9})?)++)[ ]?(?:\n|(?=;)|\Z)"
+    + rb"|(?:SET_VELOCITY_LIMIT|SET_PRESSURE_ADVANCE)(?: [A-Z_]+=\d{1,8}(?:\.\d{0,9})?)++)[ ]?(?:\n|(?=;)|\Z))++"
 )
