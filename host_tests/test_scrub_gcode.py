@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from firmware_agent.scrub.gcode import Result, Span, scrub
+from firmware_agent.scrub.gcode import Result, scrub
+from firmware_agent.scrub.spans import Span
 from host_tests.rigs.gcode_files import SLICERS, STAYS, Names, job, names
 from host_tests.rigs.gcode_moves import commands, moves
 

@@ -1,1 +1,1 @@
-"""Takes what names a person, a machine or a file out of logs, configuration, JSON and G-code, so that they can be shared."""
+"""Takes what names a person, a machine or a file out of logs, configuration, JSON and G-code that are shared."""

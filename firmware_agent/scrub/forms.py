@@ -1,17 +1,21 @@
-"""From the one table of rules to what each runtime's `re` can run.
+"""One pattern as MicroPython's `re` can run it.
 
-A pattern is written in what both know, plus {m,n} and {m,} after one character or class and (?:...); its first plain group is
-the value. MicroPython's `re` has neither: there each {m,n} is written out, and every group counts.
+A pattern is written in what both runtimes know, plus {m,n} and {m,} after one character or class and (?:...); its first
+plain group is the value. MicroPython's `re` has neither: there each {m,n} is written out, and every group counts.
+CPython's own form of the same pattern is quick.py.
 """
 
 import re
-import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Iterator
+    from typing import Iterator, Protocol
 
-SMALL = sys.implementation.name == "micropython"
+    class Form(Protocol):
+        """A pattern that was made ready."""
+
+        def found(self, line: str) -> "Iterator[tuple[int, int]]":
+            """(start, end) of the value of each match, left to right."""
 
 
 def written_out(pattern: str) -> "tuple[str, int]":
@@ -49,28 +53,22 @@ def _atom(pattern: str, at: int) -> "tuple[str, int]":
     return pattern[at : end + 1], end + 1
 
 
-class Form:
-    """One pattern, compiled for this runtime, or (small) as MicroPython would run it."""
+class Small:
+    """A pattern in MicroPython's form; CPython can run it, too."""
 
-    def __init__(self, pattern: str, small: bool = SMALL) -> None:
-        plain, group = written_out(pattern)
-        self._group = group if small else 1
-        self._small = small
-        self._compiled: "Any" = re.compile(plain if small else pattern)
+    def __init__(self, pattern: str) -> None:
+        plain, self._group = written_out(pattern)
+        self._compiled = re.compile(plain)
 
     def found(self, line: str) -> "Iterator[tuple[int, int]]":
         """(start, end) of the value of each match, left to right."""
-        if not self._small:
-            for match in self._compiled.finditer(line):
-                yield match.span(1)
-            return
         base = 0
         while base <= len(line):
             match = self._compiled.search(line[base:])  # no position can be given: no pattern has ^
             if match is None:
                 return
             whole = match.group(0)
-            base = line.find(whole, base)  # MicroPython does not say where: it is the first place, or it had matched there
+            base = line.find(whole, base)  # it does not say where: the first such place, for it would match there too
             start = base + len(match.group(1))
             yield start, start + len(match.group(self._group))
             base += max(len(whole), 1)

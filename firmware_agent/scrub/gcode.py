@@ -13,18 +13,11 @@ from typing import NamedTuple
 from firmware_agent.scrub.gcode_lines import Change, Pieces
 from firmware_agent.scrub.gcode_names import Alias, Names
 from firmware_agent.scrub.gcode_text import looks_like
+from firmware_agent.scrub.spans import Span
 
 PIECE = 1 << 18  # bytes read at a time; a line longer than this is not read as a command or a comment
 _BOM = b"\xef\xbb\xbf"
 _MOTION_ONLY = re.compile(rb"[0-9.\-+* \tGXYZEFIJKRSPN]*")
-
-
-class Span(NamedTuple):
-    """What was replaced, in Unicode code points of the input; kind as in gcode_settings.NAMING."""
-
-    start: int
-    end: int
-    kind: str
 
 
 class Result(NamedTuple):

@@ -6,17 +6,18 @@ from pathlib import Path
 
 _NOT_PEOPLE = ("nobody", "lost+found")
 _SHORTEST = 4
+_FILES = (
+    ("hostname", "etc/hostname"),
+    ("instance_uuid", "etc/machine-id"),
+    ("hw_serial", "sys/firmware/devicetree/base/serial-number"),
+    ("hw_serial", "sys/class/dmi/id/product_serial"),
+)
 
 
 def known(root: Path = Path("/")) -> Iterator[tuple[str, str]]:
     """(kind, value) of the host's name, its people, its network cards, its serial numbers and what is plugged in."""
-    for kind, place in (
-        ("hostname", "etc/hostname"),
-        ("instance_uuid", "etc/machine-id"),
-        ("hw_serial", "sys/firmware/devicetree/base/serial-number"),
-        ("hw_serial", "sys/class/dmi/id/product_serial"),
-    ):
-        yield from _of(kind, _text(root / place))
+    for kind, path in _FILES:
+        yield from _of(kind, _text(root / path))
     for line in _text(root / "proc/cpuinfo").splitlines():
         if line.startswith("Serial"):
             yield from _of("hw_serial", line.partition(":")[2])

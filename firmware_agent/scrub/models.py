@@ -22,13 +22,21 @@ _PACKED = {
     b"Rar!": "a RAR archive",
     b"\x04\x22\x4d\x18": "an lz4 archive",
 }
-_MEMORY = {b"\x7fELF": "a core file or a program", b"MZ": "a program", b"PAGEDU": "an image of memory", b"MDMP": "an image of memory"}
+_MEMORY = {
+    b"\x7fELF": "a core file or a program",
+    b"MZ": "a program",
+    b"PAGEDU": "an image of memory",
+    b"MDMP": "an image of memory",
+}
 _ZIP = b"PK\x03\x04"
 _TEXTS = (
     ("a STEP model", re.compile(rb"ISO-10303-21;")),
     ("an SVG drawing", re.compile(rb"<svg[\s>]", re.I)),
     ("an STL model", re.compile(rb"^\s*facet\s+normal\s[-+.\deE\s]+\s+outer\s+loop", re.M | re.I)),
-    ("a DXF drawing", re.compile(rb"^\s*0\s*\r?\n\s*SECTION\s*\r?\n\s*2\s*\r?\n\s*(?:HEADER|ENTITIES|BLOCKS|TABLES|CLASSES)", re.M)),
+    (
+        "a DXF drawing",
+        re.compile(rb"^\s*0\s*\r?\n\s*SECTION\s*\r?\n\s*2\s*\r?\n\s*(?:HEADER|ENTITIES|BLOCKS|TABLES|CLASSES)", re.M),
+    ),
     ("an OBJ model", re.compile(rb"(?:^v[ \t]+[-+.\deE]+[ \t]+[-+.\deE]+[ \t]+[-+.\deE]+[^\n]*\n){3}", re.M)),
     ("an OBJ model", re.compile(rb"(?:^f(?:[ \t]+\d+(?:/\d*){0,2}){3,}[^\n]*\n){3}", re.M)),
     ("a 3MF model", re.compile(rb"<model[\s>].{0,4000}3dmanufacturing", re.S | re.I)),
@@ -44,7 +52,9 @@ class Refused(AgentError):
 def refuse(data: bytes, name: str) -> None:
     """Refused if `data` is a model, may hold one, or is an image of memory. name: for the message."""
     for what in _seen(data, 0):
-        raise Refused(f"{name}: this is {what}; it is never shared. Take it away, and give logs, configuration or G-code")
+        raise Refused(
+            f"{name}: this is {what}; it is never shared. Take it away, and give logs, configuration or G-code"
+        )
 
 
 def _seen(data: bytes, deep: int) -> Iterator[str]:
@@ -52,7 +62,11 @@ def _seen(data: bytes, deep: int) -> Iterator[str]:
     if data.startswith(_ZIP) or zipfile.is_zipfile(BytesIO(data)):
         yield from (f"an archive with {what}" for what in _inside(data, deep))
         yield "an archive, which is not looked through; unpack it and give the files"
-    yield from (f"{what}, which is not looked through; unpack it and give the files" for mark, what in _PACKED.items() if data.startswith(mark))
+    yield from (
+        f"{what}, which is not looked through; unpack it and give the files"
+        for mark, what in _PACKED.items()
+        if data.startswith(mark)
+    )
     if data[257:262] == b"ustar":
         yield "a tar archive, which is not looked through; unpack it and give the files"
     if len(data) > _BINARY_STL and len(data) == _BINARY_STL + 50 * int.from_bytes(data[80:84], "little"):

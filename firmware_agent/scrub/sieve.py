@@ -4,13 +4,16 @@ A line is looked at word by word, with capitals and digits folded, and what was 
 """
 
 import re
+from collections.abc import Iterator
 
 from firmware_agent.scrub.files import ENDINGS
 from firmware_agent.scrub.keys import KEYS
 from firmware_agent.scrub.rules import RULES
 
 _REMEMBERED = 200_000
-_FOLD = str.maketrans("123456789", "000000000")
+_BLOCK = 1 << 18
+_DIGITS = str.maketrans("123456789", "000000000")
+_CAPITALS = {upper: upper + 32 for upper in range(ord("A"), ord("Z") + 1)}
 _SHAPED = (".", ":", "-", "@", "lat", "lon", "id")  # anchors that say little of a word: their shapes, below, say more
 _SHAPES = (
     r"(?<!\d)0{1,3}\.0{1,3}\.0{1,3}\.0",
@@ -23,8 +26,8 @@ _SHAPES = (
     r"(?:^|[_-]|print|er|machine|device|bot|client|ation|install|unique)id['\"]?(?:[:=]|$)",
 )
 _WORDS = sorted({max(anchor.split(), key=len) for _, anchors, _, _ in RULES for anchor in anchors} - set(_SHAPED))
-_ENDS = "(?:%s)(?![a-z0-9_])" % "|".join(re.escape(ending.translate(_FOLD)) for ending in ENDINGS)
-_TELLING = re.compile("|".join((*_SHAPES, *(re.escape(word.translate(_FOLD)) for word in _WORDS), _ENDS)))
+_ENDS = "(?:%s)(?![a-z0-9_])" % "|".join(re.escape(ending.translate(_DIGITS)) for ending in ENDINGS)
+_TELLING = re.compile("|".join((*_SHAPES, *(re.escape(word.translate(_DIGITS)) for word in _WORDS), _ENDS)))
 _PARTS = re.compile(r"[a-z_-]+")
 
 
@@ -50,4 +53,21 @@ class Sieve:
     def telling(self, low: str) -> list[bool]:
         """Of each line of `low`, whether to look at it. low: text with A-Z folded to a-z."""
         known = self._words.__getitem__
-        return [any(map(known, line.split())) for line in low.translate(_FOLD).split("\n")]
+        return [any(map(known, line.split())) for line in low.translate(_DIGITS).split("\n")]
+
+
+def folded(text: str) -> str:
+    """A-Z as a-z, all else as it was: nothing moves."""
+    return text.lower() if text.isascii() else text.translate(_CAPITALS)
+
+
+def blocks(text: str) -> Iterator[str]:
+    """The text in pieces of whole lines, without the newline between two."""
+    at = 0
+    while True:
+        end = text.find("\n", at + _BLOCK)
+        if end < 0:
+            yield text[at:]
+            return
+        yield text[at:end]
+        at = end + 1

@@ -11,7 +11,8 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from firmware_agent.scrub.gcode import Span, scrub
+from firmware_agent.scrub.gcode import scrub
+from firmware_agent.scrub.spans import Span
 
 WEAK = frozenset(("message", "note", "profile_name", "opaque", "timezone"))
 _PUNCTUATION = " \t\r\n'\"<>()[]{}.,;:!?*/\\"

@@ -1,0 +1,91 @@
+"""What may still say that a match names nobody: people, hosts, networks. Each: (line, start, end) -> bool; pure."""
+
+from firmware_agent.scrub.checks import DIGITS, WORDS, touched
+from firmware_agent.scrub.words import NOBODY, PUBLIC
+
+_ZONES = (
+    "local",
+    "lan",
+    "home",
+    "fritz.box",
+    "internal",
+    "localdomain",
+    "home.arpa",
+    "ddns.net",
+    "duckdns.org",
+    "dyndns.org",
+)
+_NO_HOME = (".", "..", "~", "user", "username", "$user", "public", "shared", "default")
+
+
+def email(line: str, start: int, end: int) -> bool:
+    """An address of mail: its last part has no digit, as in a version."""
+    last = line[start:end].split(".")[-1]
+    if len(last) < 2 or any([one in DIGITS for one in last]):
+        return False
+    return line[start:end].lower() != "git@github.com" and line[end - 1] not in "-."
+
+
+def home(line: str, start: int, end: int) -> bool:
+    """A folder of a person's: not a topic of MQTT, and no part of an address in the web."""
+    begin = start
+    while begin and line[begin - 1] in "/\\":
+        begin -= 1
+    root = max(line.rfind(one, 0, begin) for one in ("home", "Users", "users", "media"))
+    before = line[root - 1 : root]
+    if line[root:begin] == "home" and line[begin] == "/" and before != "/":  # home/kitchen
+        return False
+    if (before and before in WORDS + ".-") or (line[root:begin] == "users" and line[begin] == "/"):
+        return False
+    return line[start:end] not in _NO_HOME
+
+
+def secret(line: str, start: int, end: int) -> bool:
+    """Long enough to be one, and no word of a program."""
+    text = line[start:end].lower().strip("*.")
+    return len(text) > 3 and text not in NOBODY and not text.startswith(("http:", "https:", "<")) and len(set(text)) > 2
+
+
+def named(line: str, start: int, end: int) -> bool:
+    """Anything but a word that names nobody."""
+    return line[start:end].strip().lower() not in NOBODY and end > start
+
+
+def host(line: str, start: int, end: int) -> bool:
+    """The name of a host, not its address."""
+    text = line[start:end].lower().rstrip(".")
+    if text in ("version", "http", "https") or touched(line, start, end):
+        return False
+    return text not in NOBODY and not all([one in "0123456789.:" for one in text]) and text[:1] in WORDS
+
+
+def local(line: str, start: int, end: int) -> bool:
+    """A name in a zone of homes: not the middle of a dotted name of a program."""
+    past = end + 1
+    while past < len(line) and (line[past] in WORDS or line[past] in "-."):
+        past += 1
+    if line[end + 1 : past].lower().rstrip(".") not in _ZONES or line[past : past + 1] == "(":
+        return False
+    if line[start:end].lower() in ("localhost", "usr", "www", "self"):
+        return False
+    return line[start - 1 : start] not in (".", "/", "_", "-") or line[start - 2 : start] == "//"
+
+
+def user(line: str, start: int, end: int) -> bool:
+    """A user's name: no number, no path, no variable."""
+    text = line[start:end].strip(".:")
+    if text.lower() in NOBODY or text.isdigit() or text[:1] == text[-1:] == "_":
+        return False
+    return text[:1] not in ("/", "$", "-", "%", "=") and "/" not in text
+
+
+def told(line: str, start: int, end: int) -> bool:
+    """A user that a sentence speaks of, at its end or before "from" and the like."""
+    rest = line[end : end + 6]
+    ends = not rest.strip() or rest[0] in "',;:)\"." or rest.startswith((" from", " at ", " via", " on th"))
+    return ends and user(line, start, end)
+
+
+def private(line: str, start: int, end: int) -> bool:
+    """An account that is none of the projects whose programs printers run."""
+    return line[start:end].lower() not in PUBLIC and end - start > 2
