@@ -1,7 +1,6 @@
 """firmware-agent export FILE.zip: everything that this device keeps, for its owner."""
 
 import contextlib
-import os
 from argparse import Namespace
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import BinaryIO
 from firmware_agent import __version__
 from firmware_agent.cli import words
 from firmware_agent.cli.build import Parts
+from firmware_agent.cli.newfile import new
 from firmware_agent.cli.stores import register
 from firmware_agent.errors import AgentError
 from firmware_agent.owner.stores import Row, instant
@@ -45,19 +45,5 @@ def fresh(made: Parts, path: Path) -> Iterator[BinaryIO]:
     """A new file, mode 0600, outside of the state directory; taken away again if writing it fails. AgentError."""
     if path.resolve().is_relative_to(made.config.state.resolve()):
         raise AgentError(f"{path}: is inside the state directory, where only the agent's own files stand; name another")
-    try:
-        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    except FileExistsError:
-        raise AgentError(f"{path}: is there already and is not overwritten; name another file") from None
-    except OSError as error:
-        raise AgentError(f"{path}: {error.strerror}; name a file that you may write") from None
-    try:
-        with open(fd, "wb") as out:
-            yield out
-            out.flush()
-            os.fsync(fd)
-    except BaseException as error:
-        path.unlink(missing_ok=True)
-        if isinstance(error, OSError):
-            raise AgentError(f"{path}: {error.strerror}; nothing was written, make room or name another") from None
-        raise
+    with new(path) as out:
+        yield out

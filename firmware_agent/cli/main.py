@@ -30,8 +30,10 @@ from firmware_agent.cli.build import PLACES, Parts, parts
 from firmware_agent.cli.coexist import GROUP
 from firmware_agent.consent.authority import PEOPLE
 from firmware_agent.errors import AgentError, ConfigError, Refused
+from firmware_agent.scrub.content import KINDS
 
 Command = Callable[[Parts, argparse.Namespace], int]
+Alone = Callable[[argparse.Namespace], int]  # needs no configuration
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -45,10 +47,9 @@ def main(arguments: list[str] | None = None) -> int:
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # people's names, on a terminal that cannot show them
     try:
-        if options.command is None:  # the demonstration brings its own configuration
-            from firmware_agent.demo.demo import demo
-
-            return demo(options.directory, options.seconds)
+        if options.command is None:
+            alone: Alone = options.alone
+            return alone(options)
         command: Command = options.command
         return command(parts(config.load(options.config or _find()), lenient=options.lenient), options)
     except BrokenPipeError:  # piped into `head`: whoever reads has seen enough
@@ -67,6 +68,18 @@ def _withdraw(made: Parts, options: argparse.Namespace) -> int:
     pairs = made.catalogue.pairs()
     rights.hint(made, [pair for pair in pairs if options.all or pair[0] == options.purpose])
     return done
+
+
+def _demo(options: argparse.Namespace) -> int:
+    from firmware_agent.demo.demo import demo  # here: it brings a broker, which no other command needs
+
+    return demo(options.directory, options.seconds)
+
+
+def _scrub(options: argparse.Namespace) -> int:
+    from firmware_agent.cli.scrub import scrub  # here: its tables are large
+
+    return scrub(options)
 
 
 def _hex32(text: str) -> str:
@@ -146,6 +159,7 @@ def _parser() -> argparse.ArgumentParser:
 
     add(commands, "run", run.run, "run the agent")
     trial = add(commands, "demo", None, "try it: a demo printer, a test picture and a broker, all on this machine")
+    trial.set_defaults(alone=_demo)
     trial.add_argument("--directory", type=Path, default=Path(".demo"), help="where it keeps its state (.demo)")
     trial.add_argument("--seconds", type=_seconds, help="end by itself after so many")
     decisions = commands.add_parser("consent", help="decide what may leave").add_subparsers(
@@ -250,6 +264,14 @@ def _parser() -> argparse.ArgumentParser:
         either.add_argument("--yes", action="store_true", help="do not ask")
     one = add(commands, "key", key.ask, "have a printer's program make the key that the agent reads it with")
     one.add_argument("kind", choices=key.KINDS, help="of which [source.KIND]; you confirm it on that program's page")
+    one = add(commands, "scrub", None, "take names, addresses and serial numbers out of logs, configuration and G-code")
+    one.set_defaults(alone=_scrub)
+    one.add_argument("file", nargs="*", metavar="FILE", help="without one: standard input")
+    one.add_argument("--kind", choices=KINDS, default="auto", help="what the files are (%(default)s: by their content)")
+    one.add_argument("--spans", action="store_true", help="instead: where what stands, as JSON lines")
+    one.add_argument("--to", type=Path, metavar="DIRECTORY", help="where the files are written; needed for several")
+    one.add_argument("--thumbnails", action="store_true", help="pictures in G-code stay; they show the part")
+    one.add_argument("--opaque", action="store_true", help="blocks in G-code that nobody can read stay")
     add(commands, "doctor", doctor.doctor, "what is wrong and what to do").add_argument(
         "--connect",
         action="store_true",

@@ -21,21 +21,26 @@ _SHORT = {
     "rfid_uid": "tag",
     "filename": "file",
     "ssid": "network",
+    "object_name": "object",
+    "profile_name": "profile",
 }
+_MOST = 100_000  # values that are told apart: memory has an end, and hostile files have none
 
 
 class Aliases:
     """One report's."""
 
     def __init__(self) -> None:
-        self._names: "dict[tuple[str, str], str]" = {}
-        self._counts: "dict[str, int]" = {}
+        self._names: dict[tuple[str, str], str] = {}
+        self._counts: dict[str, int] = {}
 
     def of(self, kind: str, value: str) -> str:
         """What to write in place of `value`, as "<host-2>"."""
         short = _SHORT.get(kind, kind)
         key = (short, value)
         if key not in self._names:
+            if len(self._names) >= _MOST:
+                return f"<{short}-more>"
             self._counts[short] = self._counts.get(short, 0) + 1
-            self._names[key] = "<%s-%d>" % (short, self._counts[short])
+            self._names[key] = f"<{short}-{self._counts[short]}>"
         return self._names[key]

@@ -2,6 +2,7 @@
 
 WORDS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_"
 DIGITS = "0123456789"
+SPACES = " \t\r\n\v\f"
 _HEX_LETTERS = "abcdefABCDEF"
 _SERIAL_WORDS = (
     "serial",
@@ -20,6 +21,20 @@ _VERSIONS = ("version", "ver", "release", "firmware", "python", "build", "bundle
 _RESOLVERS = ("8.8.8.8", "8.8.4.4", "1.1.1.1", "1.0.0.1", "9.9.9.9", "1.2.3.4")
 
 
+_CAPITALS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+_FOLDED = {one: chr(ord(one) + 32) for one in _CAPITALS}
+
+
+def fold(text: str) -> str:
+    """A-Z as a-z, and what is no ASCII as one sign: so all runtimes read a pattern alike. Nothing moves."""
+    return "".join([_FOLDED.get(one, one) if one < "\x7f" else "\x7f" for one in text])
+
+
+def digits(text: str) -> bool:
+    """Whether it is 0-9 and nothing else."""
+    return text != "" and all([one in DIGITS for one in text])
+
+
 def always(line: str, start: int, end: int) -> bool:
     """The pattern says enough."""
     return True
@@ -35,7 +50,7 @@ def ipv4(line: str, start: int, end: int) -> bool:
     before = line[start - 1 : start]
     if touched(line, start, end) or before in (".", "-"):
         return False
-    if line[end : end + 1] == "." and line[end + 1 : end + 2].isdigit():
+    if line[end : end + 1] == "." and digits(line[end + 1 : end + 2]):
         return False
     if before == "/" and line[start - 2 : start - 1] not in ("/", "", " ", ":"):  # Chrome/131.0.0.0
         return False
@@ -44,19 +59,19 @@ def ipv4(line: str, start: int, end: int) -> bool:
         return False
     if parts[0] in ("0", "127", "255") or parts[1:] == ["0", "0", "0"] or line[start:end] in _RESOLVERS:
         return False
-    if parts[3] == "0" and line[end : end + 1] == "/" and line[end + 1 : end + 2].isdigit():
+    if parts[3] == "0" and line[end : end + 1] == "/" and digits(line[end + 1 : end + 2]):
         return False  # a network, as configurations trust them
     return parts[0] in ("192", "169") or not _word_before(line, start).endswith(_VERSIONS)
 
 
 def _octet(part: str) -> bool:
-    return part.isdigit() and not (len(part) > 1 and part[0] == "0") and int(part) < 256
+    return digits(part) and not (len(part) > 1 and part[0] == "0") and int(part) < 256
 
 
 def ipv6(line: str, start: int, end: int) -> bool:
     """Whole, or shortened and no time of day: RFC 4291, section 2.2."""
     text = line[start:end]
-    if text.lower().startswith("::ffff") or touched(line, start, end) or line[end : end + 1] in (".", "-"):
+    if fold(text).startswith("::ffff") or touched(line, start, end) or line[end : end + 1] in (".", "-"):
         return False
     halves = text.split("::")
     groups = [group for half in halves for group in half.split(":") if group]
@@ -78,7 +93,7 @@ def mac(line: str, start: int, end: int) -> bool:
 def serial(line: str, start: int, end: int) -> bool:
     """A serial number has a digit, and is no path and no word."""
     text = line[start:end]
-    if (end < len(line) and line[end] in WORDS) or text.lower() in _SERIAL_WORDS or text == "12345":
+    if (end < len(line) and line[end] in WORDS) or fold(text) in _SERIAL_WORDS or text == "12345":
         return False
     if line[start - 1 : start] == "/" or line[end : end + 1] in ("/", "."):
         return False
@@ -106,4 +121,4 @@ def _word_before(line: str, start: int) -> str:
     begin = end
     while begin > 0 and line[begin - 1] in WORDS:
         begin -= 1
-    return line[begin:end].lower()
+    return fold(line[begin:end])

@@ -1,5 +1,6 @@
 """Names of jobs in a line: they may hold spaces, so where one begins is a matter of what stands before it."""
 
+from firmware_agent.scrub.checks import SPACES, WORDS
 from firmware_agent.scrub.words import ROOTS, SAID
 
 TYPE_CHECKING = False
@@ -36,7 +37,7 @@ def _goes_on(low: str, end: int) -> bool:
     if low[end : end + 1] == ".":
         end += 1
     one = low[end : end + 1]
-    return one.isalpha() or one.isdigit() or one == "_"
+    return one != "" and (one in WORDS or one > "~")
 
 
 def _begin(line: str, low: str, at: int, past: int) -> int:
@@ -47,7 +48,7 @@ def _begin(line: str, low: str, at: int, past: int) -> int:
     begin = start
     while line[begin - 1 : begin] in ("/", "\\"):  # folders of the owner's belong to the name
         above = _stop(line, begin - 1, past)
-        if low[above : begin - 1].strip() in ROOTS or above == begin - 1:
+        if low[above : begin - 1].strip(SPACES) in ROOTS or above == begin - 1:
             break
         begin = above
     if line[begin - 1 : begin] not in ("/", "\\") or low[_stop(line, begin - 1, past) : begin - 1] in ROOTS:

@@ -1,6 +1,6 @@
 """The values of keys that identify: strings and numbers of JSON, of what Python prints, and of configuration."""
 
-from firmware_agent.scrub.checks import DIGITS, ipv4
+from firmware_agent.scrub.checks import DIGITS, SPACES, digits, fold, ipv4
 from firmware_agent.scrub.keys import KEYS
 from firmware_agent.scrub.words import NOBODY, PUBLIC
 
@@ -16,7 +16,7 @@ _NO_PATHS = ("printer_sn", "device_name", "hostname", "token", "uuid")
 
 
 def keyed(line: str, low: str, starts: bool) -> "Iterator[tuple[int, int, str]]":
-    """(start, end, kind) of each value whose key stands in the table. starts: also of a line "key: value" or "key = value"."""
+    """(start, end, kind) of each value whose key stands in the table. starts: also of a line that begins with a key."""
     at = low.find(":")
     while at >= 0:
         quote = low[at - 1 : at]
@@ -64,7 +64,7 @@ def _value(line: str, at: int, kind: str) -> "Iterator[tuple[int, int, str]]":
 
 def _rest(line: str, at: int, kind: str) -> "Iterator[tuple[int, int, str]]":
     """The rest of a line of configuration, without its comment and quotes."""
-    end = len(line.rstrip())
+    end = len(line.rstrip(SPACES))
     for mark in (" #", "\t#", " ;", "\t;"):
         found = line.find(mark, at)
         if 0 <= found < end:
@@ -78,13 +78,13 @@ def _rest(line: str, at: int, kind: str) -> "Iterator[tuple[int, int, str]]":
 
 def _span(line: str, start: int, end: int, kind: str) -> "Iterator[tuple[int, int, str]]":
     text = line[start:end]
-    bare = text.strip()
+    bare = text.strip(SPACES)
     if bare and not _says_nothing(bare) and _fits(bare, kind):
         yield start + (text.rfind("/") + 1 if kind == "filename" else 0), end, kind
 
 
 def _says_nothing(bare: str) -> bool:
-    low = bare.lower()
+    low = fold(bare)
     if len(set(bare)) < 2 or low in NOBODY or "redacted" in low or "mock" in low:
         return True
     return bare[0] in "{<$[" or bare[0] == bare[-1] == "_"
@@ -92,8 +92,8 @@ def _says_nothing(bare: str) -> bool:
 
 def _fits(bare: str, kind: str) -> bool:
     """Whether a value can be of the kind that its key says."""
-    low = bare.lower()
-    number = all([one in DIGITS for one in bare])
+    low = fold(bare)
+    number = digits(bare)
     if kind in _NUMBERED and (len(bare) < 6 or not any([one in DIGITS for one in bare])):
         return False
     if kind in _NO_PATHS and (bare[0] in "/~" or low.startswith(_PARTS_OF_LINUX) or bare.endswith(".usb")):

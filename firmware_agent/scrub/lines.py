@@ -30,7 +30,7 @@ class Lines:
     def spans(self, line: str, low: str, config: bool = False) -> "list[Found]":
         """(start, end, kind) of what identifies in `line`, in code points, left to right, none in another.
 
-        low: the line with A-Z folded to a-z. config: a line of configuration.
+        low: the line as checks.fold has it. config: a line of configuration.
         """
         found = []
         numbers: "set[int]" = set()

@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from io import BytesIO
 
 from firmware_agent.errors import AgentError
+from firmware_agent.scrub.texts import decoded
 
 _DEEP = 4  # archives within archives
-_LARGEST = 1 << 26  # bytes of one part of an archive that are looked at
-_PARTS = 200
+_LOOKED_AT = 1 << 24  # bytes of an archive's parts, unpacked, altogether
 _PACKED = {
     b"\x1f\x8b": "a gzip archive",
     b"BZh": "a bzip2 archive",
@@ -29,60 +29,65 @@ _MEMORY = {
     b"MDMP": "an image of memory",
 }
 _ZIP = b"PK\x03\x04"
+_UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 _TEXTS = (
     ("a STEP model", re.compile(rb"ISO-10303-21;")),
     ("an SVG drawing", re.compile(rb"<svg[\s>]", re.I)),
-    ("an STL model", re.compile(rb"^\s*facet\s+normal\s[-+.\deE\s]+\s+outer\s+loop", re.M | re.I)),
-    (
-        "a DXF drawing",
-        re.compile(rb"^\s*0\s*\r?\n\s*SECTION\s*\r?\n\s*2\s*\r?\n\s*(?:HEADER|ENTITIES|BLOCKS|TABLES|CLASSES)", re.M),
-    ),
-    ("an OBJ model", re.compile(rb"(?:^v[ \t]+[-+.\deE]+[ \t]+[-+.\deE]+[ \t]+[-+.\deE]+[^\n]*\n){3}", re.M)),
-    ("an OBJ model", re.compile(rb"(?:^f(?:[ \t]+\d+(?:/\d*){0,2}){3,}[^\n]*\n){3}", re.M)),
-    ("a 3MF model", re.compile(rb"<model[\s>].{0,4000}3dmanufacturing", re.S | re.I)),
+    ("an STL model", re.compile(rb"facet\s{1,80}normal\s[-+.\deE\s]{1,200}outer\s{1,80}loop", re.I)),
+    ("a DXF drawing", re.compile(rb"^[ \t]{0,9}0[ \t]{0,9}\r?\n[ \t]{0,9}SECTION[ \t]{0,9}\r?\n[ \t]{0,9}2\s", re.M)),
+    ("an OBJ model", re.compile(rb"(?:^v(?:[ \t]{1,9}[-+.\deE]{1,40}){3}[^\n]*\n){3}", re.M)),
+    ("an OBJ model", re.compile(rb"(?:^f(?:[ \t]{1,9}\d{1,20}(?:/\d{0,20}){0,2}){3}[^\n]*\n){3}", re.M)),
     ("a PLY model", re.compile(rb"\Aply\r?\nformat ", re.I)),
 )
+_3MF = (re.compile(rb"<model[\s>]", re.I), re.compile(rb"3dmanufacturing", re.I))
 _BINARY_STL = 84  # bytes before the first triangle, of 50 bytes each
+_UNPACK = ", which is not looked through; unpack it and give the files"
 
 
-class Refused(AgentError):
+class NeverShared(AgentError):
     """What it is, and what to do."""
 
 
 def refuse(data: bytes, name: str) -> None:
-    """Refused if `data` is a model, may hold one, or is an image of memory. name: for the message."""
-    for what in _seen(data, 0):
-        raise Refused(
-            f"{name}: this is {what}; it is never shared. Take it away, and give logs, configuration or G-code"
-        )
+    """NeverShared if `data` is a model, may hold one, or is an image of memory. name: for the message.
+
+    data: the whole file, or its beginning: then what comes later is not seen.
+    """
+    for what in _seen(data, 0, [_LOOKED_AT]):
+        raise NeverShared(f"{name}: this is {what}; it is never shared. Give logs, configuration or G-code instead")
 
 
-def _seen(data: bytes, deep: int) -> Iterator[str]:
+def _seen(data: bytes, deep: int, left: list[int]) -> Iterator[str]:
+    """What is seen in it, the worst first. left: how much of archives may still be unpacked, in bytes."""
     yield from (what for mark, what in _MEMORY.items() if data.startswith(mark) and b"\0" in data[:64])
     if data.startswith(_ZIP) or zipfile.is_zipfile(BytesIO(data)):
-        yield from (f"an archive with {what}" for what in _inside(data, deep))
-        yield "an archive, which is not looked through; unpack it and give the files"
-    yield from (
-        f"{what}, which is not looked through; unpack it and give the files"
-        for mark, what in _PACKED.items()
-        if data.startswith(mark)
-    )
+        yield from (f"an archive with {what}" for what in _inside(data, deep, left))
+        yield "an archive" + _UNPACK
+    yield from (what + _UNPACK for mark, what in _PACKED.items() if data.startswith(mark))
     if data[257:262] == b"ustar":
-        yield "a tar archive, which is not looked through; unpack it and give the files"
+        yield "a tar archive" + _UNPACK
     if len(data) > _BINARY_STL and len(data) == _BINARY_STL + 50 * int.from_bytes(data[80:84], "little"):
         yield "an STL model"
-    yield from (what for what, marks in _TEXTS if marks.search(data))
-    if deep == 0 and b"\0" in data and data[:2] not in (b"\xff\xfe", b"\xfe\xff"):
+    if data.startswith(_UTF_16):
+        data = decoded(data)[0].encode("utf-8", "surrogateescape")[3:]
+    yield from (what for what, mark in _TEXTS if mark.search(data))
+    if all(mark.search(data) for mark in _3MF):
+        yield "a 3MF model"
+    if deep == 0 and b"\0" in data:
         yield "binary data"
 
 
-def _inside(data: bytes, deep: int) -> Iterator[str]:
+def _inside(data: bytes, deep: int, left: list[int]) -> Iterator[str]:
     if deep >= _DEEP:
         return
     try:
         with zipfile.ZipFile(BytesIO(data)) as archive:
-            for part in archive.infolist()[:_PARTS]:
+            for part in archive.infolist():
                 with archive.open(part) as stream:
-                    yield from _seen(stream.read(_LARGEST), deep + 1)
-    except (zipfile.BadZipFile, OSError, RuntimeError, NotImplementedError, EOFError, ValueError, zipfile.LargeZipFile):
-        return
+                    content = stream.read(left[0])
+                left[0] -= len(content)
+                yield from _seen(content, deep + 1, left)
+                if left[0] <= 0:
+                    return
+    except (zipfile.BadZipFile, OSError, RuntimeError, NotImplementedError, EOFError, ValueError):
+        return  # a broken or an encrypted one: it is refused all the same

@@ -1,6 +1,6 @@
 """What may still say that a match names nobody: people, hosts, networks. Each: (line, start, end) -> bool; pure."""
 
-from firmware_agent.scrub.checks import DIGITS, WORDS, touched
+from firmware_agent.scrub.checks import DIGITS, SPACES, WORDS, digits, fold, touched
 from firmware_agent.scrub.words import NOBODY, PUBLIC
 
 _ZONES = (
@@ -23,7 +23,7 @@ def email(line: str, start: int, end: int) -> bool:
     last = line[start:end].split(".")[-1]
     if len(last) < 2 or any([one in DIGITS for one in last]):
         return False
-    return line[start:end].lower() != "git@github.com" and line[end - 1] not in "-."
+    return fold(line[start:end]) != "git@github.com" and line[end - 1] not in "-."
 
 
 def home(line: str, start: int, end: int) -> bool:
@@ -42,18 +42,18 @@ def home(line: str, start: int, end: int) -> bool:
 
 def secret(line: str, start: int, end: int) -> bool:
     """Long enough to be one, and no word of a program."""
-    text = line[start:end].lower().strip("*.")
+    text = fold(line[start:end]).strip("*.")
     return len(text) > 3 and text not in NOBODY and not text.startswith(("http:", "https:", "<")) and len(set(text)) > 2
 
 
 def named(line: str, start: int, end: int) -> bool:
     """Anything but a word that names nobody."""
-    return line[start:end].strip().lower() not in NOBODY and end > start
+    return fold(line[start:end].strip(SPACES)) not in NOBODY and end > start
 
 
 def host(line: str, start: int, end: int) -> bool:
     """The name of a host, not its address."""
-    text = line[start:end].lower().rstrip(".")
+    text = fold(line[start:end]).rstrip(".")
     if text in ("version", "http", "https") or touched(line, start, end):
         return False
     return text not in NOBODY and not all([one in "0123456789.:" for one in text]) and text[:1] in WORDS
@@ -64,9 +64,9 @@ def local(line: str, start: int, end: int) -> bool:
     past = end + 1
     while past < len(line) and (line[past] in WORDS or line[past] in "-."):
         past += 1
-    if line[end + 1 : past].lower().rstrip(".") not in _ZONES or line[past : past + 1] == "(":
+    if fold(line[end + 1 : past]).rstrip(".") not in _ZONES or line[past : past + 1] == "(":
         return False
-    if line[start:end].lower() in ("localhost", "usr", "www", "self"):
+    if fold(line[start:end]) in ("localhost", "usr", "www", "self"):
         return False
     return line[start - 1 : start] not in (".", "/", "_", "-") or line[start - 2 : start] == "//"
 
@@ -74,7 +74,7 @@ def local(line: str, start: int, end: int) -> bool:
 def user(line: str, start: int, end: int) -> bool:
     """A user's name: no number, no path, no variable."""
     text = line[start:end].strip(".:")
-    if text.lower() in NOBODY or text.isdigit() or text[:1] == text[-1:] == "_":
+    if fold(text) in NOBODY or digits(text) or text[:1] == text[-1:] == "_":
         return False
     return text[:1] not in ("/", "$", "-", "%", "=") and "/" not in text
 
@@ -82,10 +82,10 @@ def user(line: str, start: int, end: int) -> bool:
 def told(line: str, start: int, end: int) -> bool:
     """A user that a sentence speaks of, at its end or before "from" and the like."""
     rest = line[end : end + 6]
-    ends = not rest.strip() or rest[0] in "',;:)\"." or rest.startswith((" from", " at ", " via", " on th"))
+    ends = not rest.strip(SPACES) or rest[0] in "',;:)\"." or rest.startswith((" from", " at ", " via", " on th"))
     return ends and user(line, start, end)
 
 
 def private(line: str, start: int, end: int) -> bool:
     """An account that is none of the projects whose programs printers run."""
-    return line[start:end].lower() not in PUBLIC and end - start > 2
+    return fold(line[start:end]) not in PUBLIC and end - start > 2

@@ -8,7 +8,7 @@ class Quick:
     """The same matches as forms.Small."""
 
     def __init__(self, pattern: str) -> None:
-        self._compiled = re.compile(pattern)
+        self._compiled = re.compile(pattern, re.ASCII)
 
     def found(self, line: str) -> Iterator[tuple[int, int]]:
         """(start, end) of the value of each match, left to right."""

@@ -6,8 +6,8 @@ for text in texts:
 shared = [report.masked(text) for text in texts]
 """
 
-import json
 from collections.abc import Iterable
+from json import dumps
 from urllib.parse import quote, quote_plus, unquote
 
 from firmware_agent.scrub.aliases import Aliases
@@ -16,17 +16,19 @@ from firmware_agent.scrub.lines import Lines, apart
 from firmware_agent.scrub.quick import Quick
 from firmware_agent.scrub.sieve import Sieve, blocks, folded
 from firmware_agent.scrub.spans import Span
+from firmware_agent.scrub.structure import split
 
 _LINES = Lines(Quick)
 _SIEVE = Sieve()
 _STEM = 6  # characters of a file's name without its ending, to be looked for alone
 _NOT_FAR = ("gps",)  # numbers that mean nothing elsewhere
+_NAMES = ("hostname", "home_user", "user", "author", "account", "ssid", "device_name")
 
 
 def found(text: str) -> list[Span]:
     """What the rules find in `text`, in code points."""
     spans, at = list[Span](), 0
-    for block in blocks(text):
+    for block in blocks(text.replace("\r", "\n")):
         low = folded(block)
         here = at
         for line, low_line, telling in zip(block.split("\n"), low.split("\n"), _SIEVE.telling(low), strict=True):
@@ -76,8 +78,8 @@ class Report:
             self._learn(name, kind)
         plain = unquote(value) if "%" in value else value
         in_url = quote(plain, errors="surrogateescape"), quote_plus(plain, errors="surrogateescape")
-        for form in (value, plain, *in_url, json.dumps(plain)[1:-1], plain.lower(), plain.upper()):
-            if far(form):
+        for form in (value, plain, *in_url, dumps(plain)[1:-1], plain.lower(), plain.upper()):
+            if far(form) and "\n" not in form and "\r" not in form:
                 self._known.setdefault(form, kind)
                 self._means.setdefault(form, value)
 
@@ -86,12 +88,15 @@ class Report:
         both: list[tuple[int, int, str]] = [*found(text), *elsewhere(text, self._known)]
         return [Span(*one) for one in apart(both)]
 
-    def masked(self, text: str) -> str:
-        """The text with a typed name in place of each; lines stay lines."""
+    def masked(self, text: str, json: bool = False) -> str:
+        """The text with a typed name in place of each; lines stay lines. json: it is JSON, and stays JSON."""
+        quoted, numbers = split(text, self.spans(text)) if json else (self.spans(text), [])
+        bare = set(numbers)
         parts, at = list[str](), 0
-        for one in self.spans(text):
+        for one in sorted(quoted + numbers):
             value = text[one.start : one.end]
-            parts += [text[at : one.start], self.alias(one.kind, self._means.get(value, value))]
+            new = self.alias(one.kind, self._means.get(value, value))
+            parts += [text[at : one.start], f'"{new}"' if one in bare else new]
             at = one.end
         return "".join([*parts, text[at:]])
 
@@ -99,9 +104,9 @@ class Report:
         """What is written in place of a value, in each file of the report."""
         return self._aliases.of(kind, value)
 
-    def known(self) -> list[tuple[str, str]]:
-        """(kind, value) of all that was learnt."""
-        return [(kind, value) for value, kind in self._known.items()]
+    def names(self) -> list[tuple[str, str]]:
+        """(kind, value) of people, hosts and networks that were learnt, in small letters: they may be common words."""
+        return sorted({(kind, value.lower()) for value, kind in self._known.items() if kind in _NAMES})
 
 
 def find(text: str) -> list[Span]:

@@ -114,8 +114,8 @@ _PEOPLE: "Rows" = [
     ("gps", ("lat", "lon"), r"(?:latitude|longitude|lat|lon|lng)%s(-?[0-9]{1,3}\.[0-9]{3,})" % _KEY_END, checks.always),
 ]
 
-_SECRET = r"(?:bearer |basic )?([^\s'\"<>,;&()\[\]{}|]{4,})"
-_SECRETS = (  # what must be in the line, and the key: short patterns, for boards
+_HIDDEN = r"(?:bearer |basic )?([^\s'\"<>,;&()\[\]{}|]{4,})"
+_BEFORE_SECRETS = (  # what must be in the line, and the key: short patterns, for boards
     ("token", "[a-z_-]*token"),
     ("api", "api[_-]?key"),
     ("secret", "[a-z_]*secret"),
@@ -134,7 +134,7 @@ _CONNECTING = ("connect[a-z]* (?:to|with)", "disconnected from", "network", "pro
 _NETWORK = r":? ['\"]?([^\s'\",:][^'\",]*)"
 
 RULES: "Rows" = _HOSTS + _HOMES + _SERIALS + _NETWORKS + _PEOPLE
-RULES += [("token", (word,), name + _KEY_END + _SECRET, naming.secret) for word, name in _SECRETS]
+RULES += [("token", (word,), name + _KEY_END + _HIDDEN, naming.secret) for word, name in _BEFORE_SECRETS]
 RULES += [("printer_id", (word,), word + "[ _-]?id" + _KEY_END + _OPAQUE, checks.opaque) for word in _THINGS]
 RULES += [("printer_id", (word,), word + " id [a-z]+" + _KEY_END + _OPAQUE, checks.opaque) for word in _THINGS]
 RULES += [("ssid", (word,), word + ".*" + doing + _NETWORK, naming.named) for word in _RADIO for doing in _CONNECTING]

@@ -13,7 +13,7 @@ from firmware_agent.scrub.rules import RULES
 _REMEMBERED = 200_000
 _BLOCK = 1 << 18
 _DIGITS = str.maketrans("123456789", "000000000")
-_CAPITALS = {upper: upper + 32 for upper in range(ord("A"), ord("Z") + 1)}
+_BEYOND = re.compile(r"[^\x00-\x7e]")
 _SHAPED = (".", ":", "-", "@", "lat", "lon", "id")  # anchors that say little of a word: their shapes, below, say more
 _SHAPES = (
     r"(?<!\d)0{1,3}\.0{1,3}\.0{1,3}\.0",
@@ -57,8 +57,8 @@ class Sieve:
 
 
 def folded(text: str) -> str:
-    """A-Z as a-z, all else as it was: nothing moves."""
-    return text.lower() if text.isascii() else text.translate(_CAPITALS)
+    """As checks.fold, faster."""
+    return text.lower() if text.isascii() else _BEYOND.sub("\x7f", text).lower()
 
 
 def blocks(text: str) -> Iterator[str]:

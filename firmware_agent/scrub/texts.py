@@ -1,14 +1,12 @@
 """Bytes to text and back: whatever a log holds, what is not masked stays as it was, byte for byte."""
 
-import codecs
-
-_MARKS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
+_MARKS = ((b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", "utf-16-be"))
 
 
 def decoded(data: bytes) -> tuple[str, str]:
     """(text, how it was written). A mark of the order of bytes stays in the text; bytes that are no UTF-8 stay, too."""
     for mark, name in _MARKS:
-        if data.startswith(mark) and name != "utf-8":
+        if data.startswith(mark):
             try:
                 return data.decode(name), name
             except UnicodeDecodeError:

@@ -15,7 +15,7 @@ LAYERS = (
     ("decide", "transforms", "clock"),
     ("catalogue",),
     ("model", "jpeg", "pointcloud", "notice"),
-    ("cbor", "config", "pointbody"),
+    ("cbor", "config", "pointbody", "scrub"),
     ("refusals", "accounts"),
     ("errors", "addresses", "limits", "phase", "waiting"),
 )
@@ -28,7 +28,10 @@ ASIDE = {
     ),
 }
 CORE_STANDARD = ("hashlib", "hmac", "binascii")
-BOARD_STANDARD = {f"{PACKAGE}/device/micropython.py": ("os", "time")}
+BOARD_STANDARD = {
+    f"{PACKAGE}/device/micropython.py": ("os", "time"),
+    f"{PACKAGE}/scrub/forms.py": ("re",),  # every pattern there is made for it
+}
 TYPES_ONLY = ("typing", "collections.abc")  # for the type checker; boards have neither
 
 

@@ -1,0 +1,99 @@
+"""One file that somebody gives to be scrubbed, by its content: a text, or G-code."""
+
+from collections.abc import Callable
+
+from firmware_agent.errors import AgentError
+from firmware_agent.scrub import content, gcode, models
+from firmware_agent.scrub.report import Report
+from firmware_agent.scrub.spans import Span
+from firmware_agent.scrub.texts import decoded, encoded
+
+HEAD = 1 << 20  # bytes by which a file is recognised
+
+Read = Callable[[int], bytes]
+Say = Callable[[Span], object]
+Write = Callable[[bytes], object]
+
+
+class Text:
+    """A log, configuration or JSON; `data` is all of it. name: for messages."""
+
+    def __init__(self, data: bytes, name: str, json: bool) -> None:
+        self._name = name
+        self.text, self._encoding = decoded(data)
+        self._json = json and content.documents(self.text)
+
+    def learn(self, report: Report) -> None:
+        """What this file gives away is masked in all."""
+        report.learn(self.text)
+
+    def spans(self, report: Report, say: Say) -> None:
+        """Each that identifies, in order."""
+        for span in report.spans(self.text):
+            say(span)
+
+    def share(self, report: Report, write: Write) -> None:
+        """Writes it without. AgentError: it was JSON and would be none."""
+        text = report.masked(self.text, self._json)
+        if self._json and not content.documents(text):
+            raise AgentError(f"{self._name}: would be no JSON any more; give it as --kind log, and share it as a text")
+        write(encoded(text, self._encoding))
+
+
+class Gcode:
+    """Read as it is written: once, of any size."""
+
+    def __init__(self, head: bytes, read: Read, thumbnails: bool, opaque: bool) -> None:
+        self._head, self._rest = head, read
+        self._thumbnails, self._opaque = thumbnails, opaque
+        self.progress: Callable[[int], object] | None = None
+
+    def learn(self, report: Report) -> None:
+        """Nothing: to look for names it would have to be read twice; what names somebody goes by other rules."""
+
+    def spans(self, report: Report, say: Say) -> None:
+        """Each that goes, in order."""
+        self._run(report, lambda _: None, say)
+
+    def share(self, report: Report, write: Write) -> None:
+        """Writes it without."""
+        self._run(report, write, None)
+
+    def _run(self, report: Report, write: Write, say: "Say | None") -> None:
+        gcode.scrub(
+            self._read,
+            write,
+            spans=say,
+            thumbnails=self._thumbnails,
+            opaque=self._opaque,
+            known=report.names(),
+            alias=report.alias,
+            progress=self.progress,
+        )
+
+    def _read(self, size: int) -> bytes:
+        if not self._head:
+            return self._rest(size)
+        part, self._head = self._head[:size], self._head[size:]
+        return part
+
+
+def given(read: Read, name: str, kind: str, thumbnails: bool = False, opaque: bool = False) -> "Text | Gcode":
+    """The file that `read` gives, b"" at its end. kind: of content.KINDS. name: for messages.
+
+    NeverShared: it is none of these things; of G-code, its beginning is judged.
+    """
+    head = b""
+    while len(head) < HEAD and (more := read(HEAD - len(head))):
+        head += more
+    models.refuse(head, name)
+    kind = content.kind(head) if kind == "auto" else kind
+    if kind == "gcode":
+        return Gcode(head, read, thumbnails, opaque)
+    rest = [head]
+    while more := read(HEAD):
+        rest.append(more)
+    data = b"".join(rest)
+    if len(rest) > 1:
+        models.refuse(data, name)
+    return Text(data, name, kind == "json")
