@@ -108,8 +108,13 @@ def opaque(line: str, start: int, end: int) -> bool:
 
 
 def touched(line: str, start: int, end: int) -> bool:
-    """Whether it is a part of a longer word."""
-    return (start > 0 and line[start - 1] in WORDS) or (end < len(line) and line[end] in WORDS)
+    """Whether it is a part of a longer word. What an address writes as %2F is no letter."""
+    before = start > 0 and line[start - 1] in WORDS and not _escape(line[max(0, start - 3) : start])
+    return before or (end < len(line) and line[end] in WORDS)
+
+
+def _escape(text: str) -> bool:
+    return len(text) == 3 and text[0] == "%" and text[1] in "234567" and text[2] in DIGITS + _HEX_LETTERS
 
 
 def _word_before(line: str, start: int) -> str:

@@ -96,7 +96,7 @@ _PEOPLE: "Rows" = [
     ("user", ("user=",), r"user=(%s{2,})" % _WORD, naming.user),
     ("session_id", ("session ",), r"session ([0-9a-f]{16,})", checks.alone),
     ("user", ("uid=",), r"uid=[0-9]+\(([a-z0-9_.-]+)\)", naming.user),
-    ("author", ("-by: ",), r"[a-z]-by: ([^<>\\\"\n]{2,}[^<>\\\"\s])", checks.always),
+    ("author", ("-by: ",), r"[a-z]-by: ([^<>\\\"]{2,}[^<>\\\"\s])", checks.always),
     ("home_user", ("%2fhome%2f",), r"%2fhome%2f([a-z0-9_.-]+)", checks.always),
     ("device_name", ("[printer ",), r"\[printer ([^\]]{1,})\]", naming.named),
     (
