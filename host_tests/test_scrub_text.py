@@ -1,0 +1,200 @@
+"""Logs, configuration and JSON that are shared: what identifies goes, all else stays as it was."""
+
+import json
+import re
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from firmware_agent.scrub.checks import fold
+from firmware_agent.scrub.content import documents
+from firmware_agent.scrub.lines import Lines
+from firmware_agent.scrub.quick import Quick
+from firmware_agent.scrub.report import Report, find, found
+from firmware_agent.scrub.sieve import folded
+from firmware_agent.scrub.texts import decoded, encoded
+from host_tests.rigs import text_score
+from host_tests.rigs.identifiers import KINDS, LINES, alike, made, said
+
+CORPUS = Path(__file__).resolve().parents[2] / "shared/corpus"
+NOISE = "\"'{}[]()<>:=,;@#%&/\\ \t-_.0aZ\u00e9\u2028\udcff\ufeff\x00\r\n"
+
+
+def masked(text: str, json: bool = False) -> str:
+    report = Report()
+    report.learn(text)
+    return report.masked(text, json)
+
+
+@pytest.mark.clause("L6")
+@pytest.mark.clause("L9")
+@pytest.mark.attack(13)
+@pytest.mark.parametrize("kind", sorted(KINDS))
+def test_ok__an_identifier_does_not_come_out(kind: str) -> None:
+    chance = Random(kind)
+    for _ in range(200):
+        line, value = said(chance, kind)
+        assert value.lower() not in masked(line).lower(), line
+
+
+@pytest.mark.parametrize("kind", sorted(KINDS))
+def test_ok__each_template_holds_its_identifier_and_the_check_sees_it(kind: str) -> None:
+    """The control: without masks every one of them is there."""
+    chance = Random(kind)
+    value = made(chance, kind)
+    assert all(value in template.format(value) for template in LINES[kind]) and LINES[kind]
+
+
+def test_ok__versions_figures_coordinates_checksums_and_hashes_stay() -> None:
+    chance = Random(9)
+    lines = [alike(chance) for _ in range(5000)]
+    assert [line for line in lines if masked(line) != line] == []
+
+
+@pytest.mark.clause("L10")
+@pytest.mark.attack(16)
+def test_ok__a_name_is_masked_wherever_else_it_stands() -> None:
+    text = "Linux kefabox 6.1.21-v8+ #1642\nconnected: kefabox, KEFABOX; kefaboxes stay\nvia http://x/kefabox\n"
+    out = masked(text)
+    assert out.lower().count("kefabox") == 1 and "kefaboxes stay" in out
+    assert (
+        out == "Linux <host-1> 6.1.21-v8+ #1642\nconnected: <host-1>, <host-1>; kefaboxes stay\nvia http://x/<host-1>\n"
+    )
+
+
+def test_ok__the_same_stands_for_the_same_and_something_else_for_another() -> None:
+    out = masked("peer 192.168.7.31\npeer 192.168.7.44\npeer 192.168.7.31\n")
+    assert out == "peer <ip-1>\npeer <ip-2>\npeer <ip-1>\n"
+
+
+def test_ok__another_report_counts_anew() -> None:
+    assert masked("peer 192.168.7.44") == masked("peer 10.2.7.31") == "peer <ip-1>"
+
+
+@pytest.mark.clause("L22")
+def test_ok__files_of_one_report_share_their_names() -> None:
+    report, log, config = Report(), "Linux kefabox 6.1.21-v8+ #1642", "# printed for kefabox"
+    for text in (log, config):
+        report.learn(text)
+    assert report.masked(config) == "# printed for <host-1>"
+    assert report.masked(log) == "Linux <host-1> 6.1.21-v8+ #1642"
+
+
+def test_ok__what_the_device_knows_goes_without_anything_that_tells() -> None:
+    report = Report([("hostname", "kefabox"), ("usb_serial", "31ffd6054d")])
+    assert report.masked("xx kefabox yy 31ffd6054d") == "xx <host-1> yy <serial-1>"
+
+
+def test_ok__lines_and_their_ends_stay() -> None:
+    text = "user: orunkefa\r\nuser: orunkefa\rpeer 10.2.7.31\n\n\r\nuser: orunkefa"
+    out = masked(text)
+    assert re.findall(r"[\r\n]", out) == re.findall(r"[\r\n]", text)
+    assert out == "user: <user-1>\r\nuser: <user-1>\rpeer <ip-1>\n\n\r\nuser: <user-1>"
+
+
+@pytest.mark.parametrize("mark", [b"\xff\xfe", b"\xfe\xff", b"\xef\xbb\xbf", b""])
+def test_ok__bytes_that_are_not_masked_stay(mark: bytes) -> None:
+    name = {b"\xff\xfe": "utf-16-le", b"\xfe\xff": "utf-16-be"}.get(mark, "utf-8")
+    data = (
+        mark
+        + "\u00e9 peer ".encode(name)
+        + (b"" if name != "utf-8" else b"\xc3\xff\xfe ")
+        + "10.2.7.31\r\n".encode(name)
+    )
+    text, how = decoded(data)
+    assert encoded(text, how) == data
+    assert encoded(masked(text), how) == data.replace("10.2.7.31".encode(name), "<ip-1>".encode(name))
+
+
+@pytest.mark.clause("C3")
+def test_ok__json_stays_json_with_the_same_shape() -> None:
+    data = {
+        "task_id": 135440576,
+        "list": [135440576, 7, "of 135440576", {"sn": "01S00A1234567"}],
+        "\u00e9": None,
+        "n": 1.5,
+    }
+    for text in (json.dumps(data), json.dumps(data, indent=2), json.dumps(data) + "\n" + json.dumps(data)):
+        assert documents(text)
+        out = masked(text, True)
+        assert documents(out) and "135440576" not in out and "1234567" not in out
+        assert json.loads(out.split("}\n{")[0] + ("}" if "}\n{" in out else "")) == {
+            "task_id": "<id-1>",
+            "list": ["<id-1>", 7, "of <id-1>", {"sn": "<serial-1>"}],
+            "\u00e9": None,
+            "n": 1.5,
+        }
+
+
+def test_ok__the_sieve_lets_no_line_pass_in_which_a_rule_finds_something() -> None:
+    chance = Random(21)
+    lines = Lines(Quick)
+    several = [
+        said(chance, chance.choice(list(KINDS)))[0] if chance.random() < 0.5 else alike(chance) for _ in range(4000)
+    ]
+    several += [line.upper() for line in several[:500]] + ["".join(chance.choices(NOISE, k=40)) for _ in range(500)]
+    several = [re.sub(r"[\r\n]", " ", line) for line in several]
+    text, expected, at = "\n".join(several), [], 0
+    for line in several:
+        expected += [(at + start, at + end, kind) for start, end, kind in lines.spans(line, fold(line), True)]
+        at += len(line) + 1
+    assert [tuple(one) for one in found(text)] == expected
+    assert len(expected) > 2000
+
+
+def test_ok__folding_fast_is_folding() -> None:
+    assert all(folded(chr(one)) == fold(chr(one)) for one in range(0x3000))
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_ok__whatever_is_read_lines_stay_and_only_spans_change(seed: int) -> None:
+    chance = Random(seed)
+    for _ in range(60):
+        pieces = [
+            said(chance, chance.choice(list(KINDS)))[0]
+            if chance.random() < 0.4
+            else "".join(chance.choices(NOISE, k=chance.randint(0, 60)))
+            for _ in range(chance.randint(1, 12))
+        ]
+        text = chance.choice(("\n", "\r\n", "", " ")).join(pieces)
+        report = Report()
+        report.learn(text)
+        spans = report.spans(text)
+        out = report.masked(text)
+        assert re.findall(r"[\r\n]", out) == re.findall(r"[\r\n]", text)
+        at = shift = 0
+        for one in spans:
+            assert at <= one.start < one.end <= len(text)
+            assert out[at + shift : one.start + shift] == text[at : one.start]
+            end = out.index(">", one.start + shift) + 1
+            assert re.fullmatch(r"<[a-z_0-9]+-\d+>", out[one.start + shift : end])
+            at, shift = one.end, end - one.end
+        assert out[at + shift :] == text[at:]
+
+
+def test_ok__what_was_scrubbed_holds_nothing_any_more() -> None:
+    chance = Random(77)
+    text = "\n".join(said(chance, chance.choice(list(KINDS)))[0] for _ in range(300))
+    assert len(find(text)) >= 300
+    assert [one for one in find(masked(text)) if not masked(text)[one.start : one.end].startswith("<")] == []
+
+
+def test_ok__the_score_on_the_corpus_of_real_files() -> None:
+    """Where the corpus is absent, on labels of our own."""
+    if CORPUS.exists():
+        texts, documents = (text_score.score(CORPUS, names) for names in (text_score.TEXTS, text_score.JSON))
+        assert texts["recall"] >= 0.99 and texts["precision"] >= 0.97, texts
+        assert documents["recall"] >= 0.99 and documents["precision"] >= 0.95, documents
+    else:
+        print(f"{CORPUS} is absent: no real files were scored")
+
+
+def test_fail__the_score_sees_what_is_missed_and_what_is_none(tmp_path: Path) -> None:
+    text = "peer 10.2.7.31 and Orunkefa\n"
+    (tmp_path / "files").mkdir()
+    (tmp_path / "files/klippy_log-01.log").write_text(text)
+    label = {"file": "klippy_log-01.log", "start": 19, "end": 27, "kind": "user", "strength": "strong", "text": ""}
+    (tmp_path / "labels.jsonl").write_text(json.dumps(label))
+    figures = text_score.score(tmp_path, text_score.TEXTS)
+    assert (figures["recall"], figures["precision"], figures["missed"]) == (0.0, 0.0, {"user": 1})
