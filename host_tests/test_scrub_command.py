@@ -1,0 +1,140 @@
+"""`firmware-agent scrub`: alone, with files or standard input, and never half."""
+
+import json
+import os
+import pty
+import resource
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from host_tests.rigs.gcode_files import job, names
+from host_tests.rigs.gcode_moves import moves
+
+LOG = b"Linux kefabox 6.1.21-v8+ #1642\r\npeer 10.2.7.31 \xff\xfe\r\nkefabox: printing Orun_lamp.gcode"
+CLEAN = b"Linux <host-1> 6.1.21-v8+ #1642\r\npeer <ip-1> \xff\xfe\r\n<host-1>: printing <file-1>"
+COMMAND = [sys.executable, "-m", "firmware_agent", "scrub"]
+ENVIRONMENT = {"PATH": os.environ["PATH"], "PYTHONPATH": str(Path(__file__).resolve().parents[1])}
+
+
+def scrub(where: Path, *arguments: str, **given: Any) -> "subprocess.CompletedProcess[bytes]":
+    """In an empty environment: no configuration, no home."""
+    command = [*COMMAND, *arguments]
+    return subprocess.run(command, cwd=where, env=ENVIRONMENT, capture_output=True, timeout=120, **given)
+
+
+@pytest.mark.clause("L6")
+def test_ok__it_needs_no_configuration_and_no_agent(tmp_path: Path) -> None:
+    done = scrub(tmp_path, input=LOG)
+    assert (done.stdout, done.stderr, done.returncode) == (CLEAN, b"", 0)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_ok__a_file_gives_the_same_and_stays_as_it_was(tmp_path: Path) -> None:
+    (tmp_path / "klippy.log").write_bytes(LOG)
+    assert scrub(tmp_path, "klippy.log").stdout == CLEAN
+    assert (tmp_path / "klippy.log").read_bytes() == LOG
+
+
+def test_ok__spans_are_code_points_of_the_text(tmp_path: Path) -> None:
+    text = "\u00e9\U0001f600 peer 10.2.7.31\nuser: orunkefa\n"
+    done = scrub(tmp_path, "--spans", input=text.encode())
+    rows = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [(row["file"], text[row["start"] : row["end"]], row["kind"]) for row in rows] == [
+        ("-", "10.2.7.31", "ipv4"),
+        ("-", "orunkefa", "user"),
+    ]
+    assert [sorted(row) for row in rows] == [["end", "file", "kind", "start"]] * 2
+
+
+@pytest.mark.clause("L10")
+@pytest.mark.clause("L22")
+@pytest.mark.attack(16)
+def test_ok__several_files_are_one_report(tmp_path: Path) -> None:
+    (tmp_path / "klippy.log").write_bytes(LOG)
+    (tmp_path / "notes.txt").write_bytes(b"of kefabox\n")
+    (tmp_path / "Orun_lamp.gcode").write_bytes(b"; kefabox\n;MESH:x\nG28\nG1 X1\n")
+    done = scrub(tmp_path, "--to", "out", "klippy.log", "notes.txt", "Orun_lamp.gcode")
+    assert done.returncode == 0, done.stderr
+    out = {place.name: place.read_bytes() for place in (tmp_path / "out").iterdir()}
+    assert out["klippy.log"] == CLEAN and out["notes.txt"] == b"of <host-1>\n"
+    assert sorted(out) == ["file-1.gcode", "klippy.log", "notes.txt"]
+    assert b"kefabox" not in out["file-1.gcode"] and b"G28\nG1 X1\n" in out["file-1.gcode"]
+    assert b"Orun_lamp.gcode: is written as out/file-1.gcode" in done.stderr
+
+
+@pytest.mark.clause("C3")
+def test_ok__gcode_moves_the_same_and_pictures_stay_if_asked(tmp_path: Path) -> None:
+    data = job("PrusaSlicer", names(3))
+    (tmp_path / "x.gcode").write_bytes(data)
+    plain, pictures = scrub(tmp_path, "x.gcode").stdout, scrub(tmp_path, "--thumbnails", "x.gcode").stdout
+    assert moves(plain) == moves(pictures) == moves(data)
+    assert b"thumbnail begin" in data and b"thumbnail begin" in pictures and b"thumbnail begin" not in plain
+
+
+def test_ok__what_a_file_is_can_be_said(tmp_path: Path) -> None:
+    data = b"just a sentence of kefa\nG28\n"
+    assert scrub(tmp_path, input=data).stdout == data
+    assert b"sentence" not in scrub(tmp_path, "--kind", "gcode", input=data).stdout
+
+
+def test_ok__json_stays_json(tmp_path: Path) -> None:
+    done = scrub(tmp_path, input=b'{"task_id": 135440576, "n": 135440576}')
+    assert json.loads(done.stdout) == {"task_id": "<id-1>", "n": "<id-1>"}
+
+
+@pytest.mark.clause("L9")
+@pytest.mark.attack(14)
+def test_fail__of_files_with_a_model_none_is_written(tmp_path: Path) -> None:
+    (tmp_path / "klippy.log").write_bytes(LOG)
+    (tmp_path / "notes.log").write_bytes(b"ISO-10303-21;\n")
+    done = scrub(tmp_path, "--to", "out", "klippy.log", "notes.log")
+    assert done.returncode == 3 and done.stdout == b"" and not (tmp_path / "out").exists()
+    assert done.stderr.startswith(b"notes.log: this is a STEP model")
+
+
+def test_fail__several_files_without_a_place(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(LOG)
+    done = scrub(tmp_path, "a", "a")
+    assert done.returncode == 1 and b"--to DIRECTORY" in done.stderr
+
+
+@pytest.mark.parametrize("there", ["klippy.log", "notes.txt"])
+def test_fail__nothing_is_overwritten_and_nothing_is_half_there(tmp_path: Path, there: str) -> None:
+    for name in ("klippy.log", "notes.txt"):
+        (tmp_path / name).write_bytes(LOG)
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / there).write_bytes(b"mine")
+    done = scrub(tmp_path, "--to", "out", "klippy.log", "notes.txt")
+    assert done.returncode == 1 and b"not overwritten" in done.stderr
+    assert {one.name: one.read_bytes() for one in (tmp_path / "out").iterdir()} == {there: b"mine"}
+
+
+def test_fail__a_disk_that_is_full_leaves_nothing(tmp_path: Path) -> None:
+    (tmp_path / "a.log").write_bytes(b"ok\n")
+    (tmp_path / "b.log").write_bytes(b"ok\n" * 100_000)
+    full = {"preexec_fn": lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))}
+    done = scrub(tmp_path, "--to", "out", "a.log", "b.log", **full)
+    assert done.returncode == 1 and b"nothing was written" in done.stderr
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_fail__a_file_that_cannot_be_read_is_said(tmp_path: Path) -> None:
+    done = scrub(tmp_path, "nowhere")
+    assert (done.returncode, done.stderr) == (1, b"nowhere: cannot be read (No such file or directory)\n")
+
+
+def test_ok__a_bar_on_a_terminal_only(tmp_path: Path) -> None:
+    (tmp_path / "x.gcode").write_bytes(b"G28\n" + b"G1 X1 Y1\n" * 200_000)
+    assert scrub(tmp_path, "x.gcode").stderr == b""
+    ours, theirs = pty.openpty()
+    done = subprocess.run(
+        [*COMMAND, "x.gcode"], cwd=tmp_path, env=ENVIRONMENT, stdout=subprocess.DEVNULL, stderr=theirs
+    )
+    assert done.returncode == 0
+    os.close(theirs)
+    assert b"x.gcode [" in (shown := os.read(ours, 1 << 16)) and b" 100 %" in shown
+    os.close(ours)
