@@ -39,7 +39,10 @@ def _groups(chance: Random, count: int) -> str:
 
 KINDS: dict[str, Callable[[Random], str]] = {
     "ipv4": _any(lambda one: _octets(one, 192, 168), lambda one: _octets(one, 10), lambda one: _octets(one, 93)),
-    "ipv6": _any(lambda one: _groups(one, 8), lambda one: "fe80::" + _groups(one, 3) + ":" + _hex(one, 4)),
+    "ipv6": _any(
+        lambda one: f"{one.choice((0x2001, 0x2A02, 0xFD17)):x}:" + _groups(one, 7),
+        lambda one: "fe80::" + _groups(one, 3) + ":" + _hex(one, 4),
+    ),
     "mac": lambda one: ":".join("%02x" % one.randrange(256) for _ in range(6)),
     "uuid": lambda one: "-".join(_hex(one, size) for size in (8, 4, 4, 4, 12)),
     "email": lambda one: f"{word(one)}.{word(one)}@{word(one)}.{one.choice(('com', 'de', 'co.uk'))}",
