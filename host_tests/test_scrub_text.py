@@ -29,6 +29,7 @@ def masked(text: str, json: bool = False) -> str:
 
 @pytest.mark.clause("L6")
 @pytest.mark.clause("L9")
+@pytest.mark.clause("L22")
 @pytest.mark.attack(13)
 @pytest.mark.parametrize("kind", sorted(KINDS))
 def test_ok__an_identifier_does_not_come_out(kind: str) -> None:
@@ -72,7 +73,6 @@ def test_ok__another_report_counts_anew() -> None:
     assert masked("peer 192.168.7.44") == masked("peer 10.2.7.31") == "peer <ip-1>"
 
 
-@pytest.mark.clause("L22")
 def test_ok__files_of_one_report_share_their_names() -> None:
     report, log, config = Report(), "Linux kefabox 6.1.21-v8+ #1642", "# printed for kefabox"
     for text in (log, config):

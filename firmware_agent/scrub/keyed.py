@@ -99,7 +99,7 @@ def _fits(bare: str, kind: str) -> bool:
     if kind in _NO_PATHS and (bare[0] in "/~" or low.startswith(_PARTS_OF_LINUX) or bare.endswith(".usb")):
         return False
     if kind in ("printer_sn", "rfid_uid"):
-        return len(set(bare)) > 3 or (len(set(bare)) == 3 and bare.count("0") * 2 < len(bare))
+        return len(set(bare)) > 3
     if kind in ("cloud_id", "ipv4_int"):
         if len(bare) < 3 or (not number and len(bare) < 8) or set(bare[:2]) == {"0"}:
             return False
