@@ -50,7 +50,6 @@ def test_ok__spans_are_code_points_of_the_text(tmp_path: Path) -> None:
     assert [sorted(row) for row in rows] == [["end", "file", "kind", "start"]] * 2
 
 
-@pytest.mark.clause("L10")
 @pytest.mark.attack(16)
 def test_ok__several_files_are_one_report(tmp_path: Path) -> None:
     (tmp_path / "klippy.log").write_bytes(LOG)

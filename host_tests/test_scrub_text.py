@@ -29,6 +29,7 @@ def masked(text: str, json: bool = False) -> str:
 
 @pytest.mark.clause("L6")
 @pytest.mark.clause("L9")
+@pytest.mark.clause("L10")
 @pytest.mark.clause("L22")
 @pytest.mark.attack(13)
 @pytest.mark.parametrize("kind", sorted(KINDS))
@@ -53,7 +54,6 @@ def test_ok__versions_figures_coordinates_checksums_and_hashes_stay() -> None:
     assert [line for line in lines if masked(line) != line] == []
 
 
-@pytest.mark.clause("L10")
 @pytest.mark.attack(16)
 def test_ok__a_name_is_masked_wherever_else_it_stands() -> None:
     text = "Linux kefabox 6.1.21-v8+ #1642\nconnected: kefabox, KEFABOX; kefaboxes stay\nvia http://x/kefabox\n"
