@@ -12,8 +12,8 @@ from host_tests.proofs import scrub
 @pytest.mark.clause("L9")
 @pytest.mark.attack(13)
 def test_ok__generated_identifiers_do_not_survive(tmp_path: Path) -> None:
-    found = scrub.prove(identifiers=8000, lines=1000, corpus=tmp_path / "absent")
-    assert found["failures"] == [] and found["counts"]["identifiers"] == 8000
+    found = scrub.prove(identifiers=20_000, lines=1000, corpus=tmp_path / "absent")
+    assert found["failures"] == [] and found["counts"]["identifiers"] == 20_000
     assert set(found["survivors"]) == {"own lines"} and found["corpus"].startswith("absent")
 
 

@@ -116,10 +116,10 @@ _PEOPLE: "Rows" = [
 
 _HIDDEN = r"(?:bearer |basic )?([^\s'\"<>,;&()\[\]{}|]{4,})"
 _BEFORE_SECRETS = (  # what must be in the line, and the key: short patterns, for boards
-    ("token", "[a-z_-]*token"),
+    ("token", "token"),
     ("api", "api[_-]?key"),
-    ("secret", "[a-z_]*secret"),
-    ("passw", "[a-z_]*passw(?:or)?d"),
+    ("secret", "secret"),
+    ("passw", "passw(?:or)?d"),
     ("passphrase", "passphrase"),
     ("psk", "psk"),
     ("access_code", "access_code"),
