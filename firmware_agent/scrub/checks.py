@@ -18,6 +18,7 @@ _SERIAL_WORDS = (
     "camera",
 )
 _VERSIONS = ("version", "ver", "release", "firmware", "python", "build", "bundled", "rev", "revision", "_v")
+_LONGEST_NAME = 255  # characters of the name of a file
 _RESOLVERS = ("8.8.8.8", "8.8.4.4", "1.1.1.1", "1.0.0.1", "9.9.9.9", "1.2.3.4")
 
 
@@ -100,6 +101,13 @@ def serial(line: str, start: int, end: int) -> bool:
     if line[start - 1 : start] == "<" and text.startswith("serial-"):  # an alias of ours
         return False
     return len(set(text)) > 2 and any([one in DIGITS for one in text])
+
+
+def usb(line: str, start: int, end: int) -> bool:
+    """A serial number in the name of a device, as usb-Klipper_stm32_2A0041-if00."""
+    before = fold(line[max(0, start - _LONGEST_NAME) : start])
+    name = before[max(0, before.rfind("usb-")) :]
+    return name.startswith("usb-") and not any([one in " \t\r\v\f/'\"" for one in name]) and serial(line, start, end)
 
 
 def opaque(line: str, start: int, end: int) -> bool:

@@ -15,6 +15,8 @@ _ZONES = (
     "duckdns.org",
     "dyndns.org",
 )
+RADIO = ("wifi", "wi-fi", "wlan", "wpa", "nmcli")
+_NEAR = 300  # characters: so far a word tells what is spoken of
 _NO_HOME = (".", "..", "~", "user", "username", "$user", "public", "shared", "default")
 
 
@@ -49,6 +51,12 @@ def secret(line: str, start: int, end: int) -> bool:
 def named(line: str, start: int, end: int) -> bool:
     """Anything but a word that names nobody."""
     return fold(line[start:end].strip(SPACES)) not in NOBODY and end > start
+
+
+def on_air(line: str, start: int, end: int) -> bool:
+    """The name of a network, in a sentence that speaks of radio."""
+    before = fold(line[max(0, start - _NEAR) : start])
+    return any([word in before for word in RADIO]) and named(line, start, end)
 
 
 def host(line: str, start: int, end: int) -> bool:

@@ -50,7 +50,7 @@ _HOMES: "Rows" = [
     ),
 ]
 _SERIALS: "Rows" = [
-    ("usb_serial", ("usb-",), r"usb-[^\s/'\"]*_([0-9a-z]{4,})-(?:if|video|port|event|mouse|audio)", checks.serial),
+    ("usb_serial", ("usb-",), r"_([0-9a-z]{4,})-(?:if|video|port|event|mouse|audio)", checks.usb),
     ("usb_serial", ("iserial", "serialnumber"), r"(?:iserial|serialnumber)[^0-9a-z]+([0-9a-z_-]{4,})", checks.serial),
     ("canbus_uuid", ("uuid", "canbus"), r"(?:canbus_uuid|uuid)['\"]?\s*[:= ]\s*['\"]?(%s{12})" % _H, checks.alone),
     ("hw_serial", ("serial",), r"serial\s*:\s*(%s{8,})" % _H, checks.serial),
@@ -129,7 +129,6 @@ _BEFORE_SECRETS = (  # what must be in the line, and the key: short patterns, fo
 )
 _OPAQUE = "([0-9a-z_-]{8,})"
 _THINGS = ("printer", "print", "machine", "device", "bot", "client", "install", "installation", "unique")
-_RADIO = ("wifi", "wi-fi", "wlan", "wpa", "nmcli")
 _CONNECTING = ("connect[a-z]* (?:to|with)", "disconnected from", "network", "profile", "access point")
 _NETWORK = r":? ['\"]?([^\s'\",:][^'\",]*)"
 
@@ -137,4 +136,4 @@ RULES: "Rows" = _HOSTS + _HOMES + _SERIALS + _NETWORKS + _PEOPLE
 RULES += [("token", (word,), name + _KEY_END + _HIDDEN, naming.secret) for word, name in _BEFORE_SECRETS]
 RULES += [("printer_id", (word,), word + "[ _-]?id" + _KEY_END + _OPAQUE, checks.opaque) for word in _THINGS]
 RULES += [("printer_id", (word,), word + " id [a-z]+" + _KEY_END + _OPAQUE, checks.opaque) for word in _THINGS]
-RULES += [("ssid", (word,), word + ".*" + doing + _NETWORK, naming.named) for word in _RADIO for doing in _CONNECTING]
+RULES += [("ssid", naming.RADIO, doing + _NETWORK, naming.on_air) for doing in _CONNECTING]
