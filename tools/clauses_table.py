@@ -43,7 +43,7 @@ ATTACKS = {
 
 # What the tests above do not prove yet: such a row says "partly" and why, however green its tests are.
 MISSING = {
-    "L9": "no file is ever read; recognising models in a report comes with the scrubber",
+    "L9": "the scrubber refuses models by their content; the support bundle that would send a report is not built",
     "L10": "no serial number leaves; the support bundle is not built",
     "L22": "never logged or exported; tokens of printers are files of the integrator, not sealed",
     17: "shown for the camera's process, on the disks as well; main's memory rests on its unit",

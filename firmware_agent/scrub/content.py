@@ -3,6 +3,8 @@
 import json
 import re
 
+from firmware_agent.scrub.texts import decoded
+
 KINDS = ("auto", "log", "config", "json", "gcode")
 _COMMAND = re.compile(rb"[ \t]*(?:N\d+[ \t]*)?[GMT]\d{1,4}(?![A-Za-z0-9_])", re.I)
 _SECTION = re.compile(rb"^\[[A-Za-z][^\]\r\n]*\][ \t]*\r?$", re.M)
@@ -15,6 +17,7 @@ def kind(head: bytes) -> str:
 
     Where in doubt it is G-code, of which less stays than of a log.
     """
+    head = decoded(head)[0].encode("utf-8", "surrogateescape")
     start = head.removeprefix(b"\xef\xbb\xbf").lstrip()[:1]
     if start == b"{" or (start == b"[" and not _SECTION.search(head)):
         return "json"
