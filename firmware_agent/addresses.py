@@ -43,7 +43,7 @@ def readable(url: object) -> bool:
         return False
     if not host or "@" in parts.netloc or parts.fragment:
         return False
-    return parts.scheme == "https" or (parts.scheme == "http" and is_loopback(host))
+    return url.startswith("https://") or (url.startswith("http://") and is_loopback(host))
 
 
 def talkable(url: object) -> bool:

@@ -19,10 +19,10 @@ from firmware_agent.egress.rights import Rights
 from firmware_agent.egress.uplink import Uplink
 from firmware_agent.errors import AgentError, Refused, SourceError
 from firmware_agent.gate import Gate
+from firmware_agent.itself import marked
 from firmware_agent.model import Permit
 from firmware_agent.telemetry.dues import Dues
 from firmware_agent.telemetry.dues import chance as delays
-from firmware_agent.telemetry.itself import marked
 from firmware_agent.telemetry.jobs import timely
 from firmware_agent.telemetry.reading import Reading
 from firmware_agent.telemetry.source import Source
@@ -34,6 +34,7 @@ _FINEST = 0.001  # s
 REST = 10.0  # s between two while nothing is under way, if a change of its files is told
 _NOTE_REFUSALS = 60.0  # s between two counts of the same refusal
 _ALERT = 3.0  # s after a decision in which the ledger is read as others write it
+_SELDOM = 3600  # s between two records from which on a restart counts as one of the times that it was told
 _RETRY_SOURCE = 5.0  # s before a source that failed is read again
 
 _CHANCE = SystemRandom().random
@@ -80,6 +81,7 @@ class Agent:
         self._reread = 0.0  # then (ticks) the ledger is read again: a slow command writes later than that
         self._since: dict[Pair, tuple[bytes, int | None]] = {}  # what permits, and since when in this run
         self._dues = Dues(gate.catalogue, ticks, delay)
+        self._told: dict[Pair, bytes] = {}  # the consent under which each was last permitted
         self._chance = chance
         self._epochs: dict[Pair, int] = {}  # the number of the epoch in which it was last looked at
         self._begins: dict[Pair, float] = {}  # when the first event of that epoch may be taken (ticks)
@@ -258,6 +260,12 @@ class Agent:
                 if (purpose, uplink.recipient) in lapsed:
                     uplink.purge(purpose)
         self.ledger.close_open(waiting)
+        now = self._clock.now()
+        for recipient, uplink in self.uplinks.items():
+            for purpose, outbox in uplink.outboxes.items():
+                times = [frame.time for frame, _ in outbox.vault.copies() if frame.time is not None]
+                if now is not None and times and self.gate.catalogue.purposes[purpose]["every"] >= _SELDOM:
+                    self._dues.took_before((purpose, recipient), max(0, now - max(times)))
 
     def _look(self) -> tuple[dict[Pair, bytes], set[Pair]]:
         """(what is permitted, by which consent record; what is denied for good: not just for want of a clock)."""
@@ -288,6 +296,10 @@ class Agent:
             pair: before[pair] if pair in before and before[pair][0] == consent else (consent, now)
             for pair, consent in self._permits.items()
         }
+        for pair, consent in self._permits.items():
+            if self._told.get(pair, consent) != consent:
+                self._dues.forget(pair)
+        self._told.update(self._permits)
 
     def _forget(self, before: dict[Pair, bytes], lapsed: set[Pair]) -> None:
         """Consent changed. The links of what was narrowed are cut first: all else takes time. Then what waits goes.
@@ -313,7 +325,7 @@ class Agent:
             self.uplinks[recipient].cut()
         for pair, consent in {**stale, **narrowed}.items():
             if pair[1] in self.uplinks:
-                count = self.uplinks[pair[1]].purge(pair[0]) if pair in stale else 0
+                count = self.uplinks[pair[1]].purge(pair[0]) if pair in stale or pair in lapsed else 0
                 self.ledger.cut(*pair, consent, count)
         self.ledger.refresh()
 

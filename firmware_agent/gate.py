@@ -237,11 +237,12 @@ class Gate:
             return None
         if not any([transform is pseudonym and name in record.fields for name, _, transform, _, _ in steps]):
             return None
-        # The ident before the key: a request for deletion destroys the secret of the keys first, so what has the old
-        # pseudonyms leaves under an ident by which the recipient finds it.
+        # A request for deletion destroys the secret of the keys first, then hands over that of the idents: what has old
+        # pseudonyms must leave under an old ident, and what has new ones under a new ident.
+        before = self._pseudonyms(permit.purpose, permit.recipient, permit.consent, number)
         ident = batch.ident or self._ident(permit.purpose, permit.recipient)
         key = self._pseudonyms(permit.purpose, permit.recipient, permit.consent, number)
-        if batch.key is not None and batch.key != key:
+        if key != before or (batch.key is not None and batch.key != key):
             raise Unsealed("epoch_over", permit.purpose, permit.recipient)
         batch.ident, batch.key = ident, key
         return key

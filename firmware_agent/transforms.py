@@ -120,7 +120,7 @@ def version(value: "Any", parameters: "Parameters") -> "Any":
 
     What follows them names builds, computers and people, and stays.
     """
-    if not isinstance(value, str):
+    if not isinstance(value, str) or _address(value):
         raise Unfit
     first, at = _digits(value, 1 if value[:1] in ("v", "V") else 0)
     if value[at : at + 1] != ".":
@@ -129,6 +129,16 @@ def version(value: "Any", parameters: "Parameters") -> "Any":
     if first > parameters["max"] or second > 999 or value[at : at + 1] not in ("", ".", "-", "+", " "):
         raise Unfit
     return first * 1000 + second
+
+
+def _address(text: str) -> bool:
+    """Whether it could be one of IPv4: then its beginning names a network. Versions like 01.08.02.00 cannot."""
+    parts = text.split(".")
+    if len(parts) != 4 or not all(
+        [0 < len(one) < 4 and all([digit in "0123456789" for digit in one]) for one in parts]
+    ):
+        return False
+    return all([str(int(one)) == one and int(one) < 256 for one in parts])
 
 
 def _digits(text: str, at: int) -> "tuple[int, int]":

@@ -37,5 +37,5 @@ def pytest_runtest_logreport(report):
 def pytest_terminal_summary(terminalreporter):
     terminalreporter.write_line(
         f"core tests: {_COUNTS['CPython']} passed on CPython, "
-        f"{_COUNTS['MicroPython']} passed on MicroPython (240 KiB heap)"
+        f"{_COUNTS['MicroPython']} passed on MicroPython (256 KiB heap)"
     )

@@ -263,3 +263,32 @@ def test_ok__it_needs_no_configuration_and_no_firmware_can_give_or_withhold_it(t
 def test_ok__on_a_real_wire_idle_and_printing_are_the_same():
     result = heartbeat.prove(devices=2, phases=1, beats=2)
     assert result["failures"] == []
+
+
+def test_ok__a_new_consent_begins_a_new_grid():
+    ticks = [100.0]
+    dues = Dues(catalogue(MAKER), lambda: ticks[0], lambda: 0.0)
+    pair = ("heartbeat", MAKER)
+    dues.took(pair)
+    ticks[0] += 33
+    assert dues.due_in(pair) == pytest.approx(BEAT - 33)
+    dues.forget(pair)
+    assert dues.due_in(pair) == 0
+
+
+def test_ok__the_agent_forgets_the_grid_of_a_consent_that_was_taken_back():
+    device = Device("idle", "heartbeat")
+    pair = ("heartbeat", MAKER)
+
+    async def tale():
+        await device.run(30)
+        before = device.agent._dues._last[pair]
+        device.agent.withdraw(*pair, lambda: device.world.withdraw("heartbeat"))
+        await device.run(30)
+        device.world.grant("heartbeat")
+        await device.run(30)
+        await device.agent.close()
+        return before, device.agent._dues._last[pair]
+
+    before, after = asyncio.run(tale())
+    assert (after - before) % BEAT not in (0, BEAT) and len(device.signs()) == 2

@@ -60,7 +60,7 @@ def test_fail__the_control_memory_that_grows_is_seen():
         hoard = []
 
         def tell(self, data):
-            self.hoard.append(bytes(5_000))
+            self.hoard.append(b"x" * 1_000 * 25)  # more than what lies free in a process of long standing
             return super().tell(data)
 
     assert sources.run(Hoarding(), 6_000, 1).grown > sources.GROWTH

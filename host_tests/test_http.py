@@ -112,6 +112,8 @@ ODD = [
     "http://127.0.0.1:x",
     "http://127.0.0.1/\n",
     "https://\u00fc.de",
+    "HTTPS://printer.lan",
+    "Http://127.0.0.1",
 ]
 
 

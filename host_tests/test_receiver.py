@@ -449,7 +449,7 @@ def test_fail__hostile_messages_are_refused_by_name(rig):
 def test_fail__a_number_that_could_be_an_address_in_a_field_that_is_not_rounded(rig):
     tree = generate.shipped()
     field = {"category": "performance", "purposes": [PROGRAM], "transform": "keep", "min": -(2**40), "max": 2**40}
-    tree["field"]["total"] = {**field, "id": 30, "sensitivity": "low", "retention": "90 d", "clause": "L6"}
+    tree["field"]["total"] = {**field, "id": 40, "sensitivity": "low", "retention": "90 d", "clause": "L6"}
     profile = rig.directory / "wide.cbor"
     profile.write_bytes(compile_profile(generate.Text(generate.toml(tree))))
     receiver = rig.receiver(profile=profile)

@@ -137,11 +137,40 @@ def test_ok__on_the_page_the_owner_chooses_and_nobody_else(home):
         with pytest.raises(AgentError):
             home.do(owner, "set_region", {"region": text})
     for role in ("viewer", "service"):
+        other = home.pair(role)[1]
+        assert home.desk.home(other)["region"] == {"chosen": "", "offered": []}  # nor sees what was chosen
         with pytest.raises(Refused, match="not_your_role"):
-            home.do(home.pair(role)[1], "set_region", {"region": "asia"})
+            home.do(other, "set_region", {"region": "asia"})
     for wrong in ({}, {"region": 5}, {"region": "asia", "more": 1}):
         with pytest.raises(AgentError):
             home.do(owner, "set_region", wrong)
     assert home.parts.region.read() == "oceania" and not home.parts.gate.decide("region", "lightmake").allowed
     home.do(owner, "set_region", {"region": ""})
     assert home.parts.region.read() == ""
+
+
+def test_ok__a_restart_does_not_tell_it_again(tmp_path):
+    async def tale(rig, subscriber):
+        rig.parts.region.choose("europe")
+        rig.grant("region")
+        for _ in range(3):
+            agent: Agent = rig.agent()
+            await forward(rig, agent, 3_600, 60)
+            await until(agent, lambda: subscriber.messages)
+            await agent.close()
+        assert len(subscriber.messages) == 1
+        agent = rig.agent()
+        await forward(rig, agent, 86_400, 300)
+        await until(agent, lambda: len(subscriber.messages) == 2)  # the next day
+        await agent.close()
+
+    with Broker(tmp_path) as broker, Subscriber(broker.inside) as subscriber:
+        asyncio.run(tale(Rig(tmp_path, plain(broker.port), sources="[source.demo]"), subscriber))
+
+
+def test_fail__a_file_of_it_that_cannot_be_read_is_no_choice_and_ends_nothing(tmp_path):
+    rig = Rig(tmp_path, plain(free_port()), sources="[source.demo]")
+    for name in SLOTS:
+        (rig.parts.config.state / name).mkdir()
+    assert rig.parts.region.read() == ""
+    assert asyncio.run(RegionSource(rig.parts.region.read).read()) == []

@@ -88,8 +88,10 @@ def test_ok__what_leaves_is_what_the_gate_would_let_out(tmp_path):
     catalogue = world.home.parts.catalogue
     pairs, unfit = compose(plan(catalogue, PROGRAM[0]), world.printer.records[0], NOW)
     ids = {name: field["id"] for name, field in catalogue.fields.items()}
-    assert [[ids[one["field"]], one["value"]] for one in shown["leaves"]] == pairs and len(pairs) == 2
-    assert (row["state"], row["said"], row["leaving"]) == ("reading", len(RAW), 2)
+    *leaves, number = [[ids[one["field"]], one["value"]] for one in shown["leaves"]]
+    assert leaves == pairs and len(pairs) == 2
+    assert number == [31, "0" * 32]  # a pseudonym leaves, too; to look at it makes none
+    assert (row["state"], row["said"], row["leaving"]) == ("reading", len(RAW), 3)
     assert [one["field"] for one in shown["stays"]] == unfit == ["nozzle_temperature"]
     assert shown["stays"] == [{"field": "nozzle_temperature", "fate": "unfit"}]
     assert {one["field"] for one in row["never"]} == {"job_file", "message", "address"}

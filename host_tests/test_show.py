@@ -45,7 +45,7 @@ def test_ok__the_running_agent_is_asked_and_a_bambu_printer_not_a_second_time(tm
             assert (printer.broker.connections(), len(printer.sent())) == before == (before[0], 1)
             assert set(printer.sent()) == {REQUEST}
             rig.withdraw("improvement_program")
-            wait_for(lambda: [row["state"] for row in said(rig)] == ["rest"])
+            wait_for(lambda: {row["state"] for row in said(rig)} == {"rest"})
             assert "is not read: nothing of it is allowed" in flat(call(rig, "show")[1])
 
 

@@ -5,9 +5,9 @@ import pytest
 from firmware_agent import cbor
 from firmware_agent.catalogue import Catalogue
 from firmware_agent.cli import words
+from firmware_agent.itself import marked
 from firmware_agent.model import Record
 from firmware_agent.profiles.compiler import compile_profile
-from firmware_agent.telemetry.itself import marked
 from host_tests.properties.generate import Text, shipped, toml
 
 PROGRAM, NUMBER = "improvement_program", bytes(range(16))

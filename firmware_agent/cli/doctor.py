@@ -52,7 +52,9 @@ async def _all(made: Parts, connect: bool) -> list[Finding]:
 
 def _state(made: Parts) -> Iterator[Finding]:
     directory = made.config.state
-    open_to_others = [path for path in (directory, *directory.iterdir()) if path.stat().st_mode & 0o077]
+    # Sockets are for others: who may use one, the configuration and the kernel say.
+    there = [path for path in directory.iterdir() if not path.is_socket()]
+    open_to_others = [path for path in (directory, *there) if path.stat().st_mode & 0o077]
     for path in open_to_others:
         yield "wrong", f"{path}: other users can get at it; chmod go= {path}"
     owner = directory.stat().st_uid
@@ -174,7 +176,8 @@ async def _sources(made: Parts, connect: bool) -> list[Finding]:
     try:
         for one in sources(made.config, made.catalogue, made.device.ticks, made.device.now, made.region.read):
             if one.exclusive:
-                findings.append(("note", f"{one.name}: only the running agent can read it; its page says how it is"))
+                said = "only the running agent can read it; `firmware-agent show` and its page say how it is"
+                findings.append(("note", f"{one.name}: {said}"))
                 continue
             try:
                 records = await one.read()

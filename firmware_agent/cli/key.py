@@ -65,6 +65,8 @@ def _kept(made: Parts, path: Path) -> Iterator[int]:
     It belongs to whom the state directory belongs to: root may have typed the command. AgentError: it cannot be made,
     before anybody was asked.
     """
+    if path.is_dir() or not path.name:
+        raise AgentError(f"{path}: that is a directory; name a file as `key_file`")
     new = path.with_name(path.name + ".new")
     try:
         new.unlink(missing_ok=True)  # of a time when the power went

@@ -180,11 +180,12 @@ def _parser() -> argparse.ArgumentParser:
             one.add_argument("--all", action="store_true", help="stop everything")
     add(decisions, "show", consent.show, "every purpose, what it means, and what was decided")
     preview = add(commands, "show", show.show, "the exact payload that would leave now, and why each other field stays")
-    preview.add_argument("--sent", nargs="?", const="", metavar="PURPOSE", help="instead: the last that left")
-    preview.add_argument(
+    either_way = preview.add_mutually_exclusive_group()
+    either_way.add_argument("--sent", nargs="?", const="", metavar="PURPOSE", help="instead: the last that left")
+    either_way.add_argument(
         "--live", action="store_true", help="drawn anew as it changes, by the running agent; Ctrl-C ends"
     )
-    preview.add_argument("--json", action="store_true", help="as the running agent says it to programs")
+    either_way.add_argument("--json", action="store_true", help="JSON, as docs/socket.md has it")
     books = commands.add_parser("ledger", help="what left, what was refused").add_subparsers(
         required=True, metavar="show|verify|export"
     )
@@ -248,7 +249,7 @@ def _parser() -> argparse.ArgumentParser:
         "sequence", nargs="?", type=_positive, metavar="NUMBER", help="of the decision; without it: a list"
     )
     one.add_argument("file", nargs="?", type=Path, metavar="FILE", help="a new file; without it: printed")
-    one = add(commands, "details", policy.details, "your name for this device, and its region")
+    one = add(commands, "details", policy.details, "your name for this device, and its country for receipts")
     one.add_argument("--name", help="it never leaves")
     one.add_argument("--region", help="two capital letters, or empty")
     one = add(commands, "region", region.region, "the region of the world that you tell, if you allow that")

@@ -14,8 +14,8 @@ from firmware_agent.cli.sources import sources
 from firmware_agent.cli.stores import sent
 from firmware_agent.errors import AgentError, SourceError
 from firmware_agent.gate import compose, message, plan
+from firmware_agent.itself import marked
 from firmware_agent.model import Denial, Record
-from firmware_agent.telemetry.itself import marked
 from firmware_agent.telemetry.source import Source
 
 
@@ -44,7 +44,11 @@ def _unasked(made: Parts) -> str:
     """Why the running agent cannot be asked; "" if it can be."""
     if not made.device.storage.claimed():
         return "no agent runs; start `firmware-agent run`"
-    return "" if made.config.socket is not None else "the configuration has no [socket]"
+    return (
+        ""
+        if made.config.socket is not None
+        else 'the configuration has no [socket]; add: [socket] users = { "YOUR-USER" = "owner" }'
+    )
 
 
 def _sent(made: Parts, purpose: str) -> int:

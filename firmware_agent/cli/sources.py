@@ -1,16 +1,17 @@
 """Builds the sources of records that the configuration names: a new kind is one row here, and one in config.py."""
 
+import os
 import re
+import stat
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from firmware_agent import accounts
+from firmware_agent import accounts, itself
 from firmware_agent.catalogue import BLOBS, Catalogue
 from firmware_agent.config import Config
 from firmware_agent.errors import ConfigError, SourceError
-from firmware_agent.telemetry import itself
 from firmware_agent.telemetry.datagrams import Datagrams
 from firmware_agent.telemetry.mqtt_line import Place
 from firmware_agent.telemetry.source import Source
@@ -25,6 +26,7 @@ from firmware_agent.telemetry.sources.network import NetworkSource
 from firmware_agent.telemetry.sources.octoprint import octoprint
 from firmware_agent.telemetry.sources.region import RegionSource
 
+_LONGEST_SECRET = 4096  # bytes
 Now = Callable[[], int | None]
 
 
@@ -96,7 +98,13 @@ def _short(path: Path, what: str, pattern: str) -> str:
 
 def _secret(path: Path, what: str = "key") -> str:
     try:
-        return path.read_text("ascii").strip()
+        file = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)  # a pipe must hold nobody up
+        try:
+            if not stat.S_ISREG(os.fstat(file).st_mode):
+                raise OSError
+            return os.read(file, _LONGEST_SECRET).decode("ascii").strip()
+        finally:
+            os.close(file)
     except (OSError, UnicodeDecodeError) as error:
         why = f"the {what} cannot be read ({type(error).__name__}); put it there, mode 0600"
         raise SourceError(f"{path}: {why}", "setup") from None

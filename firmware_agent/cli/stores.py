@@ -161,7 +161,7 @@ def register(made: Made, uplinks: Iterable[Uplink] = (), ledger: Ledger | None =
             ),
             Store(
                 "pseudonyms",
-                "Secrets from which the numbers are made that stand for this device, another each day",
+                "Secrets from which the numbers are made that stand for this device, another each epoch",
                 "until you withdraw, ask for deletion, or erase it",
                 lambda file: file.startswith("pseudonym."),
                 lambda: _pseudonyms(made),

@@ -168,6 +168,10 @@ def how(transform: str, parameters: dict[str, Any]) -> str:
         return f"one of {len(parameters['values'])} words"
     if transform == "bucket":
         return f"one of {len(parameters['edges']) + 1} ranges"
+    if transform == "pattern":
+        return f"a text of the form {parameters['form']}"
+    if transform == "pseudonym":
+        return f"a number that changes every {span(parameters['epoch'])}"
     words = {"keep": "as it is", "log2": "its size, doubling by doubling", "count": "how many, never which"}
     words |= {"version": "two numbers of the version", "day": "the day"}
     return words.get(transform, transform)

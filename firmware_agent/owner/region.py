@@ -8,7 +8,7 @@ from typing import Protocol
 
 from firmware_agent import cbor
 from firmware_agent.catalogue import Catalogue
-from firmware_agent.errors import AgentError, FormatError
+from firmware_agent.errors import AgentError, FormatError, StorageError
 
 FIELD = "region"
 SLOTS = ("region.0", "region.1")
@@ -39,10 +39,10 @@ class Region:
 
     def read(self) -> str:
         """What was chosen; "" if nothing was, if it cannot be read any more, or if the policy has it no longer."""
-        _, body = self._slots.newest(self._slots.raw())
         try:
+            _, body = self._slots.newest(self._slots.raw())
             chosen = cbor.decode(body) if body is not None else ""
-        except FormatError:
+        except (FormatError, StorageError):
             return ""
         return chosen if isinstance(chosen, str) and chosen in self.offered else ""
 

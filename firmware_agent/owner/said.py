@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from firmware_agent.catalogue import Catalogue
 from firmware_agent.gate import Gate
+from firmware_agent.itself import marked
 from firmware_agent.model import Record
 from firmware_agent.owner.stores import instant
 
@@ -112,6 +113,8 @@ class Said:
         """
         purpose, recipient = pair
         verdict = self._gate.decide(*pair)
+        if record is not None:
+            record = marked(record, [name for name, _ in self._catalogue.fields_of(purpose)])
         payload, fates = (b"", []) if record is None else self._gate.explain(record, *pair)
         leaves = self._words(payload)[0] if payload else []
         left = {one["field"] for one in leaves}

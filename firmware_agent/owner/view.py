@@ -144,7 +144,7 @@ class View:
             "age": {**catalogue.age, "state": self._authority.age},
             "camera": self._camera(sight),
             "sources": [self._said(sight).standing(one) for one in sight.sources()],
-            "region": sight.region(),
+            "region": sight.region() if decider else {"chosen": "", "offered": []},
             "purposes": purposes,
             "today": [
                 {**self._named(pair), "messages": sums[0], "events": sums[1], "bytes": sums[2]}

@@ -58,6 +58,16 @@ class Dues:
             return beat - passed + delay
         return max(0.0, delay - passed)
 
+    def took_before(self, pair: Pair, ago: float) -> None:
+        """An earlier run took a record of this pair `ago` seconds before now."""
+        if not self.steady(pair):
+            self._last.setdefault(pair, self._ticks() - ago)
+
+    def forget(self, pair: Pair) -> None:
+        """Another consent permits: no moment of it tells of the one before."""
+        self._last.pop(pair, None)
+        self._next.pop(pair, None)
+
     def took(self, pair: Pair) -> None:
         """A record of this pair was taken now."""
         last, now = self._last.get(pair), self._ticks()

@@ -28,6 +28,9 @@ _TODO = {
 }
 
 
+_CHUNK = 4096  # bytes at once
+
+
 class StatusError(SourceError):
     """The server answered, and not as it should. `status` is its number."""
 
@@ -146,7 +149,8 @@ async def _talk(parts: SplitResult, headers: Mapping[str, str], posted: bytes | 
         while True:
             event = connection.next_event()
             if event is h11.NEED_DATA:
-                connection.receive_data(await reader.read(65536))
+                connection.receive_data(await reader.read(_CHUNK))
+                await asyncio.sleep(0)  # else many small pieces would hold up everything else
             elif isinstance(event, h11.Response):
                 status = event.status_code
                 if not 200 <= status < 300:

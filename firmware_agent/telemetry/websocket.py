@@ -11,6 +11,7 @@ import wsproto
 from wsproto import events
 from wsproto.utilities import ProtocolError
 
+from firmware_agent.addresses import talkable
 from firmware_agent.errors import SourceError
 from firmware_agent.telemetry.line import LARGEST, PATIENCE, Line, Pace, broken, ended, too_long
 
@@ -18,6 +19,7 @@ _CHUNK = 4096  # bytes at once: thousands of empty frames fit into more, and wou
 _MOVED = "it leads elsewhere, and no redirect is followed; configure the address that it leads to"
 _TODO = {
     **dict.fromkeys((301, 302, 303, 307, 308), (_MOVED, "setup")),
+    200: ("that is a page and no websocket; see whether the path, as /websocket, stands at the end", "setup"),
     401: ("the key is refused; put a right one into the configuration", "key"),
     403: ("the key is refused; put a right one into the configuration", "key"),
     404: ("there is no such page; correct the path of the address", "strange"),
@@ -103,6 +105,10 @@ async def websocket(url: str, skip: bool = False) -> AsyncIterator[Line]:
 
     No redirect is followed, nothing is compressed, and no header says who we are.
     """
+    if not talkable(url):
+        raise SourceError(
+            "an address is refused: use wss, or ws to this machine itself, without a user name or query in it", "setup"
+        )
     parts = urlsplit(url)
     tls = ssl.create_default_context() if parts.scheme == "wss" else None
     where = "%s://%s%s" % (parts.scheme, parts.netloc, parts.path)

@@ -64,6 +64,8 @@ def test_ok__a_version_is_its_first_two_numbers():
         b"1.2",
         None,
         "1,2",
+        "10.0.0.1",  # its beginning would name a network
+        "12.168.1.44",
     ):
         with pytest.raises(Unfit):
             apply("version", value, {"max": 20})

@@ -9,7 +9,7 @@ from tools.checks.core import CORE
 
 ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent
-HEAP = "240k"
+HEAP = "256k"
 
 
 def build(directory: Path) -> Path:

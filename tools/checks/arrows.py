@@ -13,7 +13,7 @@ LAYERS = (
     ("gate", "sessions", "admissions"),
     ("outcomes",),
     ("decide", "transforms", "clock"),
-    ("catalogue",),
+    ("catalogue", "itself"),
     ("model", "jpeg", "pointcloud", "notice"),
     ("cbor", "config", "pointbody", "scrub"),
     ("refusals", "accounts"),

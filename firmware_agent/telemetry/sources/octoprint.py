@@ -33,7 +33,7 @@ class OctoPrintFeed:
         headers = {"X-Api-Key": self._key()}
         await self._counts(headers)  # a wrong key never comes to a log-in: failed ones can lock people out
         words = begin(whole(await ask(self._url + "/api/login", headers, LOG_IN)))
-        address = self._url.replace("http", "ws", 1) + "/sockjs/websocket"
+        address = "ws" + self._url.removeprefix("http") + "/sockjs/websocket"  # `readable`: it begins with http
         talk, loop = Talk(), asyncio.get_running_loop()
         async with websocket(address, skip=True) as line:  # a history of hours can be longer than a message may be
             for one in words:

@@ -26,9 +26,11 @@ from firmware_agent.telemetry.sources.grbl import Grbl as GrblTalk
 from firmware_agent.telemetry.sources.intake import LARGEST, IntakeFeed
 from firmware_agent.telemetry.sources.marlin import Marlin as MarlinTalk
 from firmware_agent.telemetry.sources.moonraker import END, MoonrakerFeed
+from firmware_agent.telemetry.sources.octoprint import OctoPrintFeed
 from firmware_agent.telemetry.unix_line import unix_line
 from firmware_agent.telemetry.websocket import websocket
 from host_tests.fakes_moonraker import METHODS, Web, results
+from host_tests.fakes_octoprint import SESSION, USER, Octo
 from host_tests.proofs.fuzz.target import mutated
 from host_tests.proofs.hostile.parsers import Bambu, Grbl, Intake, Marlin, Moonraker, OctoPrint
 from host_tests.proofs.hostile.target import NOISE
@@ -96,12 +98,12 @@ async def _good_moonraker(reader: asyncio.StreamReader, writer: asyncio.StreamWr
         writer.write(json.dumps(found).encode() + END)
 
 
-def _frames(rng: Random) -> bytes:
+def _frames(rng: Random, case: Callable[[Random], bytes]) -> bytes:
     """An agreement that is none, and frames."""
     head = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: x\r\n\r\n"
     frames = b""
     for _ in range(rng.randrange(1, 5)):
-        text = MOONRAKER.case(rng)[:60_000]
+        text = case(rng)[:60_000]
         long = b"\x7e" + len(text).to_bytes(2, "big") if len(text) > 125 else bytes([len(text)])
         frames += bytes([rng.choice((0x81, 0x81, 0x81, 0x01, 0x80, 0x89, 0x88, 0xF1))]) + long + text
     return head + (mutated(rng, frames, NOISE) if rng.random() < 0.6 else frames)
@@ -123,12 +125,29 @@ def _http(rng: Random) -> bytes:
     return mutated(rng, data, (*NOISE, b"\r\n\r\n", b"HTTP/1.1 100 Continue\r\n\r\n")) if rng.random() < 0.3 else data
 
 
-async def _good_http(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    head = await reader.readuntil(b"\r\n\r\n")
-    body = json.dumps(OCTOPRINT.samples[0 if b"/api/job" in head else 1]).encode()
-    writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
-    await writer.drain()
-    await reader.read()
+async def _nobody(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Where another server is the good one."""
+
+
+class _Pages(Server):
+    """OctoPrint's: the answers before its socket are mostly good, or nothing hostile would be said there."""
+
+    async def _hostile(self, rng: Random, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await reader.readuntil(b"\r\n\r\n")
+        page = head.split(b" ")[1].decode()
+        if page == "/sockjs/websocket":
+            data = _frames(rng, OCTOPRINT.case)
+            if rng.random() < 0.9:
+                data = _agreed(head) + data[data.find(b"\r\n\r\n") + 4 :]
+        elif rng.random() < 0.85:
+            body = json.dumps(USER if page == "/api/currentuser" else SESSION).encode()
+            data = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body
+        else:
+            data = _http(rng)
+        writer.write(data)
+        await writer.drain()
+        if rng.random() < 0.1:
+            await reader.read()
 
 
 def _packet(kind: int, body: bytes) -> bytes:
@@ -223,10 +242,17 @@ async def moonraker(count: int, rng: Random, place: Path) -> tuple[Counter[str],
 
 async def web(count: int, rng: Random, place: Path) -> tuple[Counter[str], list[str]]:
     """Moonraker's other way."""
-    server = Server(_frames, _good_http, _agreed)
+    server = Server(lambda rng: _frames(rng, MOONRAKER.case), _nobody, _agreed)
     async with _at(server) as port, Web() as good:
         url = lambda: good.url if server.rng is None else "ws://127.0.0.1:%d/websocket" % port
         return await _connections(lambda: MoonrakerFeed(lambda: websocket(url())), server, count, rng)
+
+
+async def octoprint(count: int, rng: Random, place: Path) -> tuple[Counter[str], list[str]]:
+    server = _Pages(_http, _nobody)
+    async with _at(server) as port, Octo() as good:
+        url = lambda: good.url if server.rng is None else "http://127.0.0.1:%d" % port
+        return await _connections(lambda: OctoPrintFeed(url(), lambda: "key"), server, count, rng)
 
 
 async def bambu(count: int, rng: Random, place: Path) -> tuple[Counter[str], list[str]]:
@@ -304,6 +330,7 @@ async def datagrams(count: int, rng: Random, place: Path) -> tuple[Counter[str],
 FEEDS: dict[str, tuple[Callable[[int, Random, Path], Coroutine[Any, Any, tuple[Counter[str], list[str]]]], int]] = {
     "moonraker": (moonraker, 24),
     "moonraker, websocket": (web, 20),
+    "octoprint": (octoprint, 24),
     "bambu": (bambu, 14),
     "serial": (serial, 4),
     "intake": (datagrams, 14),

@@ -73,7 +73,7 @@ function purpose(row, name) {
   return h("div", { id: `says-${name}-${pairId(row)}`, ...marked(row) },
     h("h4", null, title(row), " → ", who(row)),
     !row.allowed && hint(t("says.not", { why: why(row) })),
-    table(t("says.leaves"), "leaves", row.leaves.map((one) => [one.field, shown(one)])),
+    table(t("says.leaves"), "leaves", row.leaves.map((one) => [one.field, shown(one).replace(/\W*0{32}$/, "")])),
     table(t("says.stays"), "stays", row.stays.map((one) => [one.field, t(`says.why.${one.fate}`)])),
     table(t(row.allowed ? "says.later" : "says.would"), "would", row.would.map((one) => [one.field, become(one)])),
     row.elsewhere.length > 0 && hint(t("says.elsewhere"), " ", row.elsewhere.map(field).join(", ")));
