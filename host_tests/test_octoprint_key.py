@@ -42,7 +42,8 @@ class Typed:
     def __init__(self, file):
         self._out = open(file.with_name("out.txt"), "wb")  # noqa: SIM115
         command = [PROGRAM, "key", "octoprint", "--log", "debug", "--config", str(file)]
-        self.process = subprocess.Popen(command, stdout=self._out, stderr=subprocess.STDOUT)
+        at_a_terminal = lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)  # what runs in the background ignores it
+        self.process = subprocess.Popen(command, stdout=self._out, stderr=subprocess.STDOUT, preexec_fn=at_a_terminal)
 
     def shown(self):
         return " ".join(Path(self._out.name).read_text().split())

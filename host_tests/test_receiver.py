@@ -456,7 +456,7 @@ def test_fail__a_number_that_could_be_an_address_in_a_field_that_is_not_rounded(
     fine = [0, -5, 2**24 - 1, 50_000_000, 4_000_000_001]
     bad = [0x0A000001, 0xAC100001, 0xC0A81208, 135440576, 0xC0A81208 - 2**32, 2**32, 2**39, -(2**33)]
     device = Device(1)
-    rig.send(*[device.message([[30, number]]) for number in fine + bad])
+    rig.send(*[device.message([[40, number]]) for number in fine + bad])
     assert rig.settled(13) == [f"{PROGRAM}: stored, 1 events, 1 fields"] * 5 + ["refused: packed_number"] * 8
     rig.stop(receiver)
 
