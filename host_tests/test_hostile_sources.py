@@ -49,7 +49,7 @@ def test_fail__the_control_a_feed_that_raises_something_else_or_is_deaf_is_told(
         async def follow(self, heard):
             raise feeds.SourceError("it says CANARY-1")
 
-    server = feeds.Server(lambda rng: b"", feeds._good_http)
+    server = feeds.Server(lambda rng: b"", feeds._nobody)
     for feed, told in ((Defect, "KeyError instead of a reason"), (Said, "an error says what a printer said")):
         _, failures = asyncio.run(feeds._connections(feed, server, 1, Random(1), 0.1))
         assert failures == [told, "a good connection after the hostile ones is not heard"]

@@ -70,7 +70,13 @@ def at_the_terminal(rig):
     """Look until it is read, then press Ctrl-C."""
     with running(rig):
         wait_for((rig.parts.config.state / "control.sock").exists)
-        child = pexpect.spawn(PROGRAM, ["show", "--live", "--config", str(rig.file)], encoding="utf-8", timeout=60)
+        child = pexpect.spawn(
+            PROGRAM,
+            ["show", "--live", "--config", str(rig.file)],
+            encoding="utf-8",
+            timeout=60,
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # what runs in the background ignores it
+        )
         child.expect("marlin")
         first = child.before + child.after
         child.expect(r"nozzle_temperature = \d+")
