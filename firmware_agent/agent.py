@@ -263,8 +263,10 @@ class Agent:
         now = self._clock.now()
         for recipient, uplink in self.uplinks.items():
             for purpose, outbox in uplink.outboxes.items():
+                if now is None or self.gate.catalogue.purposes[purpose]["every"] < _SELDOM:
+                    continue
                 times = [frame.time for frame, _ in outbox.vault.copies() if frame.time is not None]
-                if now is not None and times and self.gate.catalogue.purposes[purpose]["every"] >= _SELDOM:
+                if times:
                     self._dues.took_before((purpose, recipient), max(0, now - max(times)))
 
     def _look(self) -> tuple[dict[Pair, bytes], set[Pair]]:

@@ -239,10 +239,12 @@ class Gate:
             return None
         # A request for deletion destroys the secret of the keys first, then hands over that of the idents: what has old
         # pseudonyms must leave under an old ident, and what has new ones under a new ident.
-        before = self._pseudonyms(permit.purpose, permit.recipient, permit.consent, number)
-        ident = batch.ident or self._ident(permit.purpose, permit.recipient)
-        key = self._pseudonyms(permit.purpose, permit.recipient, permit.consent, number)
-        if key != before or (batch.key is not None and batch.key != key):
+        key, ident, before = b"", b"", None
+        while key != before:
+            before = self._pseudonyms(permit.purpose, permit.recipient, permit.consent, number)
+            ident = batch.ident or self._ident(permit.purpose, permit.recipient)
+            key = self._pseudonyms(permit.purpose, permit.recipient, permit.consent, number)
+        if batch.key is not None and batch.key != key:
             raise Unsealed("epoch_over", permit.purpose, permit.recipient)
         batch.ident, batch.key = ident, key
         return key

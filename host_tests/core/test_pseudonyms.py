@@ -166,6 +166,24 @@ def test_ok__a_request_for_deletion_destroys_it_and_hands_over_another_secret():
     assert hmac.digest(named, new.ident[:8], "sha256")[:8] != new.ident[8:]
 
 
+def test_ok__a_request_between_the_two_reads_leaves_a_new_number_under_a_new_ident():
+    world = granted()
+    old = taken(world)
+    gate = world.gate
+    ident, asked = gate._ident, []
+
+    def interrupted(purpose, recipient):
+        made = ident(purpose, recipient)  # of the old secret; then another process destroys both
+        if not asked:
+            asked.append(made)
+            slot(world).shred()
+        return made
+
+    gate._ident = interrupted
+    release = world.one(fields=RECORD)
+    assert asked and release.ident != asked[0] and sent(release.payload) != [old]
+
+
 @pytest.mark.attack(2)
 def test_ok__a_power_cut_in_a_request_leaves_no_old_number_under_a_new_ident():
     whole = MemoryStorage()
