@@ -11,12 +11,6 @@ pytest_plugins = ["host_tests.clause_report", "host_tests.rigs.phones"]
 _COUNTS = {"CPython": 0, "MicroPython": 0}
 
 
-@pytest.fixture(scope="session")
-def core_counts():
-    """Where test_board.py puts how many core tests MicroPython passed."""
-    return _COUNTS
-
-
 @pytest.fixture(autouse=True)
 def _handlers():
     """What a command that runs inside a test sets up for its logs ends with that test."""
@@ -30,8 +24,13 @@ def _handlers():
 
 
 def pytest_runtest_logreport(report):
-    if report.when == "call" and report.passed and "host_tests/core/" in report.nodeid:
+    if report.when != "call" or not report.passed:
+        return
+    if "host_tests/core/" in report.nodeid:
         _COUNTS["CPython"] += 1
+    for name, value in report.user_properties:  # they come from whichever process ran the test
+        if name == "MicroPython":
+            _COUNTS[name] += value
 
 
 def pytest_terminal_summary(terminalreporter):

@@ -16,13 +16,13 @@ def flash(tmp_path_factory):
 
 
 @pytest.mark.parametrize("module", MODULES)
-def test_ok__core_on_micropython(module, flash, core_counts):
+def test_ok__core_on_micropython(module, flash, record_property):
     done = board.run(flash, module)
     found = re.search(r"^COUNT (\d+) (\d+)$", done.stdout, re.M)
     assert found and found[2] == "0" and done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     source = (Path(__file__).parent / "core" / f"{module}.py").read_text()
     assert int(found[1]) == len(re.findall(r"^def test_", source, re.M)) > 0
-    core_counts["MicroPython"] += int(found[1])
+    record_property("MicroPython", int(found[1]))
 
 
 def test_fail__a_failing_test_is_seen(flash):

@@ -367,12 +367,13 @@ def test_skipped(): pytest.skip()
 """
 
 
-def test_ok__clauses_prints_each_clause_its_tests_and_their_result(tmp_path: Path) -> None:
+@pytest.mark.parametrize("processes", [[], ["-n", "2"]])
+def test_ok__clauses_prints_each_clause_its_tests_and_their_result(tmp_path: Path, processes: list[str]) -> None:
     (tmp_path / "test_it.py").write_text(CLAUSE_TESTS)
     (tmp_path / "conftest.py").write_text('pytest_plugins = ["clause_report"]\n')
     (tmp_path / "clause_report.py").write_text((ROOT / "host_tests/clause_report.py").read_text("utf-8"))
     (tmp_path / "pytest.ini").write_text("[pytest]\nmarkers =\n  clause(*ids): x\n  attack(*numbers): x\n")
-    pytest_ = [sys.executable, "-m", "pytest", "-q", "--rootdir", str(tmp_path), str(tmp_path)]
+    pytest_ = [sys.executable, "-m", "pytest", "-q", *processes, "--rootdir", str(tmp_path), str(tmp_path)]
     subprocess.run(pytest_, cwd=tmp_path, capture_output=True, check=False)
     results = tmp_path / ".pytest_cache/clauses.json"
     printed = {}
