@@ -329,6 +329,15 @@ def test_ok__what_changes_for_owners_is_said(tmp_path):
     assert code == 0 and "nothing changes for owners" in said
 
 
+def test_fail__a_profile_that_changed_under_its_old_version_is_noticed(tmp_path):
+    profile = tmp_path / "lightmake.toml"
+    old = {**changed(), "version": shipped()["version"]}
+    for tree, noticed in ((shipped(), False), (old, True), (changed(), False)):
+        profile.write_text(toml(tree), "utf-8")
+        code, said = compiler(profile)
+        assert code == 0 and ("raise the version" in said) == noticed, said
+
+
 def test_ok__the_page_shows_the_changes_when_it_is_asked_to(page):
     html = page(changed(), shipped())
     for words in ("What changes against version", "It is rounded more", "Wider; shut until", "snapshot to timelapse"):
