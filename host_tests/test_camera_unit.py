@@ -204,7 +204,7 @@ def test_fail__a_unit_of_another_user_could_not_be_ended(path):
         "asyncio.run(unit.Unit(Path(sys.argv[1])).start(SourceSettings('pattern'), None))\n"
     )
     path.parent.chmod(0o755)
-    for folder in (path.parent.parent, path.parent.parent.parent):
+    for folder in path.parents[1:4]:
         folder.chmod(folder.stat().st_mode | 0o5)
     with activator(path):
         path.chmod(0o666)

@@ -104,7 +104,7 @@ def consent(out: Path) -> dict[str, Any]:
 def withdrawals(how: str, runs: int, out: Path) -> list[dict[str, float]]:
     """Times and bytes of each withdrawal, decided by the agent or through the file (inside/withdrawal.py)."""
     frames.make(out / "frames", 60, 1280, 720, grain=10)
-    inside("withdrawal", how, runs, out=out, seconds=60 + 40 * runs)
+    inside("withdrawal", how, runs, out=out, seconds=120 + 40 * runs)
     found: list[dict[str, float]] = json.loads((out / "runs").read_text())
     return found
 

@@ -5,15 +5,17 @@ In there, all files of this computer can be read (the repository, .venv) and wha
 kernel's; nothing of this computer's kernel is touched, and no rights are needed beyond those to read and run qemu.
 """
 
+import contextlib
+import fcntl
 import os
 import shlex
 import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TextIO
 
 from host_tests.rigs.machine.build import ACCELERATE, QEMU, SETS, made
 
@@ -82,15 +84,16 @@ def run(
     for name in ("status", "output", "booted", "console"):
         (out / name).unlink(missing_ok=True)
     (out / "start").write_text(_START.format(folder=shlex.quote(str(folder)), command=shlex.join(command)))
-    begun = time.monotonic()
     try:
-        done = subprocess.run(
-            [QEMU, *_arguments(out, sets, disks, memory, landlock, place)],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=seconds,
-        )
+        with _turn(place):
+            begun = time.monotonic()
+            done = subprocess.run(
+                [QEMU, *_arguments(out, sets, disks, memory, landlock, place)],
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                timeout=seconds,
+            )
     except subprocess.TimeoutExpired:
         raise MachineError(f"not at its end after {seconds} s; {_last(out)}") from None
     status = out / "status"
@@ -99,6 +102,24 @@ def run(
     printed = (out / "output").read_text("utf-8", "replace")
     booted = float((out / "booted").read_text())
     return Ran(int(status.read_text()), printed, time.monotonic() - begun, booted)
+
+
+@contextlib.contextmanager
+def _turn(place: Path) -> Iterator[None]:
+    """Within it, no more machines run at once than this computer has processors: their clocks go on while they wait."""
+    with contextlib.ExitStack() as stack:
+        files = [stack.enter_context(open(place / f"turn{n}", "w")) for n in range(os.cpu_count() or 1)]
+        while not any(map(_taken, files)):
+            time.sleep(0.2)
+        yield
+
+
+def _taken(file: TextIO) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _arguments(

@@ -12,7 +12,7 @@ from host_tests.rigs.machine.bus import Event, events
 OUT = Path("/out")
 ORDERS = Path("/run/webcam")
 BUS = OUT / "bus"
-_PATIENCE = 30.0  # s
+_PATIENCE = 60.0  # s
 _NODES = Path("/sys/class/video4linux")
 
 
