@@ -11,6 +11,7 @@ from json import dumps
 from urllib.parse import quote, quote_plus, unquote
 
 from firmware_agent.scrub.aliases import Aliases
+from firmware_agent.scrub.catalogued import catalogued
 from firmware_agent.scrub.elsewhere import elsewhere, far
 from firmware_agent.scrub.lines import Lines, apart
 from firmware_agent.scrub.quick import Quick
@@ -26,7 +27,7 @@ _NAMES = ("hostname", "home_user", "user", "author", "account", "ssid", "device_
 
 
 def found(text: str) -> list[Span]:
-    """What the rules find in `text`, in code points."""
+    """What the rules find in `text`, and what the catalogue of known JSON says, in code points."""
     spans, at = list[Span](), 0
     for block in blocks(text.replace("\r", "\n")):
         low = folded(block)
@@ -36,7 +37,7 @@ def found(text: str) -> list[Span]:
                 spans += [Span(here + a, here + b, kind) for a, b, kind in _LINES.spans(line, low_line, True)]
             here += len(line) + 1
         at += len(block) + 1
-    return spans
+    return catalogued(text, spans)
 
 
 def values(text: str, spans: Iterable[Span]) -> dict[str, str]:
