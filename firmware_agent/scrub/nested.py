@@ -13,6 +13,7 @@ _TOKEN = re.compile(
     r"[\s,]*+(?:[ub]?(" + _STRING + r")(\s*+:)?|(-?\d[\w.+-]*+)|([{\[])|([}\]])|(?:true|false|null|True|False|None)\b)"
 )
 _TEXT, _KEY, _NUMBER, _OPEN, _CLOSE = range(1, 6)
+_DEEPEST = 100  # lists and objects in each other; what is nested deeper is read as another document
 
 
 class Value(NamedTuple):
@@ -52,6 +53,8 @@ def _read(text: str, at: int, document: Document, marks: Collection[str], wanted
                 document.keys.add(key)
             continue
         if what == _OPEN:
+            if len(above) == _DEEPEST:
+                break
             above.append(key != "")
             if key:
                 path.append(key)
