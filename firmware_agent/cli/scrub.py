@@ -6,12 +6,13 @@ import os
 import stat
 import sys
 from argparse import Namespace
+from collections.abc import Callable
 from io import FileIO
 from pathlib import Path
 
 from firmware_agent.cli.newfile import new
 from firmware_agent.errors import AgentError
-from firmware_agent.scrub.given import Gcode, Text, given
+from firmware_agent.scrub.given import HEAD, Gcode, Text, given
 from firmware_agent.scrub.known import known
 from firmware_agent.scrub.models import NeverShared
 from firmware_agent.scrub.report import Report
@@ -56,12 +57,23 @@ def _given(name: str, options: Namespace, stack: contextlib.ExitStack) -> "Text 
     try:
         stream = stack.enter_context(FileIO(0 if name == STDIN else name, closefd=name != STDIN))
         size = os.fstat(stream.fileno())
-        file = given(stream.read, name, options.kind, options.thumbnails, options.opaque)
+        tail = _tail(stream.fileno(), size.st_size) if stat.S_ISREG(size.st_mode) else None
+        file = given(stream.read, name, options.kind, options.thumbnails, options.opaque, tail)
     except OSError as error:
         raise AgentError(f"{name}: cannot be read ({error.strerror})") from None
     if isinstance(file, Gcode) and sys.stderr.isatty():
         file.progress = _Bar(name, size.st_size if stat.S_ISREG(size.st_mode) else 0)
     return file
+
+
+def _tail(number: int, size: int) -> "Callable[[], bytes]":
+    """Reads the end of a file without moving its place; of a short file nothing that its beginning has."""
+
+    def tail() -> bytes:
+        data = os.pread(number, HEAD, max(HEAD, size - HEAD)) if size > HEAD else b""
+        return data[data.find(b"\n") + 1 :]
+
+    return tail
 
 
 def _into(directory: Path, files: "dict[str, Text | Gcode]", report: Report) -> None:
