@@ -89,11 +89,11 @@ HANDLES = {
 }
 # fmt: off
 STANDARD = {
-    "argparse", "asyncio", "binascii", "collections", "contextlib", "csv", "ctypes", "dataclasses", "datetime", "errno",
-    "fcntl", "functools", "grp", "hashlib", "hmac", "io", "ipaddress", "itertools", "json", "logging", "math", "mmap",
-    "os", "pathlib", "pwd", "random", "re", "resource", "secrets", "select", "shutil", "signal", "socket", "ssl",
-    "stat", "struct", "sys", "termios", "textwrap", "time", "tomllib", "traceback", "typing", "unicodedata", "urllib",
-    "zipfile", "zlib",
+    "argparse", "asyncio", "binascii", "bisect", "collections", "contextlib", "csv", "ctypes", "dataclasses", "datetime",
+    "errno", "fcntl", "functools", "grp", "hashlib", "hmac", "io", "ipaddress", "itertools", "json", "logging", "math",
+    "mmap", "os", "pathlib", "pwd", "random", "re", "resource", "secrets", "select", "shutil", "signal", "socket",
+    "ssl", "stat", "struct", "sys", "termios", "textwrap", "time", "tomllib", "traceback", "typing", "unicodedata",
+    "urllib", "zipfile", "zlib",
 }
 # fmt: on
 LIBRARIES = {"paho", "h11", "wsproto", "cryptography", "microdot", "segno", "serial", PACKAGE}
@@ -141,6 +141,7 @@ WRITERS = (
     f"{PACKAGE}/owner/panel/server.py",  # the panel's exit
     f"{PACKAGE}/owner/panel/lines.py",  # its connection
     f"{PACKAGE}/owner/panel/certificate.py",  # storage
+    f"{PACKAGE}/cli/scrub.py",  # what was scrubbed, to standard output, past Python's buffer
     f"{PACKAGE}/scrub/given.py",  # what was scrubbed, to where the command says
 )
 
