@@ -46,8 +46,7 @@ BAMBU = _interface(
     print info system pushing upgrade mc_print sequence_id command gcode_state gcode_file subtask_name subtask_id
     mc_percent mc_remaining_time mc_print_stage nozzle_temper bed_temper chamber_temper ams ams_status ams_rfid_status
     ams_exist_bits tray tray_info_idx tray_uuid tag_uid vt_tray vir_slot ipcam rtsp_url tutk_server lights_report
-    hw_ver sw_ver module upgrade_state new_ver_list xcam wifi_signal spd_lvl home_flag hms dev_id dev_access_code
-    dev_model_name dev_product_name liveview ttcode
+    hw_ver sw_ver module upgrade_state new_ver_list xcam wifi_signal spd_lvl home_flag hms liveview ttcode
     """,
     {
         "filename": "print.subtask_name print.gcode_file print.file",
@@ -55,14 +54,13 @@ BAMBU = _interface(
             print.task_id print.project_id print.profile_id print.subtask_id print.design_id print.model_id
             print.user_id print.job_id upload.task_id info.user_id liveview.ttcode ttcode tutk.ttcode
         """,
-        "printer_sn": "module.sn dev_id print.dev_id ams.sn",
+        "printer_sn": "module.sn print.dev_id ams.sn",
         "rfid_uid": "tray.tag_uid tray.tray_uuid vt_tray.tag_uid vt_tray.tray_uuid vir_slot.tag_uid vir_slot.tray_uuid",
         "ipv4_int": "net.info.ip",
         "token": """
             ipcam.rtsp_url liveview.authkey liveview.passwd ttcode.authkey ttcode.passwd system.access_code
-            dev_access_code upload.oss_url print.upload_url
+            upload.oss_url print.upload_url
         """,
-        "device_name": "devices.name",
     },
     {
         "number": """
@@ -75,8 +73,18 @@ BAMBU = _interface(
             upgrade_state.ahb_new_version_number upgrade_state.ext_new_version_number
         """,
         "part": "module.name new_ver_list.name upgrade_state.module",
-        "model": "module.product_name module.project_name dev_product_name dev_model_name tray.tray_sub_brands",
+        "model": "module.product_name module.project_name tray.tray_sub_brands",
     },
+)
+
+BAMBU_CLOUD = _interface(  # its list of printers
+    "dev_id dev_access_code dev_model_name dev_product_name dev_structure print_status nozzle_diameter online",
+    {
+        "device_name": "devices.name",
+        "printer_sn": "dev_id",
+        "token": "dev_access_code",
+    },
+    {"model": "dev_product_name dev_model_name dev_structure"},
 )
 
 MOONRAKER = _interface(
@@ -160,4 +168,4 @@ PEOPLE = _interface(  # OctoPrint's users: of such a document a name is a person
     {},
 )
 
-INTERFACES = (BAMBU, MOONRAKER, OCTOPRINT, PEOPLE)
+INTERFACES = (BAMBU, BAMBU_CLOUD, MOONRAKER, OCTOPRINT, PEOPLE)
