@@ -15,6 +15,7 @@ _OWN_FILES = (".conf", ".cfg", ".log", ".ini", ".json", ".py", ".txt", ".zip")
 _OPAQUE = re.compile(r"(?=[^\n]*[0-9])[0-9A-Za-z]{32}")
 _BARE = ("result",)  # of an answer that is nothing but a text: Moonraker's keys and tokens come so
 _ROOT = "^"
+_PLACES = ("file:", "ftp:")
 _INVENTED = ("redacted", "mock")
 _NUMBERED = ("printer_sn", "rfid_uid")  # all of them hold a digit, and
 _FEWEST = 4  # different signs
@@ -83,6 +84,8 @@ def _says(value: str, kind: str) -> bool:
     if not bare or bare in NOBODY or bare[0] in "<{$[" or bare[0] == bare[-1] == "_":
         return False
     if any(word in bare for word in _INVENTED) or (kind == "usb_serial" and bare.endswith(".usb")):
+        return False
+    if kind == "token" and bare.startswith(_PLACES):  # where a file is: its name is for the rules
         return False
     if kind in _NUMBERED and (len(set(bare)) < _FEWEST or not any(one.isdigit() for one in bare)):
         return False

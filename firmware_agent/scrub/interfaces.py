@@ -59,7 +59,7 @@ BAMBU = _interface(
         "ipv4_int": "net.info.ip",
         "token": """
             ipcam.rtsp_url liveview.authkey liveview.passwd ttcode.authkey ttcode.passwd system.access_code
-            upload.oss_url print.upload_url
+            upload.oss_url print.upload_url print.url
         """,
     },
     {
@@ -144,16 +144,18 @@ OCTOPRINT = _interface(
     current history connected event payload state job progress flags closedOrError operational sdReady printTime
     printTimeLeft completion filepos estimatedPrintTime averagePrintTime lastPrintTime display origin typePath refs
     resource gcodeAnalysis busyFiles serverTime plugin_hash config_hash display_version safe_mode printerProfile
-    portPreference printerProfilePreference remoteAddress appearance
+    portPreference printerProfilePreference remoteAddress appearance feature ffmpegPath streamUrl snapshotUrl
+    gcodeViewer terminalFilters formFactor printerProfiles movie_basename
     """,
     {
         "filename": """
             job.file.name job.file.path job.file.display files.name files.path files.display children.name
-            children.path children.display payload.path file.display
+            children.path children.display payload.path payload.name payload.gcode payload.movie payload.movie_basename
+            file.display
         """,
         "user": "job.user payload.username payload.user",
         "token": "api.key api.apikey connected.apikey",
-        "device_name": "appearance.name",
+        "device_name": "appearance.name profiles.*.name printerProfiles.name",
     },
     {
         "number": "estimatedPrintTime averagePrintTime lastPrintTime printTime filepos serverTime date file.size",
