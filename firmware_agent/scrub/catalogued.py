@@ -1,7 +1,6 @@
 """Documents of known interfaces: their table says more than any rule, of what identifies and of what does not."""
 
 import re
-from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 
 from firmware_agent.scrub.interfaces import INTERFACES, Interface
@@ -42,14 +41,16 @@ _WANTED = {*_ROWS, *_BARE}
 def catalogued(text: str, found: Iterable[Span]) -> list[Span]:
     """found: what the rules say, left to right. Gives it without what stands in harmless values, and with what
     identifies by its place; in order."""
-    spans, starts, kept, at = list(found), [], list[Span](), 0
-    starts = [one.start for one in spans]
+    spans, kept, at = list(found), list[Span](), 0
     for document in documents(text, _MARKS, _WANTED):
         for value, what in _judged(text, document):
-            first = bisect_left(starts, value.start, at)
-            last = bisect_left(starts, value.end, first)
-            kept += [*spans[at:first], *([Span(*what)] if what else [])]
-            at = last
+            while at < len(spans) and spans[at].start < value.start:
+                kept.append(spans[at])
+                at += 1
+            while at < len(spans) and spans[at].start < value.end:
+                at += 1
+            if what is not None:
+                kept.append(Span(*what))
     return kept + spans[at:]
 
 
