@@ -4,6 +4,7 @@ import json
 import os
 import pty
 import resource
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -123,6 +124,91 @@ def test_fail__a_disk_that_is_full_leaves_nothing(tmp_path: Path) -> None:
 def test_fail__a_file_that_cannot_be_read_is_said(tmp_path: Path) -> None:
     done = scrub(tmp_path, "nowhere")
     assert (done.returncode, done.stderr) == (1, b"nowhere: cannot be read (No such file or directory)\n")
+
+
+def test_fail__a_directory_is_said_with_what_to_do(tmp_path: Path) -> None:
+    (tmp_path / "logs").mkdir()
+    done = scrub(tmp_path, "logs")
+    assert (done.returncode, done.stderr) == (1, b"logs: is a directory; give the files in it, as logs/*\n")
+
+
+@pytest.mark.parametrize("option", [[], ["--spans"]])
+def test_fail__an_output_that_takes_no_more_is_said_in_a_line(tmp_path: Path, option: "list[str]") -> None:
+    (tmp_path / "a.log").write_bytes(LOG)
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run(
+            [*COMMAND, *option, "a.log"], cwd=tmp_path, env=ENVIRONMENT, stdout=full, stderr=subprocess.PIPE
+        )
+    assert done.returncode == 1 and done.stderr.startswith(b"standard output: No space left on device; ")
+    assert done.stderr.count(b"\n") == 1
+
+
+@pytest.mark.parametrize("option", [[], ["--spans"]])
+def test_ok__who_reads_only_the_beginning_is_told_nothing_more(tmp_path: Path, option: "list[str]") -> None:
+    (tmp_path / "a.log").write_bytes((LOG + b"\n") * 5000)
+    ours, theirs = os.pipe()
+    command = [*COMMAND, *option, "a.log"]
+    running = subprocess.Popen(command, cwd=tmp_path, env=ENVIRONMENT, stdout=theirs, stderr=subprocess.PIPE)
+    os.close(theirs)
+    assert os.read(ours, 10)
+    os.close(ours)
+    assert (running.communicate(timeout=120)[1], running.returncode) == (b"", 0)
+
+
+@pytest.mark.parametrize("mode", ["ab", "r+b"])
+def test_fail__a_file_is_not_written_onto_itself(tmp_path: Path, mode: str) -> None:
+    (tmp_path / "a.log").write_bytes(LOG)
+    with open(tmp_path / "a.log", mode) as same:
+        done = subprocess.run([*COMMAND, "a.log"], cwd=tmp_path, env=ENVIRONMENT, stdout=same, stderr=subprocess.PIPE)
+    assert done.returncode == 1 and b"a.log: is also where the output goes" in done.stderr
+    assert (tmp_path / "a.log").read_bytes() == LOG
+
+
+def test_fail__two_files_of_one_name_are_told_apart_before_anything_is_written(tmp_path: Path) -> None:
+    (tmp_path / "b").mkdir()
+    for name in ("a.log", "b/a.log"):
+        (tmp_path / name).write_bytes(LOG)
+    done = scrub(tmp_path, "--to", "out", "a.log", "b/a.log")
+    assert done.returncode == 1 and b"b/a.log: would be written as out/a.log, as a.log is" in done.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_fail__spans_and_a_directory_at_once(tmp_path: Path) -> None:
+    (tmp_path / "a.log").write_bytes(LOG)
+    done = scrub(tmp_path, "--spans", "--to", "out", "a.log")
+    assert done.returncode == 1 and b"leave out one" in done.stderr and done.stdout == b""
+
+
+def test_fail__who_stops_it_is_left_no_file(tmp_path: Path) -> None:
+    ours, theirs = os.pipe()
+    command = [*COMMAND, "--to", "out", "-"]
+    running = subprocess.Popen(command, cwd=tmp_path, env=ENVIRONMENT, stdin=ours, stderr=subprocess.PIPE)
+    os.close(ours)
+    os.write(theirs, b"x" * 70_000)
+    os.write(theirs, b"x" * 65_000)  # more than a pipe holds: so it is reading
+    running.send_signal(signal.SIGINT)
+    assert b"scrub: stopped" in running.communicate(timeout=120)[1] and running.returncode == 130
+    os.close(theirs)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "said"),
+    [
+        ("old.log", b"PK\x03\x04" + bytes(60), b"archive"),
+        ("part.log", b"solid kefa\n facet normal 0 0 1\n  outer loop\n", b"this is an STL model"),
+    ],
+)
+def test_fail__what_is_no_log_is_refused_whatever_its_name(tmp_path: Path, name: str, data: bytes, said: bytes) -> None:
+    (tmp_path / name).write_bytes(data)
+    done = scrub(tmp_path, name)
+    assert done.returncode == 3 and done.stdout == b"" and said in done.stderr and done.stderr.count(b"\n") == 1
+
+
+def test_ok__nothing_is_nothing(tmp_path: Path) -> None:
+    (tmp_path / "a.log").write_bytes(b"")
+    for done in (scrub(tmp_path, "a.log"), scrub(tmp_path, input=b""), scrub(tmp_path, "--spans", "a.log")):
+        assert (done.stdout, done.stderr, done.returncode) == (b"", b"", 0)
 
 
 def test_ok__a_bar_on_a_terminal_only(tmp_path: Path) -> None:

@@ -6,12 +6,13 @@ import os
 import stat
 import sys
 from argparse import Namespace
+from collections.abc import Callable
 from io import FileIO
 from pathlib import Path
 
 from firmware_agent.cli.newfile import new
 from firmware_agent.errors import AgentError
-from firmware_agent.scrub.given import Gcode, Text, given
+from firmware_agent.scrub.given import HEAD, Gcode, Text, given
 from firmware_agent.scrub.known import known
 from firmware_agent.scrub.models import NeverShared
 from firmware_agent.scrub.report import Report
@@ -19,16 +20,29 @@ from firmware_agent.scrub.spans import Span
 
 STDIN = "-"
 _WIDTH = 30  # of the bar, in characters
+_AT_ONCE = 1000  # lines
 
 
 def scrub(options: Namespace) -> int:
     """Standard input or one file to standard output; several into a directory; or, with --spans, where what stands.
 
-    3: one of them is refused whole, and nothing was written.
+    3: one of them is refused whole, and nothing was written. 130: somebody stopped it.
     """
     names: list[str] = options.file or [STDIN]
     if len(names) > 1 and not options.spans and options.to is None:
         raise AgentError("scrub: of several files, --to DIRECTORY is needed: that is where they are written")
+    if options.spans and options.to is not None:
+        raise AgentError("scrub: --spans prints and writes no files; leave out one of --spans and --to")
+    if options.to is None and sys.stdout is None:
+        raise AgentError("scrub: standard output is closed; open it, or say --to DIRECTORY")
+    try:
+        return _scrub(names, options)
+    except KeyboardInterrupt:
+        print("\nscrub: stopped; what was printed is not whole, and no file was left", file=sys.stderr)
+        return 130
+
+
+def _scrub(names: list[str], options: Namespace) -> int:
     with contextlib.ExitStack() as stack:
         try:
             files = {name: _given(name, options, stack) for name in names}
@@ -41,27 +55,57 @@ def scrub(options: Namespace) -> int:
                 report.learn(Path(name).name)
             file.learn(report)
         if options.spans:
+            rows = _Rows()
             for name, file in files.items():
-                file.spans(report, _Row(name))
+                file.spans(report, rows.of(name))
+            rows.end()
         elif options.to is None:
-            sys.stdout.flush()
-            files[names[0]].share(report, sys.stdout.buffer.write)
-            sys.stdout.buffer.flush()
+            files[names[0]].share(report, _print)
         else:
             _into(options.to, files, report)
     return 0
 
 
+def _print(data: bytes) -> None:
+    """To standard output, all of it, and at once: what cannot be written must not be tried again at the end."""
+    rest = memoryview(data)
+    try:
+        while rest:
+            rest = rest[os.write(sys.stdout.fileno(), rest) :]
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise AgentError(f"standard output: {error.strerror}; what was written is not whole: do not use it") from None
+
+
 def _given(name: str, options: Namespace, stack: contextlib.ExitStack) -> "Text | Gcode":
     try:
+        if name == STDIN and sys.stdin is not None and sys.stdin.isatty():
+            print("scrub: reading what is typed here; Ctrl-D ends it, Ctrl-C stops", file=sys.stderr)
         stream = stack.enter_context(FileIO(0 if name == STDIN else name, closefd=name != STDIN))
         size = os.fstat(stream.fileno())
-        file = given(stream.read, name, options.kind, options.thumbnails, options.opaque)
+        if options.to is None and stat.S_ISREG(size.st_mode) and os.path.samestat(size, os.fstat(sys.stdout.fileno())):
+            raise AgentError(f"{name}: is also where the output goes; write it to another file")
+        tail = _tail(stream.fileno(), size.st_size) if stat.S_ISREG(size.st_mode) else None
+        file = given(stream.read, name, options.kind, options.thumbnails, options.opaque, tail)
+    except IsADirectoryError:
+        raise AgentError(f"{name}: is a directory; give the files in it, as {os.path.join(name, '*')}") from None
     except OSError as error:
-        raise AgentError(f"{name}: cannot be read ({error.strerror})") from None
+        said = "standard input" if name == STDIN else name
+        raise AgentError(f"{said}: cannot be read ({error.strerror})") from None
     if isinstance(file, Gcode) and sys.stderr.isatty():
         file.progress = _Bar(name, size.st_size if stat.S_ISREG(size.st_mode) else 0)
     return file
+
+
+def _tail(number: int, size: int) -> "Callable[[], bytes]":
+    """Reads the end of a file without moving its place; of a short file nothing that its beginning has."""
+
+    def tail() -> bytes:
+        data = os.pread(number, HEAD, max(HEAD, size - HEAD)) if size > HEAD else b""
+        return data[data.find(b"\n") + 1 :]
+
+    return tail
 
 
 def _into(directory: Path, files: "dict[str, Text | Gcode]", report: Report) -> None:
@@ -69,11 +113,15 @@ def _into(directory: Path, files: "dict[str, Text | Gcode]", report: Report) -> 
     places: dict[Path, str] = {}
     for name in files:
         place = directory / _shared_name(name, report)
-        if place in places or os.path.lexists(place):
+        if place in places:
+            raise AgentError(f"{name}: would be written as {place}, as {places[place]} is; scrub one of them apart")
+        if os.path.lexists(place):
             raise AgentError(f"{place}: is there already and is not overwritten; name another directory")
         places[place] = name
     try:
         directory.mkdir(exist_ok=True)
+    except FileExistsError:
+        raise AgentError(f"{directory}: is a file; name a directory, or one that is to be") from None
     except OSError as error:
         raise AgentError(f"{directory}: {error.strerror}; name a directory that you may write") from None
     written: list[Path] = []
@@ -96,14 +144,26 @@ def _shared_name(name: str, report: Report) -> str:
     return own if masked == own else masked.removesuffix(Path(own).suffix) + Path(own).suffix
 
 
-class _Row:
-    """Prints each span of one file as a line of JSON."""
+class _Rows:
+    """Prints spans as lines of JSON, many at a time."""
 
-    def __init__(self, name: str) -> None:
-        self._name = name
+    def __init__(self) -> None:
+        self._rows: list[str] = []
 
-    def __call__(self, one: Span) -> None:
-        print(json.dumps({"file": self._name, "start": one.start, "end": one.end, "kind": one.kind}))
+    def of(self, name: str) -> "Callable[[Span], None]":
+        """Takes those of one file."""
+
+        def row(one: Span) -> None:
+            self._rows.append(json.dumps({"file": name, "start": one.start, "end": one.end, "kind": one.kind}) + "\n")
+            if len(self._rows) >= _AT_ONCE:
+                self.end()
+
+        return row
+
+    def end(self) -> None:
+        """Prints what is left."""
+        _print("".join(self._rows).encode())
+        self._rows.clear()
 
 
 class _Bar:

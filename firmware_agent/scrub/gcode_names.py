@@ -26,7 +26,10 @@ class Names:
         return b"<" + self._named(_SHORT.get(kind, kind), b"-", value) + b">"
 
     def plain(self, value: bytes) -> bytes:
-        """As b"object_1": valid as an argument of a command."""
+        """As b"object_1": valid as an argument of a command; where files are shared together, by the same number."""
+        if self._alias is not None:
+            token = self._alias("object_name", value[:_LONGEST].decode("utf-8", "surrogateescape"))
+            return token.strip("<>").replace("-", "_").encode()
         return self._named("object", b"_", value)
 
     def _named(self, short: str, joint: bytes, value: bytes) -> bytes:

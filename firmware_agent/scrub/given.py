@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from firmware_agent.errors import AgentError
 from firmware_agent.scrub import content, gcode, models
+from firmware_agent.scrub.gcode_told import told
 from firmware_agent.scrub.report import Report
 from firmware_agent.scrub.spans import Span
 from firmware_agent.scrub.texts import decoded, encoded
@@ -12,6 +13,7 @@ HEAD = 1 << 20  # bytes by which a file is recognised
 
 Read = Callable[[int], bytes]
 Say = Callable[[Span], object]
+Tail = Callable[[], bytes]
 Write = Callable[[bytes], object]
 
 
@@ -41,15 +43,19 @@ class Text:
 
 
 class Gcode:
-    """Read as it is written: once, of any size."""
+    """Read as it is written: once, of any size, but for its end, of which names are learnt if it can be had before."""
 
-    def __init__(self, head: bytes, read: Read, thumbnails: bool, opaque: bool) -> None:
-        self._head, self._rest = head, read
+    def __init__(self, head: bytes, read: Read, thumbnails: bool, opaque: bool, tail: "Tail | None" = None) -> None:
+        self._head, self._rest, self._tail = head, read, tail
         self._thumbnails, self._opaque = thumbnails, opaque
         self.progress: Callable[[int], object] | None = None
 
     def learn(self, report: Report) -> None:
-        """Nothing: to look for names it would have to be read twice; what names somebody goes by other rules."""
+        """The names that its first and its last MiB tell; what stands between is not read twice."""
+        ends = [self._head, *([self._tail()] if self._tail else [])]
+        for piece in ends:
+            for kind, value in told(piece):
+                report.knows(kind, value)
 
     def spans(self, report: Report, say: Say) -> None:
         """Each that goes, in order."""
@@ -78,8 +84,11 @@ class Gcode:
         return part
 
 
-def given(read: Read, name: str, kind: str, thumbnails: bool = False, opaque: bool = False) -> "Text | Gcode":
-    """The file that `read` gives, b"" at its end. kind: of content.KINDS. name: for messages.
+def given(
+    read: Read, name: str, kind: str, thumbnails: bool = False, opaque: bool = False, tail: "Tail | None" = None
+) -> "Text | Gcode":
+    """The file that `read` gives, b"" at its end. kind: of content.KINDS. name: for messages. tail: gives what stands
+    at its end, beyond the first HEAD bytes, without moving `read`; None where nobody knows before it is read.
 
     NeverShared: it is none of these things; of G-code, its beginning is judged.
     """
@@ -89,7 +98,7 @@ def given(read: Read, name: str, kind: str, thumbnails: bool = False, opaque: bo
     models.refuse(head, name)
     kind = content.kind(head) if kind == "auto" else kind
     if kind == "gcode":
-        return Gcode(head, read, thumbnails, opaque)
+        return Gcode(head, read, thumbnails, opaque, tail)
     rest = [head]
     while more := read(HEAD):
         rest.append(more)

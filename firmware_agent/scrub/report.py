@@ -11,6 +11,8 @@ from json import dumps
 from urllib.parse import quote, quote_plus, unquote
 
 from firmware_agent.scrub.aliases import Aliases
+from firmware_agent.scrub.catalogued import catalogued
+from firmware_agent.scrub.distinct import distinct, uncommon
 from firmware_agent.scrub.elsewhere import elsewhere, far
 from firmware_agent.scrub.lines import Lines, apart
 from firmware_agent.scrub.quick import Quick
@@ -20,13 +22,12 @@ from firmware_agent.scrub.structure import split
 
 _LINES = Lines(Quick)
 _SIEVE = Sieve()
-_STEM = 6  # characters of a file's name without its ending, to be looked for alone
 _NOT_FAR = ("gps",)  # numbers that mean nothing elsewhere
 _NAMES = ("hostname", "home_user", "user", "author", "account", "ssid", "device_name")
 
 
 def found(text: str) -> list[Span]:
-    """What the rules find in `text`, in code points."""
+    """What the rules find in `text`, and what the catalogue of known JSON says, in code points."""
     spans, at = list[Span](), 0
     for block in blocks(text.replace("\r", "\n")):
         low = folded(block)
@@ -36,7 +37,7 @@ def found(text: str) -> list[Span]:
                 spans += [Span(here + a, here + b, kind) for a, b, kind in _LINES.spans(line, low_line, True)]
             here += len(line) + 1
         at += len(block) + 1
-    return spans
+    return catalogued(text, spans)
 
 
 def values(text: str, spans: Iterable[Span]) -> dict[str, str]:
@@ -44,11 +45,11 @@ def values(text: str, spans: Iterable[Span]) -> dict[str, str]:
     known: dict[str, str] = {}
     for one in spans:
         value = text[one.start : one.end].strip()
-        if one.kind not in _NOT_FAR and far(value):
+        if one.kind not in _NOT_FAR and far(value) and (one.kind != "object_name" or distinct(value)):
             known.setdefault(value, one.kind)
         if one.kind == "filename" and "." in value:
             stem = value[: value.rfind(".")]
-            if len(stem) >= _STEM and far(stem):
+            if far(stem) and uncommon(stem):
                 known.setdefault(stem, one.kind)
     return known
 
@@ -69,6 +70,11 @@ class Report:
     def learn(self, text: str) -> None:
         """First each file of the report."""
         for value, kind in values(text, found(text)).items():
+            self._learn(value, kind)
+
+    def knows(self, kind: str, value: str) -> None:
+        """A value that somebody else knows to identify."""
+        if far(value):
             self._learn(value, kind)
 
     def _learn(self, value: str, kind: str) -> None:

@@ -111,6 +111,9 @@ _PEOPLE: "Rows" = [
         r"(?:t\.me/|\.com/@|\.com/u/|\.com/user/|\.com/c/)([a-z0-9_.-]{3,})",
         checks.always,
     ),
+    ("object_name", ("exclude_object",), r"exclude_object[a-z_]*\s+name=[\\'\"]*([^\s\\'\"]+)", naming.named),
+    ("object_name", ("exclude_object",), r"exclude_object[a-z_]*\s+name=\\?['\"]([^\\'\"]+)", naming.named),
+    ("object_name", ("m486 ",), r"m486 (?:[st][0-9-]+ )?a[\\'\"]*([^\s\\'\"]+)", naming.named),
     ("gps", ("lat", "lon"), r"(?:latitude|longitude|lat|lon|lng)%s(-?[0-9]{1,3}\.[0-9]{3,})" % _KEY_END, checks.always),
 ]
 

@@ -29,6 +29,9 @@ FOUND = (
     ("printing file: Orun kefa lamp v3.gcode", "filename", "Orun kefa lamp v3.gcode"),
     ("user: J\u00f6r\u00e9n", "user", "J\u00f6r\u00e9n"),
     ("lon=12.48231", "gps", "12.48231"),
+    ("Read 1.2: 'EXCLUDE_OBJECT_START NAME=cube_0\\n'", "object_name", "cube_0"),
+    ("EXCLUDE_OBJECT_DEFINE NAME='big lamp' CENTER=1,2", "object_name", "big lamp"),
+    ("Recv: M486 S3 Ahandle", "object_name", "handle"),
 )
 CLEAN = (
     "Stats 12.3: gcodein=0 mcu: mcu_awake=0.003 freq=180000012 sysload=0.42",
@@ -40,6 +43,7 @@ CLEAN = (
     "12:34:56 done",
     "user: root",
     "password: none",
+    "EXCLUDE_OBJECT_DEFINE RESET=1, M486 S-1 T4",
     "https://github.com/Klipper3d/klipper.git",
 )
 

@@ -141,6 +141,7 @@ WRITERS = (
     f"{PACKAGE}/owner/panel/server.py",  # the panel's exit
     f"{PACKAGE}/owner/panel/lines.py",  # its connection
     f"{PACKAGE}/owner/panel/certificate.py",  # storage
+    f"{PACKAGE}/cli/scrub.py",  # what was scrubbed, to standard output, past Python's buffer
     f"{PACKAGE}/scrub/given.py",  # what was scrubbed, to where the command says
 )
 
