@@ -1,6 +1,6 @@
 """The values of keys that identify: strings and numbers of JSON, of what Python prints, and of configuration."""
 
-from firmware_agent.scrub.checks import DIGITS, SPACES, digits, fold, ipv4
+from firmware_agent.scrub.checks import DIGITS, SPACES, WORDS, digits, fold, ipv4
 from firmware_agent.scrub.keys import KEYS
 from firmware_agent.scrub.words import NOBODY, PUBLIC
 
@@ -8,10 +8,14 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Iterator
 
+_ENDS = SPACES + "'\"<>,;&)]}|"
 _LONGEST = 40  # characters of a key
 _OWN_FILES = (".conf", ".cfg", ".log", ".ini", ".json", ".py", ".png", ".txt")
 _PARTS_OF_LINUX = ("tty", "video", "mmcblk", "wlan", "eth", "can", "0000:")
 _NUMBERED = ("printer_sn", "uuid", "rfid_uid", "session_id")  # all of them hold a digit
+# Of key=value in the midst of a line: what is long and holds a digit, for programs write so, too.
+_ASSIGNED = ("printer_sn", "uuid", "rfid_uid", "session_id", "token", "mac", "canbus_uuid", "cloud_id")
+_SHORTEST = 6  # characters of it
 _NO_PATHS = ("printer_sn", "device_name", "hostname", "token", "uuid")
 
 
@@ -26,11 +30,29 @@ def keyed(line: str, low: str, starts: bool) -> "Iterator[tuple[int, int, str]]"
             if kind:
                 yield from _value(line, at + 1, kind)
         at = low.find(":", at + 1)
+    at = low.find("=")
+    while at >= 0:
+        begin = at
+        while begin > 0 and at - begin < _LONGEST and (low[begin - 1] in WORDS or low[begin - 1] == "-"):
+            begin -= 1
+        kind = KEYS.get(_bare(low[begin:at]), "") if begin < at else ""
+        if kind in _ASSIGNED:
+            yield from _assigned(line, at + 1, kind)
+        at = low.find("=", at + 1)
     if starts:
         end = _separator(low)
         kind = KEYS.get(_bare(low[:end]), "") if 0 < end < _LONGEST else ""
         if kind:
             yield from _rest(line, end + 1, kind)
+
+
+def _assigned(line: str, at: int, kind: str) -> "Iterator[tuple[int, int, str]]":
+    """What follows a = and no space."""
+    end = at
+    while end < len(line) and line[end] not in _ENDS:
+        end += 1
+    if end - at >= _SHORTEST and "(" not in line[at : end + 1] and any([one in DIGITS for one in line[at:end]]):
+        yield from _span(line, at, end, kind)
 
 
 def _separator(low: str) -> int:
@@ -109,6 +131,8 @@ def _fits(bare: str, kind: str) -> bool:
         return low not in PUBLIC
     if kind == "filename":
         return not low.endswith(_OWN_FILES)
+    if kind == "mac" and len(bare) == 12 and all([one in "0123456789abcdef" for one in low]):
+        return True
     if kind in ("mac", "gps"):
         return any([one in ".:" for one in bare])
     if kind == "ipv4":

@@ -5,6 +5,7 @@ anchors is in it; its first plain group is the value. check: a function of check
 """
 
 from firmware_agent.scrub import checks, naming
+from firmware_agent.scrub.services import SERVICES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ _HOSTS: "Rows" = [
     ("mac", ("-",), r"(%s{2}(?:-%s{2})(?:-%s{2})(?:-%s{2})(?:-%s{2})(?:-%s{2}))" % ((_H,) * 6), checks.mac),
     ("ipv6", (":",), r"([0-9a-f:]{2,4}:[0-9a-f:]*[0-9a-f:])", checks.ipv6),
     ("uuid", ("-",), r"(%s{8}-%s{4}-%s{4}-%s{4}-%s{12})" % ((_H,) * 5), checks.alone),
-    ("email", ("@",), r"([a-z0-9_.+-]+@[a-z0-9-]+(?:\.[a-z0-9-]+)+)", naming.email),
+    ("email", ("@", "%40"), r"([a-z0-9_.+-]+(?:@|%40)[a-z0-9-]+(?:\.[a-z0-9-]+)+)", naming.email),
     ("email", ("linux version",), r"linux version [^ ]+ \(([a-z0-9_.+-]+@[a-z0-9_.-]+)\)", checks.always),
     ("user", ("@",), r"([a-z0-9_-]+)@[a-z0-9-]+:[~/]", checks.alone),
     ("hostname", ("@",), r"[a-z0-9_-]+@([a-z0-9-]+):[~/]", checks.always),
@@ -50,7 +51,7 @@ _HOMES: "Rows" = [
     ),
 ]
 _SERIALS: "Rows" = [
-    ("usb_serial", ("usb-",), r"_([0-9a-z]{4,})-(?:if|video|port|event|mouse|audio)", checks.usb),
+    ("usb_serial", ("usb-",), r"_([0-9a-z]{4,}(?:-[0-9a-f]{6,})?)-(?:if|video|port|event|mouse|audio)", checks.usb),
     ("usb_serial", ("iserial", "serialnumber"), r"(?:iserial|serialnumber)[^0-9a-z]+([0-9a-z_-]{4,})", checks.serial),
     ("canbus_uuid", ("uuid", "canbus"), r"(?:canbus_uuid|uuid)['\"]?\s*[:= ]\s*['\"]?(%s{12})" % _H, checks.alone),
     ("hw_serial", ("serial",), r"serial\s*:\s*(%s{8,})" % _H, checks.serial),
@@ -118,7 +119,7 @@ _HIDDEN = r"(?:bearer |basic )?([^\s'\"<>,;&()\[\]{}|]{4,})"
 _BEFORE_SECRETS = (  # what must be in the line, and the key: short patterns, for boards
     ("token", "token"),
     ("api", "api[_-]?key"),
-    ("secret", "secret"),
+    ("secret", "secret(?:[_-]?key)?"),
     ("passw", "passw(?:or)?d"),
     ("passphrase", "passphrase"),
     ("psk", "psk"),
@@ -128,11 +129,13 @@ _BEFORE_SECRETS = (  # what must be in the line, and the key: short patterns, fo
     ("cookie", "cookie"),
 )
 _OPAQUE = "([0-9a-z_-]{8,})"
-_THINGS = ("printer", "print", "machine", "device", "bot", "client", "install", "installation", "unique")
+_THINGS = ("printer", "print", "machine", "device", "board", "bot", "client", "install", "installation", "unique")
 _CONNECTING = ("connect[a-z]* (?:to|with)", "disconnected from", "network", "profile", "access point")
-_NETWORK = r":? ['\"]?([^\s'\",:][^'\",]*)"
+_NETWORK = (
+    r":? (?:the )?(?:wireless |wifi |wi-fi )?(?:network:? |access point:? )?(?:ssid:? )?['\"]?([^\s'\",:][^'\",]*)"
+)
 
-RULES: "Rows" = _HOSTS + _HOMES + _SERIALS + _NETWORKS + _PEOPLE
+RULES: "Rows" = _HOSTS + _HOMES + _SERIALS + _NETWORKS + _PEOPLE + SERVICES
 RULES += [("token", (word,), name + _KEY_END + _HIDDEN, naming.secret) for word, name in _BEFORE_SECRETS]
 RULES += [("printer_id", (word,), word + "[ _-]?id" + _KEY_END + _OPAQUE, checks.opaque) for word in _THINGS]
 RULES += [("printer_id", (word,), word + " id [a-z]+" + _KEY_END + _OPAQUE, checks.opaque) for word in _THINGS]
