@@ -1,6 +1,6 @@
 """Names of jobs in a line: they may hold spaces, so where one begins is a matter of what stands before it."""
 
-from firmware_agent.scrub.checks import DIGITS, SPACES, WORDS
+from firmware_agent.scrub.checks import DIGITS, SPACES, WORDS, digits
 from firmware_agent.scrub.words import NO_FILE, ROOTS, SAID
 
 TYPE_CHECKING = False
@@ -9,8 +9,8 @@ if TYPE_CHECKING:
 
 # What ends the name of a job's file.
 _ENDINGS = """
-.gcode .gco .gc .g .3mf .stl .obj .step .stp .ufp .nc .tap .ngc .lbrn .lbrn2 .svg .dxf .amf .bgcode .ctb .goo .cfg.gcode .sl1 .x3g
-.makerbot .f3d .scad .fcstd .mp4
+.gcode .gco .gc .g .3mf .stl .obj .step .stp .ufp .nc .tap .ngc .lbrn .lbrn2 .svg .dxf .amf .bgcode .ctb .goo .cfg.gcode
+.sl1 .x3g .makerbot .f3d .scad .fcstd .mp4
 """
 ENDINGS = tuple(_ENDINGS.split())
 _CLOSE = {"[": "]", "(": ")", "<": ">"}
@@ -98,21 +98,24 @@ def _stop(line: str, at: int, past: int) -> int:
             deep += 1
         elif one in "([{" and deep:
             deep -= 1
-        elif one in _STOPS and not (one == "'" and _apostrophe(line, start - 1)):
+        elif one in _STOPS and not _within(line, start - 1):
             break
         start -= 1
     return start
 
 
-def _apostrophe(line: str, at: int) -> bool:
-    """Whether the ' that stands there is a part of a word, and no quote of a program's."""
-    if at < 1 or at + 1 >= len(line) or not (_letter(line[at - 1]) and _letter(line[at + 1])):
+def _within(line: str, at: int) -> bool:
+    """Whether the sign that stands there is a part of a name: Ann's, or 0,2mm; and no quote or list of a program's."""
+    before, after = line[at - 1 : at] if at else "", line[at + 1 : at + 2]
+    if line[at] == ",":
+        return digits(before) and digits(after)
+    if line[at] != "'" or not (_letter(before) and _letter(after)):
         return False
-    return line[at - 1] not in _LETTERS_OF_CODE or (at > 1 and _letter(line[at - 2]))
+    return before not in _LETTERS_OF_CODE or (at > 1 and _letter(line[at - 2]))
 
 
 def _letter(one: str) -> bool:
-    return one > "~" or (one in WORDS and one != "_" and one not in DIGITS)
+    return one > "~" or (one != "" and one in WORDS and one != "_" and one not in DIGITS)
 
 
 def _after_columns(low: str, start: int, at: int) -> int:

@@ -2,7 +2,7 @@
 
 from firmware_agent.scrub.checks import DIGITS, SPACES, WORDS, digits, fold, ipv4
 from firmware_agent.scrub.keys import KEYS
-from firmware_agent.scrub.words import NOBODY, PUBLIC
+from firmware_agent.scrub.words import NOBODY, PUBLIC, made_up
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ def _span(line: str, start: int, end: int, kind: str) -> "Iterator[tuple[int, in
 
 def _says_nothing(bare: str) -> bool:
     low = fold(bare)
-    if len(set(bare)) < 2 or low in NOBODY or "redacted" in low or "mock" in low:
+    if len(set(bare)) < 2 or low in NOBODY or made_up(low) or "redacted" in low or "mock" in low:
         return True
     return bare[0] in "{<$[" or bare[0] == bare[-1] == "_"
 

@@ -31,7 +31,9 @@ _TABLE = {
     "token": """
         token apikey accesscode password passwd pass secret authkey psk accesstoken refreshtoken idtoken privatekey
         cookie authorization xapikey passphrase oneshottoken bearer clientsecret appkey appsecret webhook
-        signature salt secretkey bottoken apitoken pushtoken usertoken reconnecttoken devaccesscode accesskey credential credentials pincode bindcode wifipassword wifipass ossurl rtspurl licensekey
+        signature
+        salt secretkey bottoken apitoken pushtoken usertoken reconnecttoken devaccesscode
+        accesskey credential credentials pincode bindcode wifipassword wifipass ossurl rtspurl licensekey
     """,
     "session_id": "session sessionid sessionkey sid",
     "uuid": """

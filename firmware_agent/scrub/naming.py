@@ -1,7 +1,7 @@
 """What may still say that a match names nobody: people, hosts, networks. Each: (line, start, end) -> bool; pure."""
 
 from firmware_agent.scrub.checks import DIGITS, SPACES, WORDS, digits, fold, touched
-from firmware_agent.scrub.words import DEFAULTS, NO_NETWORK, NOBODY, OWN, PUBLIC, SITES
+from firmware_agent.scrub.words import DEFAULTS, NO_DOMAIN, NO_NETWORK, NOBODY, OWN, PUBLIC, SITES, made_up
 
 _ZONES = (
     "local",
@@ -22,10 +22,10 @@ _NO_HOME = (".", "..", "~", "user", "username", "$user", "public", "shared", "de
 
 def email(line: str, start: int, end: int) -> bool:
     """An address of mail: its last part has no digit, as in a version."""
-    last = line[start:end].split(".")[-1]
-    if len(last) < 2 or any([one in DIGITS for one in last]):
+    last = fold(line[start:end].split(".")[-1])
+    if len(last) < 2 or any([one in DIGITS for one in last]) or last in NO_DOMAIN:
         return False
-    return fold(line[start:end]) != "git@github.com" and line[end - 1] not in "-."
+    return not fold(line[start:end]).startswith("git@") and line[end - 1] not in "-."
 
 
 def home(line: str, start: int, end: int) -> bool:
@@ -45,6 +45,8 @@ def home(line: str, start: int, end: int) -> bool:
 def secret(line: str, start: int, end: int) -> bool:
     """Long enough to be one, and no word of a program."""
     text = fold(line[start:end]).strip("*.")
+    if made_up(text):
+        return False
     return len(text) > 3 and text not in NOBODY and not text.startswith(("http:", "https:", "<")) and len(set(text)) > 2
 
 
@@ -96,7 +98,10 @@ def at_home(line: str, start: int, end: int) -> bool:
 def user(line: str, start: int, end: int) -> bool:
     """A user's name: no number, no path, no variable."""
     text = line[start:end].strip(".:")
-    if fold(text) in NOBODY or digits(text) or text[:1] == text[-1:] == "_":
+    low = fold(text)
+    if "." in low and any(["user" in part or part in ("self", "config", "args") for part in low.split(".")]):
+        return False  # code: user=connection.user_info
+    if low in NOBODY or made_up(low) or digits(text) or text[:1] == text[-1:] == "_":
         return False
     return text[:1] not in ("/", "$", "-", "%", "=") and "/" not in text
 

@@ -13,6 +13,16 @@ guest has host id in is localhost main master name no none not null of off on or
 string the to true undefined unknown unset upstream user users was with yes
 """
 )
+# How names begin that manuals give as examples; and such names.
+EXAMPLES = ("my_", "my-", "your", "new_", "old_", "example", "some_", "placeholder", "xxxx")
+_MADE_UP = _words("bblp changeme foo bar maker test tester testuser test_user user1 user2")
+
+
+def made_up(low: str) -> bool:
+    """Whether a manual says so and nobody is called so. low: A-Z folded."""
+    return low in _MADE_UP or low.startswith(EXAMPLES)
+
+
 # Names that images and boards come with: they tell no one apart.
 DEFAULTS = _words(
     """
@@ -90,4 +100,8 @@ NO_FILE = _words(
 homez line math mesh model move np obj params pause point pos printer resume retractprobe self settings sleep start
 state status stepper stop this toolhead value var variables vars
 """
+)
+# What ends a name with an @ that is no address of mail.
+NO_DOMAIN = _words(
+    "bin cfg conf css device gcode gif html jpeg jpg js json local log md mount path png py scope service slice so socket svg target timer txt"
 )
