@@ -18,6 +18,7 @@ _STOPS = "'\"[(:=<>|,;/\\\t{}`"
 _LONGEST = 200
 _CODE = (".g", ".obj", ".step", ".stp", ".nc", ".tap", ".svg", ".amf", ".goo")  # programs name parts of things so, too
 _SAID_BEFORE = ("file", "filename", "path", "job", "gcode", "name", "local", "model", "opened", "selected")
+_COMMANDS = ("m23 ", "m28 ", "m30 ", "m32 ", "m36 ")
 _LETTERS_OF_CODE = "burf"  # what Python prints before a quote
 
 
@@ -42,7 +43,7 @@ def _no_name(low: str, start: int, at: int, ending: str) -> bool:
     name = low[start:at]
     if name[-1] in " *" and (name == "*" or low[start - 1 : start] not in ("'", '"', "/", "\\")):
         return True
-    last = name.split(" ")[-1].rstrip(DIGITS)
+    last = name.split(" ")[-1].split("/")[-1].rstrip(DIGITS)
     past = low[at + len(ending) : at + len(ending) + 1]
     return ending in _CODE and (last.split(".")[-1] in NO_FILE or past in ("|", "(", "[", "="))
 
@@ -71,6 +72,10 @@ def _begin(line: str, low: str, at: int, past: int) -> int:
     if _exact(low, start, at):
         return start
     start = _after_columns(low, start, at)
+    for command in _COMMANDS:
+        found = low.find(command, max(0, start - 1), at)
+        if found >= 0:
+            return found + len(command)
     before = low[max(0, start - _LONGEST) : start].rstrip(SPACES)
     if before[-1:] == ":" and before[:-1].split(" ")[-1] in _SAID_BEFORE:
         return start

@@ -2,6 +2,7 @@
 
 from firmware_agent.scrub.checks import DIGITS, SPACES, WORDS, digits, fold, ipv4
 from firmware_agent.scrub.keys import KEYS
+from firmware_agent.scrub.naming import site
 from firmware_agent.scrub.words import NOBODY, PUBLIC, made_up
 
 TYPE_CHECKING = False
@@ -14,7 +15,7 @@ _OWN_FILES = (".conf", ".cfg", ".log", ".ini", ".json", ".py", ".png", ".txt")
 _PARTS_OF_LINUX = ("tty", "video", "mmcblk", "wlan", "eth", "can", "0000:")
 _NUMBERED = ("printer_sn", "uuid", "rfid_uid", "session_id")  # all of them hold a digit
 # Of key=value in the midst of a line: what is long and holds a digit, for programs write so, too.
-_ASSIGNED = ("printer_sn", "uuid", "rfid_uid", "session_id", "token", "mac", "canbus_uuid", "cloud_id")
+_ASSIGNED = ("printer_sn", "uuid", "rfid_uid", "session_id", "token", "mac", "canbus_uuid", "cloud_id", "device_name")
 _SHORTEST = 6  # characters of it
 _NO_PATHS = ("printer_sn", "device_name", "hostname", "token", "uuid")
 
@@ -134,7 +135,9 @@ def _fits(bare: str, kind: str) -> bool:
     if kind == "mac" and len(bare) == 12 and all([one in "0123456789abcdef" for one in low]):
         return True
     if kind in ("mac", "gps"):
-        return any([one in ".:" for one in bare])
+        return any([one in ".:" for one in bare]) and len(set(bare)) > 2
+    if kind == "hostname":
+        return not site(low)
     if kind == "ipv4":
         return bare.count(".") == 3 and ipv4(bare, 0, len(bare))
     return not (number and kind in ("user", "author"))

@@ -70,9 +70,14 @@ def near(line: str, start: int, words: "tuple[str, ...]") -> bool:
 def host(line: str, start: int, end: int) -> bool:
     """The name of a host, not its address."""
     text = fold(line[start:end]).rstrip(".")
-    if text in ("version", "http", "https") or touched(line, start, end) or ".".join(text.split(".")[-2:]) in SITES:
+    if text in ("version", "http", "https") or touched(line, start, end) or site(text):
         return False
     return text not in NOBODY and not all([one in "0123456789.:" for one in text]) and text[:1] in WORDS
+
+
+def site(low: str) -> bool:
+    """Whether it is a host of a service that all use. low: A-Z folded."""
+    return ".".join(low.split(".")[-2:]) in SITES
 
 
 def local(line: str, start: int, end: int) -> bool:

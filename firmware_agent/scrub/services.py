@@ -21,10 +21,6 @@ def _of_linked(line: str, start: int, end: int) -> bool:
     return naming.near(line, start, ("linked printer",)) and naming.named(line, start, end)
 
 
-def _of_duet(line: str, start: int, end: int) -> bool:
-    return naming.near(line, start, ("m587", "m589", "m551")) and naming.named(line, start, end)
-
-
 def _number(line: str, start: int, end: int) -> bool:
     text = line[start:end]
     return checks.serial(line, start, end) and checks.opaque(line, start, end) and not text.startswith("0x")
@@ -50,7 +46,7 @@ SERVICES: "Rows" = [
     ("instance_uuid", ("@",), r"@(%s{32})" % _H, checks.alone),
     ("uuid", ("partuuid",), r"partuuid=(%s{8}-%s{2})" % (_H, _H), checks.alone),
     ("printer_sn", ("device/",), r"device/([0-9a-z]{11,})/(?:report|request)", checks.serial),
-    ("printer_sn", ("sn:", "sn=", "sn :"), r"[^0-9a-z]sn ?[:=] ?([0-9a-z]{8,})", _number),
+    ("printer_sn", ("sn:", "sn="), r"[^0-9a-z]sn[:=] ?([0-9a-z]{8,})", _number),
     (
         "hw_serial",
         ("serial n",),
@@ -60,7 +56,7 @@ SERVICES: "Rows" = [
     ("hw_serial", ("board id",), r"board id: ([0-9a-z]{5}(?:-[0-9a-z]{5})(?:-[0-9a-z]{5})[0-9a-z-]*)", checks.serial),
     (
         "mac",
-        ("mac:", "mac=", 'mac"', "mac'", "mac address", "mac_addr", "macaddr"),
+        ("mac:", "mac=", 'mac"', "mac'", "mac_addr", "macaddr"),
         r"mac(?:[ _-]?addr(?:ess)?)?['\"]?\s?[:=]\s?['\"]?(%s{12})" % _H,
         checks.alone,
     ),
@@ -72,9 +68,6 @@ SERVICES: "Rows" = [
     ("account", ("chat",), r"chat(?:[_ ]?id)?['\"]?[ :=]+['\"]?(-?[0-9]{7,})", checks.alone),
     ("device_name", ("linked printer",), r"'name': '([^']{1,})'", _of_linked),
     ("cloud_id", ("linked printer",), r"'id': ([0-9]{3,})", _of_linked),
-    ("ssid", ("m587", "m589"), r"m58[79] ?s\"([^\"]{1,})\"", naming.named),
-    ("token", ("m587", "m589", "m551"), r"[ \"]p\"([^\"]{4,})\"", _of_duet),
-    ("device_name", ("m550",), r"m550 ?p?\"([^\"]{1,})\"", naming.named),
     ("filename", ("unrendered ",), r"unrendered timelapse:? ([^:,;]{3,})", checks.always),
     ("author", ("author: ",), r"author: ?\(([^,()]{2,})", _credited),
     ("author", ("author: ",), r"author: ([^<>,()\"\\]{2,}[^<>,()\"\\\s])(?:, date:| <)", _credited),

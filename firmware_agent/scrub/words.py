@@ -54,7 +54,7 @@ vzbot3d wolfwithsword worksasintended zellneralex
 ROOTS = _words(
     """
 .octoprint .thumbs cache config data files gcode gcode_files gcodes home image local logs media metadata mnt
-model printer_data sd sdcard server thumbnails timelapse tmp uploads usb users video
+macros model printer_data sd sdcard server sys thumbnails timelapse tmp uploads usb users video www
 """
 )
 # The name of a file does not begin with these: they are what a program says before it.
@@ -103,5 +103,8 @@ state status stepper stop this toolhead value var variables vars
 )
 # What ends a name with an @ that is no address of mail.
 NO_DOMAIN = _words(
-    "bin cfg conf css device gcode gif html jpeg jpg js json local log md mount path png py scope service slice so socket svg target timer txt"
+    """
+bin cfg conf css device gcode gif html jpeg jpg js json local log md mount path png py scope service slice so socket
+svg target timer txt
+"""
 )
