@@ -80,7 +80,13 @@ _NETWORKS: "Rows" = [
         r"([a-z0-9][a-z0-9-]{0,})\." + _DOMAINS,
         naming.local,
     ),
-    ("hostname", ("instance ",), r"instance (?:on )?['\"]?([a-z0-9][a-z0-9_-]{0,})['\"]? for ", naming.host),
+    (
+        "hostname",
+        ("instance ",),
+        r"instance (?:on )?['\"]?([a-z0-9][a-z0-9_-]{0,})(?:\._[a-z_.]+)?['\"]? for ",
+        naming.host,
+    ),
+    ("device_name", ('instance "',), r"instance \"([^\"]{1,})\"", naming.named),
     ("hostname", ("linux ",), r"linux ([a-z0-9][a-z0-9-]{0,}) [0-9]+\.[0-9]+\.[0-9]+", naming.host),
 ]
 _PEOPLE: "Rows" = [
