@@ -39,7 +39,7 @@ def home(line: str, start: int, end: int) -> bool:
         return False
     if (before and before in WORDS + ".-") or (line[root:begin] == "users" and line[begin] == "/"):
         return False
-    return line[start:end] not in _NO_HOME
+    return fold(line[start:end]) not in _NO_HOME
 
 
 def secret(line: str, start: int, end: int) -> bool:
