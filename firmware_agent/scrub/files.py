@@ -43,6 +43,8 @@ def _no_name(low: str, start: int, at: int, ending: str) -> bool:
     name = low[start:at]
     if name[-1] in " *" and (name == "*" or low[start - 1 : start] not in ("'", '"', "/", "\\")):
         return True
+    if not any([_letter(one) or one in DIGITS for one in name]):
+        return True
     last = name.split(" ")[-1].split("/")[-1].rstrip(DIGITS)
     past = low[at + len(ending) : at + len(ending) + 1]
     return ending in _CODE and (last.split(".")[-1] in NO_FILE or past in ("|", "(", "[", "="))

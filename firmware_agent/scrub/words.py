@@ -101,6 +101,7 @@ homez line math mesh model move np obj params pause point pos printer resume ret
 state status stepper stop this toolhead value var variables vars
 """
 )
+NO_MAILBOX = ("git@", "noreply@", "no-reply@", "notifications@")
 # What ends a name with an @ that is no address of mail.
 NO_DOMAIN = _words(
     """
