@@ -46,6 +46,8 @@ def _no_name(low: str, start: int, at: int, ending: str) -> bool:
     if not any([_letter(one) or one in DIGITS for one in name]):
         return True
     last = name.split(" ")[-1].split("/")[-1].rstrip(DIGITS)
+    if last.endswith(("}", "%s", "%d")) or (ending == ".g" and last in ("e", "i.e")):
+        return True  # what a macro fills in; "e.g."
     past = low[at + len(ending) : at + len(ending) + 1]
     return ending in _CODE and (last.split(".")[-1] in NO_FILE or past in ("|", "(", "[", "="))
 
@@ -131,7 +133,7 @@ def _after_columns(low: str, start: int, at: int) -> int:
         found = low.rfind(stop, start, at)
         if found >= 0 and (stop != "- " or found == start):
             start = found + len(stop)
-    while start < at and low[start] == " ":
+    while start < at and low[start] in " #":
         start += 1
     return start
 
