@@ -89,8 +89,7 @@ def _begin(line: str, low: str, at: int, past: int) -> int:
 def _exact(low: str, start: int, at: int) -> bool:
     """Whether the name must begin right there: after a / or a sign that also stands after it."""
     before = low[start - 1 : start]
-    end = low.find(" ", at)
-    tail = low[at:end] if end >= 0 else low[at:]
+    tail = low[at : at + _LONGEST].split(" ")[0]
     if before == "/":
         return low[start - 2 : start - 1] != " " and low[start : start + 1] != " "
     return (before in ("'", '"', "`") and before in tail) or (

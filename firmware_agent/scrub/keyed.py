@@ -37,9 +37,13 @@ def keyed(line: str, low: str, starts: bool) -> "Iterator[tuple[int, int, str]]"
         while begin > 0 and at - begin < _LONGEST and (low[begin - 1] in WORDS or low[begin - 1] == "-"):
             begin -= 1
         kind = KEYS.get(_bare(low[begin:at]), "") if begin < at else ""
+        end = at + 1
         if kind in _ASSIGNED:
-            yield from _assigned(line, at + 1, kind)
-        at = low.find("=", at + 1)
+            while end < len(line) and line[end] not in _ENDS:
+                end += 1
+            if _assigned(line[at + 1 : end], line[end : end + 1]):
+                yield from _span(line, at + 1, end, kind)
+        at = low.find("=", end)
     if starts:
         end = _separator(low)
         kind = KEYS.get(_bare(low[:end]), "") if 0 < end < _LONGEST else ""
@@ -47,13 +51,9 @@ def keyed(line: str, low: str, starts: bool) -> "Iterator[tuple[int, int, str]]"
             yield from _rest(line, end + 1, kind)
 
 
-def _assigned(line: str, at: int, kind: str) -> "Iterator[tuple[int, int, str]]":
-    """What follows a = and no space."""
-    end = at
-    while end < len(line) and line[end] not in _ENDS:
-        end += 1
-    if end - at >= _SHORTEST and "(" not in line[at : end + 1] and any([one in DIGITS for one in line[at:end]]):
-        yield from _span(line, at, end, kind)
+def _assigned(value: str, after: str) -> bool:
+    """Whether what follows a = and no space may be one: long, with a digit, and no code."""
+    return len(value) >= _SHORTEST and "(" not in value + after and any([one in DIGITS for one in value])
 
 
 def _separator(low: str) -> int:

@@ -1,7 +1,18 @@
 """What may still say that a match names nobody: people, hosts, networks. Each: (line, start, end) -> bool; pure."""
 
 from firmware_agent.scrub.checks import DIGITS, SPACES, WORDS, digits, fold, touched
-from firmware_agent.scrub.words import DEFAULTS, NO_DOMAIN, NO_MAILBOX, NO_NETWORK, NOBODY, OWN, PUBLIC, SITES, made_up
+from firmware_agent.scrub.words import (
+    BUILDERS,
+    DEFAULTS,
+    NO_DOMAIN,
+    NO_MAILBOX,
+    NO_NETWORK,
+    NOBODY,
+    OWN,
+    PUBLIC,
+    SITES,
+    made_up,
+)
 
 _ZONES = (
     "local",
@@ -26,6 +37,11 @@ def email(line: str, start: int, end: int) -> bool:
     if len(last) < 2 or any([one in DIGITS for one in last]) or last in NO_DOMAIN:
         return False
     return not fold(line[start:end]).startswith(NO_MAILBOX) and line[end - 1] not in "-."
+
+
+def builder(line: str, start: int, end: int) -> bool:
+    """Who built a kernel, and where: no machine of a distribution."""
+    return not fold(line[start:end]).startswith(BUILDERS)
 
 
 def home(line: str, start: int, end: int) -> bool:

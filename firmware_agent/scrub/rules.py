@@ -30,7 +30,7 @@ _HOSTS: "Rows" = [
     ("ipv6", (":",), r"([0-9a-f:]{2,4}:[0-9a-f:]*[0-9a-f:])", checks.ipv6),
     ("uuid", ("-",), r"(%s{8}-%s{4}-%s{4}-%s{4}-%s{12})" % ((_H,) * 5), checks.alone),
     ("email", ("@", "%40"), r"([a-z0-9_.+-]+(?:@|%40)[a-z0-9-]+(?:\.[a-z0-9-]+)+)", naming.email),
-    ("email", ("linux version",), r"linux version [^ ]+ \(([a-z0-9_.+-]+@[a-z0-9_.-]+)\)", checks.always),
+    ("email", ("linux version",), r"linux version [^ ]+ \(([a-z0-9_.+-]+@[a-z0-9_.-]+)\)", naming.builder),
     ("user", ("@",), r"([a-z0-9_-]+)@[a-z0-9-]+:[~/]", checks.alone),
     ("hostname", ("@",), r"[a-z0-9_-]+@([a-z0-9-]+):[~/]", checks.always),
     ("token", ("://",), r"://[^/\s:@]*:([^/\s@]+)@", checks.always),

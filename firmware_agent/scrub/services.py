@@ -64,8 +64,8 @@ SERVICES: "Rows" = [
         r"mac(?:[ _-]?addr(?:ess)?)?['\"]?\s?[:=]\s?['\"]?(%s{12})" % _H,
         checks.alone,
     ),
-    ("token", (":aa",), r"([0-9]{8,}:aa[0-9a-z_-]{30,})", checks.alone),
-    ("token", ("/bot",), r"/bot([0-9]{8,}:[0-9a-z_-]{30,})", checks.always),
+    ("token", (":aa",), r"([0-9]{8,12}:aa[0-9a-z_-]{30,})", checks.alone),
+    ("token", ("/bot",), r"/bot([0-9]{8,12}:[0-9a-z_-]{30,})", checks.always),
     ("token", ("/webhook", "slack.com/services/"), r"/(?:webhooks?|services)/([0-9a-z_/-]{12,})", checks.opaque),
     ("token", ("ghp_", "gho_", "github_pat_"), r"((?:gh[po]_|github_pat_)[0-9a-z_]{16,})", checks.alone),
     ("token", ("key:", "key=", 'key"', "key'"), r"[^0-9a-z_]key['\"]?\s?[:=]\s?['\"]?(%s{32})" % _H, checks.alone),
@@ -74,6 +74,6 @@ SERVICES: "Rows" = [
     ("cloud_id", ("linked printer",), r"'id': ([0-9]{3,})", _of_linked),
     ("filename", ("unrendered ",), r"unrendered timelapse:? ([^:,;]{3,})", checks.always),
     ("author", ("author: ",), r"author: ?\(([^,()]{2,})", _credited),
-    ("author", ("author: ",), r"author: ([^<>,()\"\\]{2,}[^<>,()\"\\\s])(?:, date:| <)", _credited),
+    ("author", ("author: ",), r"author: ([^<>,()\"\\]{2,40}[^<>,()\"\\\s])(?:, date:| <)", _credited),
 ]
 SERVICES += [("token", (one + "://",), one + r"://([^\s'\"<>]{6,})", naming.secret) for one in _MESSENGERS]

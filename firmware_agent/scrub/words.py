@@ -8,9 +8,9 @@ def _words(text: str) -> "frozenset[str]":
 # What stands where a name could stand, and is none.
 NOBODY = _words(
     """
-a admin all an and anonymous any at auto by default disable disabled empty enable enabled false file for from
-guest has host id in is localhost main master name no none not null of off on or origin path redacted root self
-string the to true undefined unknown unset upstream user users was with yes
+a admin all an and anonymous any at auto by daemon default disable disabled empty enable enabled false file for from
+guest has host id in is localhost main master name no nobody none not null of off on or origin path redacted root self
+string the to true undefined unknown unset upstream user users was with www-data yes
 """
 )
 # How names begin that manuals give as examples; and such names.
@@ -101,6 +101,8 @@ homez line math mesh model move np obj params pause point pos printer resume ret
 state status stepper stop this toolhead value var variables vars
 """
 )
+# Who builds kernels for all: a machine.
+BUILDERS = ("root@", "build@", "builder@", "buildbot@", "jenkins@", "armbian@", "runner@", "docker@", "kernel@")
 NO_MAILBOX = ("git@", "noreply@", "no-reply@", "notifications@")
 # What ends a name with an @ that is no address of mail.
 NO_DOMAIN = _words(
