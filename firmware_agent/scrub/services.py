@@ -30,6 +30,11 @@ def _credited(line: str, start: int, end: int) -> bool:
     return naming.named(line, start, end) and naming.private(line, start, end)
 
 
+def _author(line: str, start: int, end: int) -> bool:
+    """Of a commit: a date or an address of mail follows."""
+    return checks.fold(line[end : end + 7]).startswith((", date:", " <")) and _credited(line, start, end)
+
+
 SERVICES: "Rows" = [
     ("hostname", _LOGS, r"[a-z]{3} [ 0-9][0-9] %s ([a-z0-9][a-z0-9_.-]{0,}) %s" % (_CLOCK, _PROGRAM), naming.host),
     ("hostname", _LOGS, r"t%s[0-9.:+z-]* ([a-z0-9][a-z0-9_.-]{0,}) %s" % (_CLOCK, _PROGRAM), naming.host),
@@ -74,6 +79,6 @@ SERVICES: "Rows" = [
     ("cloud_id", ("linked printer",), r"'id': ([0-9]{3,})", _of_linked),
     ("filename", ("unrendered ",), r"unrendered timelapse:? ([^:,;]{3,})", checks.always),
     ("author", ("author: ",), r"author: ?\(([^,()]{2,})", _credited),
-    ("author", ("author: ",), r"author: ([^<>,()\"\\]{2,40}[^<>,()\"\\\s])(?:, date:| <)", _credited),
+    ("author", ("author: ",), r"author: ([^<>,()\"\\]{2,}[^<>,()\"\\\s])", _author),
 ]
 SERVICES += [("token", (one + "://",), one + r"://([^\s'\"<>]{6,})", naming.secret) for one in _MESSENGERS]
