@@ -9,10 +9,7 @@ from firmware_agent.scrub.services import SERVICES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Callable
-
-    Check = Callable[[str, int, int], bool]
-    Rows = list[tuple[str, tuple[str, ...], str, Check]]
+    from firmware_agent.scrub.services import Rows
 
 _KEY_END = r"['\"]?\s*[:=]\s*[\[(]?\s*(?:[bu]?['\"])?"
 _WORD = r"[^\s'\"<>,;&()\[\]{}|]"

@@ -7,7 +7,10 @@ from firmware_agent.scrub import checks, naming
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from firmware_agent.scrub.rules import Rows
+    from typing import Callable
+
+    Check = Callable[[str, int, int], bool]
+    Rows = list[tuple[str, tuple[str, ...], str, Check]]
 
 _H = "[0-9a-f]"
 _CLOCK = "[0-9]{2}:[0-9]{2}:[0-9]{2}"
