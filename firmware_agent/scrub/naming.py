@@ -44,6 +44,11 @@ def builder(line: str, start: int, end: int) -> bool:
     return not fold(line[start:end]).startswith(BUILDERS)
 
 
+def _figures(text: str) -> bool:
+    """Digits and points: an address or a version."""
+    return "." in text and not text.strip("0123456789.")
+
+
 def home(line: str, start: int, end: int) -> bool:
     """A folder of a person's: not a topic of MQTT, and no part of an address in the web."""
     begin = start
@@ -61,8 +66,8 @@ def home(line: str, start: int, end: int) -> bool:
 def secret(line: str, start: int, end: int) -> bool:
     """Long enough to be one, and no word of a program."""
     text = fold(line[start:end]).strip("*.")
-    if made_up(text):
-        return False
+    if made_up(text) or _figures(text):
+        return False  # "token= (127.0.0.1)"
     return len(text) > 3 and text not in NOBODY and not text.startswith(("http:", "https:", "<")) and len(set(text)) > 2
 
 
@@ -122,7 +127,7 @@ def user(line: str, start: int, end: int) -> bool:
     low = fold(text)
     if "." in low and any(["user" in part or part in ("self", "config", "args") for part in low.split(".")]):
         return False  # code: user=connection.user_info
-    if low in NOBODY or made_up(low) or digits(text) or text[:1] == text[-1:] == "_":
+    if low in NOBODY or made_up(low) or digits(text) or _figures(text) or text[:1] == text[-1:] == "_":
         return False
     return text[:1] not in ("/", "$", "-", "%", "=") and "/" not in text
 
