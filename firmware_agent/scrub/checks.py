@@ -19,6 +19,8 @@ _SERIAL_WORDS = (
 )
 _VERSIONS = ("version", "ver", "release", "firmware", "python", "build", "bundled", "rev", "revision", "_v")
 _LONGEST_NAME = 255  # characters of the name of a file
+_ADDRESSED = ("ip", "addr", "address", "host", "from", "peer", "inet", "server")
+_SMALL = 60
 _RESOLVERS = ("8.8.8.8", "8.8.4.4", "1.1.1.1", "1.0.0.1", "9.9.9.9", "1.2.3.4")
 
 
@@ -47,7 +49,10 @@ def alone(line: str, start: int, end: int) -> bool:
 
 
 def ipv4(line: str, start: int, end: int) -> bool:
-    """An address of a host: not a version, a mask, a network or this device itself."""
+    """An address of a host: not a version, a mask, a network or this device itself.
+
+    Four small numbers are a version: of the addresses that begin with less than 10, 1 in 75 is so.
+    """
     before = line[start - 1 : start]
     if touched(line, start, end) or before in (".", "-"):
         return False
@@ -62,7 +67,13 @@ def ipv4(line: str, start: int, end: int) -> bool:
         return False
     if parts[3] == "0" and line[end : end + 1] == "/" and digits(line[end + 1 : end + 2]):
         return False  # a network, as configurations trust them
-    return parts[0] in ("192", "169") or not _word_before(line, start).endswith(_VERSIONS)
+    if parts[0] in ("192", "169"):
+        return True
+    word = _word_before(line, start)
+    if word.endswith(_ADDRESSED):
+        return True
+    few = int(parts[0]) < 10 and max([int(part) for part in parts]) < _SMALL and line[end : end + 1] not in (":", "/")
+    return not few and not word.endswith(_VERSIONS)
 
 
 def _octet(part: str) -> bool:

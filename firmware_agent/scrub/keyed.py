@@ -1,17 +1,22 @@
 """The values of keys that identify: strings and numbers of JSON, of what Python prints, and of configuration."""
 
-from firmware_agent.scrub.checks import DIGITS, SPACES, digits, fold, ipv4
+from firmware_agent.scrub.checks import DIGITS, SPACES, WORDS, digits, fold, ipv4
 from firmware_agent.scrub.keys import KEYS
-from firmware_agent.scrub.words import NOBODY, PUBLIC
+from firmware_agent.scrub.naming import site
+from firmware_agent.scrub.words import NOBODY, PUBLIC, made_up
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Iterator
 
+_ENDS = SPACES + "'\"<>,;&)]}|"
 _LONGEST = 40  # characters of a key
 _OWN_FILES = (".conf", ".cfg", ".log", ".ini", ".json", ".py", ".png", ".txt")
 _PARTS_OF_LINUX = ("tty", "video", "mmcblk", "wlan", "eth", "can", "0000:")
 _NUMBERED = ("printer_sn", "uuid", "rfid_uid", "session_id")  # all of them hold a digit
+# Of key=value in the midst of a line: what is long and holds a digit, for programs write so, too.
+_ASSIGNED = ("printer_sn", "uuid", "rfid_uid", "session_id", "token", "mac", "canbus_uuid", "cloud_id", "device_name")
+_SHORTEST = 6  # characters of it
 _NO_PATHS = ("printer_sn", "device_name", "hostname", "token", "uuid")
 
 
@@ -26,11 +31,29 @@ def keyed(line: str, low: str, starts: bool) -> "Iterator[tuple[int, int, str]]"
             if kind:
                 yield from _value(line, at + 1, kind)
         at = low.find(":", at + 1)
+    at = low.find("=")
+    while at >= 0:
+        begin = at
+        while begin > 0 and at - begin < _LONGEST and (low[begin - 1] in WORDS or low[begin - 1] == "-"):
+            begin -= 1
+        kind = KEYS.get(_bare(low[begin:at]), "") if begin < at else ""
+        end = at + 1
+        if kind in _ASSIGNED:
+            while end < len(line) and line[end] not in _ENDS:
+                end += 1
+            if _assigned(line[at + 1 : end], line[end : end + 1]):
+                yield from _span(line, at + 1, end, kind)
+        at = low.find("=", end)
     if starts:
         end = _separator(low)
         kind = KEYS.get(_bare(low[:end]), "") if 0 < end < _LONGEST else ""
         if kind:
             yield from _rest(line, end + 1, kind)
+
+
+def _assigned(value: str, after: str) -> bool:
+    """Whether what follows a = and no space may be one: long, with a digit, and no code."""
+    return len(value) >= _SHORTEST and "(" not in value + after and any([one in DIGITS for one in value])
 
 
 def _separator(low: str) -> int:
@@ -85,7 +108,7 @@ def _span(line: str, start: int, end: int, kind: str) -> "Iterator[tuple[int, in
 
 def _says_nothing(bare: str) -> bool:
     low = fold(bare)
-    if len(set(bare)) < 2 or low in NOBODY or "redacted" in low or "mock" in low:
+    if len(set(bare)) < 2 or low in NOBODY or made_up(low) or "redacted" in low or "mock" in low:
         return True
     return bare[0] in "{<$[" or bare[0] == bare[-1] == "_"
 
@@ -109,8 +132,12 @@ def _fits(bare: str, kind: str) -> bool:
         return low not in PUBLIC
     if kind == "filename":
         return not low.endswith(_OWN_FILES)
+    if kind == "mac" and len(bare) == 12 and all([one in "0123456789abcdef" for one in low]):
+        return True
     if kind in ("mac", "gps"):
-        return any([one in ".:" for one in bare])
+        return any([one in ".:" for one in bare]) and len(set(bare)) > 2
+    if kind == "hostname":
+        return not site(low)
     if kind == "ipv4":
         return bare.count(".") == 3 and ipv4(bare, 0, len(bare))
     return not (number and kind in ("user", "author"))

@@ -30,13 +30,15 @@ _TABLE = {
     "device_name": "printername devicename devname machinename instancename botname robotname printeralias",
     "token": """
         token apikey accesscode password passwd pass secret authkey psk accesstoken refreshtoken idtoken privatekey
-        cookie authorization xapikey passphrase oneshottoken bearer clientsecret appkey appsecret bottoken webhook
-        signature credential credentials pincode bindcode wifipassword wifipass ossurl rtspurl licensekey
+        cookie authorization xapikey passphrase oneshottoken bearer clientsecret appkey appsecret webhook
+        signature
+        salt secretkey bottoken apitoken pushtoken usertoken reconnecttoken devaccesscode
+        accesskey credential credentials pincode bindcode wifipassword wifipass ossurl rtspurl licensekey
     """,
     "session_id": "session sessionid sessionkey sid",
     "uuid": """
         uuid uid guid machineid machineuuid instanceid instanceuuid installid installationid deviceid printerid
-        clientid hwid cpuid hardwareid boardid udid
+        clientid hwid cpuid hardwareid boardid udid fingerprint unionid uniqueid
     """,
     "canbus_uuid": "canbusuuid",
     "gps": "latitude longitude lat lon lng gps location timezonecity",

@@ -5,13 +5,11 @@ anchors is in it; its first plain group is the value. check: a function of check
 """
 
 from firmware_agent.scrub import checks, naming
+from firmware_agent.scrub.services import SERVICES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Callable
-
-    Check = Callable[[str, int, int], bool]
-    Rows = list[tuple[str, tuple[str, ...], str, Check]]
+    from firmware_agent.scrub.services import Rows
 
 _KEY_END = r"['\"]?\s*[:=]\s*[\[(]?\s*(?:[bu]?['\"])?"
 _WORD = r"[^\s'\"<>,;&()\[\]{}|]"
@@ -28,8 +26,8 @@ _HOSTS: "Rows" = [
     ("mac", ("-",), r"(%s{2}(?:-%s{2})(?:-%s{2})(?:-%s{2})(?:-%s{2})(?:-%s{2}))" % ((_H,) * 6), checks.mac),
     ("ipv6", (":",), r"([0-9a-f:]{2,4}:[0-9a-f:]*[0-9a-f:])", checks.ipv6),
     ("uuid", ("-",), r"(%s{8}-%s{4}-%s{4}-%s{4}-%s{12})" % ((_H,) * 5), checks.alone),
-    ("email", ("@",), r"([a-z0-9_.+-]+@[a-z0-9-]+(?:\.[a-z0-9-]+)+)", naming.email),
-    ("email", ("linux version",), r"linux version [^ ]+ \(([a-z0-9_.+-]+@[a-z0-9_.-]+)\)", checks.always),
+    ("email", ("@", "%40"), r"([a-z0-9_.+-]+(?:@|%40)[a-z0-9-]+(?:\.[a-z0-9-]+)+)", naming.email),
+    ("email", ("linux version",), r"linux version [^ ]+ \(([a-z0-9_.+-]+@[a-z0-9_.-]+)\)", naming.builder),
     ("user", ("@",), r"([a-z0-9_-]+)@[a-z0-9-]+:[~/]", checks.alone),
     ("hostname", ("@",), r"[a-z0-9_-]+@([a-z0-9-]+):[~/]", checks.always),
     ("token", ("://",), r"://[^/\s:@]*:([^/\s@]+)@", checks.always),
@@ -50,7 +48,7 @@ _HOMES: "Rows" = [
     ),
 ]
 _SERIALS: "Rows" = [
-    ("usb_serial", ("usb-",), r"_([0-9a-z]{4,})-(?:if|video|port|event|mouse|audio)", checks.usb),
+    ("usb_serial", ("usb-",), r"_([0-9a-z]{4,}(?:-[0-9a-f]{6,})?)-(?:if|video|port|event|mouse|audio)", checks.usb),
     ("usb_serial", ("iserial", "serialnumber"), r"(?:iserial|serialnumber)[^0-9a-z]+([0-9a-z_-]{4,})", checks.serial),
     ("canbus_uuid", ("uuid", "canbus"), r"(?:canbus_uuid|uuid)['\"]?\s*[:= ]\s*['\"]?(%s{12})" % _H, checks.alone),
     ("hw_serial", ("serial",), r"serial\s*:\s*(%s{8,})" % _H, checks.serial),
@@ -79,7 +77,13 @@ _NETWORKS: "Rows" = [
         r"([a-z0-9][a-z0-9-]{0,})\." + _DOMAINS,
         naming.local,
     ),
-    ("hostname", ("instance ",), r"instance (?:on )?['\"]?([a-z0-9][a-z0-9_-]{0,})['\"]? for ", naming.host),
+    (
+        "hostname",
+        ("instance ",),
+        r"instance (?:on )?['\"]?([a-z0-9][a-z0-9_-]{0,})(?:\._[a-z_.]+)?['\"]? for ",
+        naming.host,
+    ),
+    ("device_name", ('instance "',), r"instance \"([^\"]{1,})\"", naming.named),
     ("hostname", ("linux ",), r"linux ([a-z0-9][a-z0-9-]{0,}) [0-9]+\.[0-9]+\.[0-9]+", naming.host),
 ]
 _PEOPLE: "Rows" = [
@@ -121,7 +125,7 @@ _HIDDEN = r"(?:bearer |basic )?([^\s'\"<>,;&()\[\]{}|]{4,})"
 _BEFORE_SECRETS = (  # what must be in the line, and the key: short patterns, for boards
     ("token", "token"),
     ("api", "api[_-]?key"),
-    ("secret", "secret"),
+    ("secret", "secret(?:[_-]?key)?"),
     ("passw", "passw(?:or)?d"),
     ("passphrase", "passphrase"),
     ("psk", "psk"),
@@ -131,11 +135,13 @@ _BEFORE_SECRETS = (  # what must be in the line, and the key: short patterns, fo
     ("cookie", "cookie"),
 )
 _OPAQUE = "([0-9a-z_-]{8,})"
-_THINGS = ("printer", "print", "machine", "device", "bot", "client", "install", "installation", "unique")
+_THINGS = ("printer", "print", "machine", "device", "board", "bot", "client", "install", "installation", "unique")
 _CONNECTING = ("connect[a-z]* (?:to|with)", "disconnected from", "network", "profile", "access point")
-_NETWORK = r":? ['\"]?([^\s'\",:][^'\",]*)"
+_NETWORK = (
+    r":? (?:the )?(?:wireless |wifi |wi-fi )?(?:network:? |access point:? )?(?:ssid:? )?['\"]?([^\s'\",:][^'\",]*)"
+)
 
-RULES: "Rows" = _HOSTS + _HOMES + _SERIALS + _NETWORKS + _PEOPLE
+RULES: "Rows" = _HOSTS + _HOMES + _SERIALS + _NETWORKS + _PEOPLE + SERVICES
 RULES += [("token", (word,), name + _KEY_END + _HIDDEN, naming.secret) for word, name in _BEFORE_SECRETS]
 RULES += [("printer_id", (word,), word + "[ _-]?id" + _KEY_END + _OPAQUE, checks.opaque) for word in _THINGS]
 RULES += [("printer_id", (word,), word + " id [a-z]+" + _KEY_END + _OPAQUE, checks.opaque) for word in _THINGS]

@@ -47,6 +47,7 @@ CORE = tuple(
         "scrub/words.py",
         "scrub/checks.py",
         "scrub/naming.py",
+        "scrub/services.py",
         "scrub/rules.py",
         "scrub/forms.py",
         "scrub/files.py",
