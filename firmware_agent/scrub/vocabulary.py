@@ -8,12 +8,10 @@ import re
 import zlib
 from collections.abc import Iterable, Iterator
 from functools import cache
-from os.path import commonprefix
 from pathlib import Path
 
 from firmware_agent.scrub import words
 from firmware_agent.scrub.keys import KEYS
-from firmware_agent.scrub.sieve import blocks
 from firmware_agent.scrub.spans import Span
 
 KIND = "word"
@@ -21,10 +19,14 @@ SHORTEST = 4  # letters: shorter words say little, and units, axes and commands 
 PACKED = Path(__file__).with_name("vocabulary.z")
 NOT = "!"  # begins a name that would be taken for two words, or for the plural of one
 _MOST_BYTES = 4 << 20  # of the list, unpacked
+_BLOCK = 1 << 18  # characters that are looked at together
 _REMEMBERED = 100_000  # chunks between blanks
 _DIGITS = str.maketrans("123456789", "000000000")
 _CHUNK = re.compile(r"\S+")
-_UNIT = re.compile(r"[^\W_]+")
+_LETTER = r"\\u[0-9A-Fa-f]{4}"  # as JSON writes one
+_BYTE = r"\\x[0-9A-Fa-f]{2}"  # a part of one, as Python does
+# One group: what stands behind a line's end that JSON or Python wrote is a word of its own.
+_UNIT = re.compile(r"\\[\"\\/bfnrt]|((?:%s|%s|[^\W_])+)" % (_LETTER, _BYTE))
 _PART = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|[^\W\d_a-zA-Z]+")
 _NO_NAME = re.compile(r"(?:0x|g)?(?=[a-f]*0)[0-9a-f]+", re.I)  # hex, or a commit; digits are folded to 0
 _WIDE = re.compile(r"[^\W\d_\x00-\x7f]+")
@@ -35,7 +37,7 @@ _PIECE = 16  # characters between slashes, of a blob; of a path there are fewer
 
 def parts(text: str) -> Iterator[str]:
     """Its words of SHORTEST letters and more, small; `camelCase`, `snake_case` and digits part them."""
-    for unit in _UNIT.findall(text):
+    for unit in filter(None, _UNIT.findall(text)):
         for part in _PART.findall(unit):
             if len(part) >= SHORTEST:
                 yield part.lower()
@@ -45,7 +47,7 @@ def packed(known: Iterable[str]) -> bytes:
     """Sorted, without what each shares with the one before, compressed."""
     before, rows = "", list[str]()
     for word in sorted(set(known)):
-        same = min(len(commonprefix([before, word])), 15)
+        same = next((n for n in range(15) if before[n : n + 1] != word[n : n + 1]), 15)
         rows.append(f"{same:x}{word[same:]}")
         before = word
     return zlib.compress("\n".join(rows).encode("ascii"), 9)
@@ -101,27 +103,28 @@ class Vocabulary:
     def unknown(self, text: str) -> list[Span]:
         """Words in `text` that no firmware knows, in code points, left to right."""
         spans, at = list[Span](), 0
-        for block in blocks(text):
-            spans += self._in(block, at)
-            at += len(block) + 1
+        while at < len(text):
+            end = text.find("\n", at + _BLOCK) + 1 or len(text)
+            spans += self._in(text[at:end], at)
+            at = end
         return spans
 
     def _in(self, block: str, at: int) -> Iterator[Span]:
         """at: where the block stands in the text."""
         folded = block.translate(_DIGITS)
         chunks = self._chunks
-        new = set(folded.split()) - chunks.keys()
-        if len(chunks) + len(new) > _REMEMBERED:
+        distinct = set(folded.split())
+        if len(chunks) > _REMEMBERED:
             chunks.clear()
-            new = set(folded.split())
-        for chunk in new:
+        for chunk in distinct - chunks.keys():
             chunks[chunk] = tuple(self._strange(chunk))
+        strange = {chunk for chunk in distinct if chunks[chunk]}
         start = at
         for line in folded.split("\n"):
-            if any(map(chunks.__getitem__, line.split())):
-                for chunk in _CHUNK.finditer(line):
-                    here = start + chunk.start()
-                    for first, last in chunks[chunk.group()]:
+            if not strange.isdisjoint(line.split()):
+                for found in _CHUNK.finditer(line):
+                    here = start + found.start()
+                    for first, last in chunks[found.group()]:
                         yield Span(here + first, here + last, KIND)
             start += len(line) + 1
 
@@ -129,16 +132,18 @@ class Vocabulary:
         blobs = [blob.span() for blob in _BLOB.finditer(chunk) if not self._readable(blob.group())]
         yield from blobs
         for unit in _UNIT.finditer(chunk):
-            start, end = unit.span()
-            if not any(a <= start < b for a, b in blobs) and not self.knows(unit.group()):
+            start, end = unit.span(1)
+            if end > 0 and not any(a <= start < b for a, b in blobs) and not self.knows(unit.group(1)):
                 yield start, end
 
     def _readable(self, blob: str) -> bool:
         """A path, a line of signs, or words written together."""
-        return len(blob) < _PIECE * (blob.count("/") + 1) or all(map(self.knows, _UNIT.findall(blob)))
+        return len(blob) < _PIECE * (blob.count("/") + 1) or all(map(self.knows, filter(None, _UNIT.findall(blob))))
 
     def knows(self, unit: str) -> bool:
         """Whether all in a run of letters and digits is known, or tells nothing."""
+        if "\\" in unit:
+            unit = re.sub(_LETTER, "\u00e9", re.sub(_BYTE, "", unit))
         if not unit.isascii():
             return sum(map(str.isalpha, unit)) < SHORTEST and max(map(len, _WIDE.findall(unit)), default=0) < _WIDEST
         if len(unit) < SHORTEST or unit.lower() in self._known or _NO_NAME.fullmatch(unit):

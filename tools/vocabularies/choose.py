@@ -45,7 +45,8 @@ def chosen(counts: Counts, english: set[str], people: People, by_hand: set[str])
             known.add(word)
     known |= by_hand
     names = {name for name in people.all if len(name) >= SHORTEST and name.isascii() and name.isalpha()}
-    seeming = {name for name in names - known if _seems(name, frozenset(known), name in people.common)}
+    words = frozenset(known)
+    seeming = {name for name in names - known if _seems(name, words, name in people.common)}
     return known | {NOT + name for name in seeming}
 
 

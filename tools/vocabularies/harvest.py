@@ -8,7 +8,25 @@ from firmware_agent.scrub.vocabulary import parts
 
 LONGEST = 20  # letters of a word that is taken
 _LARGEST = 8 << 20  # bytes of a file that is read
-_TEXTS = tuple(".md .rst .cfg .conf .ini .json .yaml .jinja2 .html .service .rules .txt .def .xml .sh".split())
+_TEXTS = tuple(
+    [
+        ".md",
+        ".rst",
+        ".cfg",
+        ".conf",
+        ".ini",
+        ".json",
+        ".yaml",
+        ".jinja2",
+        ".html",
+        ".service",
+        ".rules",
+        ".txt",
+        ".def",
+        ".xml",
+        ".sh",
+    ]
+)
 _LEFT_OUT = re.compile(
     r"(^|/)(tests?|testing|locale|localization|translations|man|doc|licenses?|[^/]*(dist|egg)-info|_?vendor|lib2to3"
     r"|idlelib|fonts|icons|completions?|hwdb\.d|include|Documentation|scripts|tools|samples|selftests|boot)/"

@@ -19,7 +19,9 @@ class People(NamedTuple):
 
 
 def wanted(path: str) -> bool:
-    return bool(re.search(r"dist\.(all|male|female)\.\w+$|providers/person/\w+/__init__\.py$|data/cities15000\.json$", path))
+    return bool(
+        re.search(r"dist\.(all|male|female)\.\w+$|providers/person/\w+/__init__\.py$|data/cities15000\.json$", path)
+    )
 
 
 def people(files: dict[str, bytes]) -> People:

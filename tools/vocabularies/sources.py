@@ -42,7 +42,7 @@ def archives(rows: list[Source], directory: Path) -> list[tuple[Source, Path]]:
     there = _digests(directory)
     missing = [one.name for one in rows if one.sha256 not in there]
     if missing:
-        raise LookupError(f"{directory}: {', '.join(missing)} not there as sources.txt has it; `tools/vocabulary fetch`")
+        raise LookupError(f"{directory}: {', '.join(missing)} not there as sources.txt has it; fetch it")
     return [(one, there[one.sha256]) for one in rows]
 
 
