@@ -7,8 +7,9 @@ from firmware_agent.scrub.vocabulary import NOT, SHORTEST, one_of
 from vocabularies.people import People
 
 _FILES = 3  # in which a word of one package stands at least; of two packages one each is enough
+_SHARE = 2000  # files of a large package, for each of which it stands in one
 _SPELT = 6  # packages that use a plain English word that many people are called
-_TAKEN = 5  # packages that use a word that is no plain English, and few people are called
+_TAKEN = 4  # packages that use a word that is no plain English, and few people are called
 _NAMED = 8  # the same, if many are
 
 
@@ -17,10 +18,12 @@ class Counts:
 
     def __init__(self) -> None:
         self._files: dict[str, int] = defaultdict(int)
+        self._sizes: dict[str, int] = defaultdict(int)
         self._packages: dict[str, set[str]] = defaultdict(set)
 
     def add(self, package: str, words: Iterable[str]) -> None:
         """The words of one file."""
+        self._sizes[package] += 1
         for word in words:
             self._files[word] += 1
             self._packages[word].add(package)
@@ -30,7 +33,11 @@ class Counts:
 
     def used(self) -> set[str]:
         """Those that no single file made up."""
-        return {word for word, files in self._files.items() if files >= _FILES or self.packages(word) > 1}
+        return {word for word, packages in self._packages.items() if len(packages) > 1 or self._often(word, *packages)}
+
+    def _often(self, word: str, package: str) -> bool:
+        """word: of that package alone."""
+        return self._files[word] >= max(_FILES, self._sizes[package] // _SHARE)
 
 
 def chosen(counts: Counts, english: set[str], people: People, by_hand: set[str]) -> set[str]:

@@ -40,6 +40,7 @@ _PEOPLE = re.compile(
     re.I,
 )
 _QUOTED = re.compile(r'"((?:[^"\\\n]|\\.)*)"')
+_AUTHOR = re.compile(r"\bMODULE_AUTHOR\s*\([^;]*;")
 _COMMENT = re.compile(r"/\*.*?\*/|//[^\n]*", re.S)
 _PRINTED = re.compile(rb"[\x20-\x7e]{6,}")
 _BLOCK = re.compile(r"[A-Za-z0-9+/=]{40,}")
@@ -70,7 +71,8 @@ def _said(path: str, data: bytes) -> str:
     if path.endswith((".py", ".pyi")):
         return "\n".join(_tokens(text))
     if path.endswith((".c", ".h")):
-        return "\n".join(_QUOTED.findall(_COMMENT.sub(" ", text)))
+        code = _COMMENT.sub(" ", _AUTHOR.sub(" ", text)).split("\n")
+        return "\n".join(quoted for line in code if not _PEOPLE.search(line) for quoted in _QUOTED.findall(line))
     return text
 
 
