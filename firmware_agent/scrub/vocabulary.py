@@ -16,6 +16,7 @@ from firmware_agent.scrub.spans import Span
 
 KIND = "word"
 SHORTEST = 4  # letters: shorter words say little, and units, axes and commands are all short
+_LONGEST = 60  # letters that are looked at for words written together
 PACKED = Path(__file__).with_name("vocabulary.z")
 NOT = "!"  # begins a name that would be taken for two words, or for the plural of one
 _MOST_BYTES = 4 << 20  # of the list, unpacked
@@ -61,7 +62,7 @@ def unpacked(data: bytes) -> frozenset[str]:
     except zlib.error as error:
         raise ValueError(f"vocabulary: damaged ({error}); install the package again") from None
     if not shape.eof:
-        raise ValueError("vocabulary: larger than any of ours; install the package again")
+        raise ValueError("vocabulary: cut short, or larger than any of ours; install the package again")
     before, known = "", set[str]()
     for row in rows:
         before = before[: int(row[:1], 16)] + row[1:]
@@ -80,7 +81,7 @@ def one_of(word: str, known: frozenset[str]) -> bool:
         return True
     if NOT + word in known:
         return False
-    return (word.endswith("s") and word[:-1] in known) or _joined(word, known, 3)
+    return len(word) <= _LONGEST and ((word.endswith("s") and word[:-1] in known) or _joined(word, known, 3))
 
 
 def _joined(word: str, known: frozenset[str], most: int) -> bool:
