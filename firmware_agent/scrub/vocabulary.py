@@ -21,7 +21,6 @@ PACKED = Path(__file__).with_name("vocabulary.z")
 NOT = "!"  # begins a name that would be taken for two words, or for the plural of one
 _MOST_BYTES = 4 << 20  # of the list, unpacked
 _BLOCK = 1 << 18  # characters that are looked at together
-_REMEMBERED = 100_000  # chunks between blanks
 _DIGITS = str.maketrans("123456789", "000000000")
 _CHUNK = re.compile(r"\S+")
 _LETTER = r"\\u[0-9A-Fa-f]{4}"  # as JSON writes one
@@ -95,10 +94,12 @@ class Vocabulary:
     """For one report or for many: what it said of a word is remembered.
 
     known: small words, and NOT with a name; the list of this package, read when first needed, if none is given.
+    remembered: words, after which it begins anew.
     """
 
-    def __init__(self, known: "frozenset[str] | None" = None) -> None:
+    def __init__(self, known: "frozenset[str] | None" = None, remembered: int = 100_000) -> None:
         self._known = _ours() if known is None else known
+        self._most = remembered
         self._chunks: dict[str, tuple[tuple[int, int], ...]] = {}
 
     def unknown(self, text: str) -> list[Span]:
@@ -115,7 +116,7 @@ class Vocabulary:
         folded = block.translate(_DIGITS)
         chunks = self._chunks
         distinct = set(folded.split())
-        if len(chunks) > _REMEMBERED:
+        if len(chunks) > self._most:
             chunks.clear()
         for chunk in distinct - chunks.keys():
             chunks[chunk] = tuple(self._strange(chunk))

@@ -28,9 +28,8 @@ def sources(table: str) -> list[Source]:
 def fetch(rows: list[Source], directory: Path) -> None:
     """Those that are missing, by pip and apt-get, into `directory`. CalledProcessError: a registry has it no more."""
     directory.mkdir(parents=True, exist_ok=True)
-    for one in rows:
-        if one.sha256 in _digests(directory):
-            continue
+    there = _digests(directory)
+    for one in (row for row in rows if row.sha256 not in there):
         exact = f"{one.name}=={one.version}" if one.registry == "pypi" else f"{one.name}={one.version}"
         pip = ["python3", "-m", "pip", "download", "--quiet", "--no-deps", "--dest", ".", exact]
         command = pip if one.registry == "pypi" else ["apt-get", "download", "--quiet=2", exact]
