@@ -270,6 +270,9 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("file", nargs="*", metavar="FILE", help="without one: standard input")
     one.add_argument("--kind", choices=KINDS, default="auto", help="what the files are (%(default)s: by their content)")
     one.add_argument("--spans", action="store_true", help="instead: where what stands, as JSON lines")
+    one.add_argument(
+        "--words", action="store_true", help="words that no public firmware knows go as well: names, mostly"
+    )
     one.add_argument("--to", type=Path, metavar="DIRECTORY", help="where the files are written; needed for several")
     one.add_argument("--thumbnails", action="store_true", help="pictures in G-code stay; they show the part")
     one.add_argument("--opaque", action="store_true", help="blocks in G-code that nobody can read stay")

@@ -17,6 +17,7 @@ from firmware_agent.scrub.known import known
 from firmware_agent.scrub.models import NeverShared
 from firmware_agent.scrub.report import Report
 from firmware_agent.scrub.spans import Span
+from firmware_agent.scrub.vocabulary import Vocabulary
 
 STDIN = "-"
 _WIDTH = 30  # of the bar, in characters
@@ -49,7 +50,7 @@ def _scrub(names: list[str], options: Namespace) -> int:
         except NeverShared as refused:
             print(refused, file=sys.stderr)
             return 3
-        report = Report(known())
+        report = Report(known(), words=Vocabulary() if options.words else None)
         for name, file in files.items():
             if name != STDIN:
                 report.learn(Path(name).name)

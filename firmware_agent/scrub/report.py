@@ -18,7 +18,10 @@ from firmware_agent.scrub.lines import Lines, apart
 from firmware_agent.scrub.quick import Quick
 from firmware_agent.scrub.sieve import Sieve, blocks, folded
 from firmware_agent.scrub.spans import Span
+from firmware_agent.scrub.strange import beside
 from firmware_agent.scrub.structure import split
+from firmware_agent.scrub.vocabulary import KIND as WORD
+from firmware_agent.scrub.vocabulary import Vocabulary
 
 _LINES = Lines(Quick)
 _SIEVE = Sieve()
@@ -58,9 +61,16 @@ class Report:
     """Files that are shared together: what one of them gives away is masked in all.
 
     known: (kind, value) of the device. aliases: what stands in place of what, also for the G-code of the same report.
+    words: what it does not know is masked as well.
     """
 
-    def __init__(self, known: Iterable[tuple[str, str]] = (), aliases: "Aliases | None" = None) -> None:
+    def __init__(
+        self,
+        known: Iterable[tuple[str, str]] = (),
+        aliases: "Aliases | None" = None,
+        words: "Vocabulary | None" = None,
+    ) -> None:
+        self._words = words
         self._known: dict[str, str] = {}  # value -> kind
         self._means: dict[str, str] = {}  # value -> how it was first written
         self._aliases = aliases or Aliases()
@@ -92,7 +102,8 @@ class Report:
     def spans(self, text: str) -> list[Span]:
         """Then: what identifies in one of them, in code points, left to right, none in another."""
         both: list[tuple[int, int, str]] = [*found(text), *elsewhere(text, self._known)]
-        return [Span(*one) for one in apart(both)]
+        named = [Span(*one) for one in apart(both)]
+        return named if self._words is None else beside(named, self._words.unknown(text), text)
 
     def masked(self, text: str, json: bool = False) -> str:
         """The text with a typed name in place of each; lines stay lines. json: it is JSON, and stays JSON."""
@@ -108,7 +119,7 @@ class Report:
 
     def alias(self, kind: str, value: str) -> str:
         """What is written in place of a value, in each file of the report."""
-        return self._aliases.of(kind, value)
+        return self._aliases.of(kind, value.lower() if kind == WORD else value)
 
     def names(self) -> list[tuple[str, str]]:
         """(kind, value) of people, hosts and networks that were learnt, in small letters: they may be common words."""
