@@ -14,7 +14,7 @@ from firmware_agent.scrub.aliases import Aliases
 from firmware_agent.scrub.elsewhere import elsewhere, far
 from firmware_agent.scrub.lines import Lines, apart
 from firmware_agent.scrub.quick import Quick
-from firmware_agent.scrub.sieve import Sieve, blocks, folded
+from firmware_agent.scrub.sieve import JOBS, KEYED, Sieve, blocks, folded, numbers
 from firmware_agent.scrub.spans import Span
 from firmware_agent.scrub.structure import split
 
@@ -27,15 +27,14 @@ _NAMES = ("hostname", "home_user", "user", "author", "account", "ssid", "device_
 
 def found(text: str) -> list[Span]:
     """What the rules find in `text`, in code points."""
-    spans, at = list[Span](), 0
-    for block in blocks(text.replace("\r", "\n")):
-        low = folded(block)
-        here = at
-        for line, low_line, telling in zip(block.split("\n"), low.split("\n"), _SIEVE.telling(low), strict=True):
-            if telling:
-                spans += [Span(here + a, here + b, kind) for a, b, kind in _LINES.spans(line, low_line, True)]
-            here += len(line) + 1
-        at += len(block) + 1
+    spans = list[Span]()
+    for at, block in blocks(text.replace("\r", "\n")):
+        for begin, line, said in _SIEVE.telling(block):
+            told = list(numbers(said))
+            keys, jobs = KEYED in told, JOBS in told
+            here = at + begin
+            for start, end, kind in _LINES.chosen(line, folded(line), [one for one in told if one < KEYED], keys, jobs, True):
+                spans.append(Span(here + start, here + end, kind))
     return spans
 
 

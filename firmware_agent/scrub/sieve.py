@@ -1,47 +1,76 @@
-"""Tells, fast, the lines in which a rule could find anything: most lines of a log are numbers between known words.
+"""Tells, fast, in which lines which rules could find anything: most lines of a log are numbers between known words.
 
-A line is looked at word by word, with capitals and digits folded, and what was said of a word is remembered.
+A text is looked at word by word, with capitals and digits folded, and what was said of a word is remembered.
 """
 
 import re
 from collections.abc import Iterator
+from itertools import accumulate
 
+from firmware_agent.scrub.checks import ipv6
 from firmware_agent.scrub.files import ENDINGS
 from firmware_agent.scrub.keys import KEYS
+from firmware_agent.scrub.needs import need
 from firmware_agent.scrub.rules import RULES
 
-_REMEMBERED = 200_000
+_REMEMBERED = 100_000
+_LONGEST = 200  # bytes of a word that is remembered
 _BLOCK = 1 << 18
 _DIGITS = str.maketrans("123456789", "000000000")
 _BEYOND = re.compile(r"[^\x00-\x7e]")
-_SHAPED = (".", ":", "-", "@", "lat", "lon", "id")  # anchors that say little of a word: their shapes, below, say more
-_SHAPES = (
-    r"(?<!\d)0{1,3}\.0{1,3}\.0{1,3}\.0",
-    r"(?:[0-9a-f]{1,4}:){5}",
-    r"[0-9a-f]{0,4}::[0-9a-f]{0,4}",
-    r"(?:[0-9a-f]{2}-){5}",
-    r"[0-9a-f]{8}-[0-9a-f]{4}-",
-    r"@[a-z0-9]",
-    r"^l(?:at|on|ng)[a-z]*['\"]?[:=]|^l(?:at|on|ng)$",
-    r"(?:^|[_-]|print|er|machine|device|bot|client|ation|install|unique)id['\"]?(?:[:=]|$)",
+_FOLDED = bytes(
+    value + 32 if 65 <= value <= 90 else 48 if 48 <= value <= 57 else min(value, 0x7F) for value in range(256)
 )
-_WORDS = sorted({max(anchor.split(), key=len) for _, anchors, _, _ in RULES for anchor in anchors} - set(_SHAPED))
-_ENDS = "(?:%s)(?![a-z0-9_])" % "|".join(re.escape(ending.translate(_DIGITS)) for ending in ENDINGS)
-_TELLING = re.compile("|".join((*_SHAPES, *(re.escape(word.translate(_DIGITS)) for word in _WORDS), _ENDS)))
-_PARTS = re.compile(r"[a-z_-]+")
+# What a check asks for that its pattern does not say; without it each time of day could be an address.
+_SHAPES = {ipv6: r"[0-9a-f:]::|::[0-9a-f:]|(?:[0-9a-f]{1,4}:){7}"}
+_ENDS = re.compile("(?:%s)(?![a-z0-9_])" % "|".join(re.escape(ending.translate(_DIGITS)) for ending in ENDINGS))
+_PIECE = 3  # letters of a key that is written with a blank within
+_KEYS = {key.translate(_DIGITS) for key in KEYS}
+_FIRSTS = {key[:size] for key in _KEYS for size in range(_PIECE, len(key) + 1)}
+_LASTS = {key[size:] for key in _KEYS for size in range(len(key) - _PIECE + 1)}
+_KEY = re.compile(r"(?:^[#;]*|(['\"]))([a-z0-9_-]+)(['\"]?[:=]|$)?")
+
+# Beside the numbers of rules, in what is said of a line.
+KEYED, JOBS = len(RULES), len(RULES) + 1
 
 
-class _Words(dict[str, bool]):
-    """word, folded -> whether a rule may find something in its line."""
+class _Words(dict[bytes, int]):
+    """word, folded -> what may be found in its line: a bit for each rule's number, for KEYED and for JOBS."""
 
-    def __missing__(self, word: str) -> bool:
-        if len(self) > _REMEMBERED:
-            self.clear()
-        found = _TELLING.search(word) is not None or any(
-            part.replace("_", "").replace("-", "") in KEYS for part in _PARTS.findall(word)
-        )
-        self[word] = found
-        return found
+    def __init__(self) -> None:
+        self._tests: dict[str, list[tuple[int, re.Pattern[str]]]] = {}
+        for number, (_, _, pattern, check) in enumerate(RULES):
+            literals, shape = need(pattern)
+            test = re.compile(_SHAPES.get(check, shape))
+            for literal in literals:
+                self._tests.setdefault(literal, []).append((1 << number, test))
+
+    def __missing__(self, word: bytes) -> int:
+        text = word.decode("ascii")
+        said = 0
+        for literal, tests in self._tests.items():
+            if literal in text:
+                for bit, test in tests:
+                    if not said & bit and test.search(text):
+                        said |= bit
+        said |= (_keyed(text) << KEYED) | ((_ENDS.search(text) is not None) << JOBS)
+        if len(word) <= _LONGEST:
+            if len(self) >= _REMEMBERED:
+                self.clear()
+            self[word] = said
+        return said
+
+
+def _keyed(word: str) -> bool:
+    """Whether a key that identifies may stand in it, or end or begin with it."""
+    for match in _KEY.finditer(word):
+        quote, key, sign = match.groups()
+        bare = key.replace("_", "").replace("-", "")
+        if bare in _KEYS or (match.start() == 0 and not quote and bare in _LASTS):
+            return True
+        if match.end() == len(word) and not sign and bare in _FIRSTS:
+            return True
+    return False
 
 
 class Sieve:
@@ -50,10 +79,32 @@ class Sieve:
     def __init__(self) -> None:
         self._words = _Words()
 
-    def telling(self, low: str) -> list[bool]:
-        """Of each line of `low`, whether to look at it. low: text with A-Z folded to a-z."""
-        known = self._words.__getitem__
-        return [any(map(known, line.split())) for line in low.translate(_DIGITS).split("\n")]
+    def telling(self, block: str) -> "list[tuple[int, str, int]]":
+        """(where it begins, the line, a bit for each that may find something in it) of the lines that may hold any.
+
+        block: whole lines, between line feeds.
+        """
+        said = self._words.__getitem__
+        words = block.encode("utf-8", "surrogatepass").translate(_FOLDED)
+        told = [at for at, line in enumerate(words.split(b"\n")) if any(map(said, line.split()))]
+        if not told:
+            return []
+        lines = block.split("\n")
+        starts = list(accumulate(map(len, lines), initial=0))
+        return [(starts[at] + at, lines[at], self._of(lines[at])) for at in told]
+
+    def _of(self, line: str) -> int:
+        all_said = 0
+        for one in map(self._words.__getitem__, line.encode("utf-8", "surrogatepass").translate(_FOLDED).split()):
+            all_said |= one
+        return all_said
+
+
+def numbers(said: int) -> "Iterator[int]":
+    """The bits of it, the lowest first."""
+    while said:
+        yield (said & -said).bit_length() - 1
+        said &= said - 1
 
 
 def folded(text: str) -> str:
@@ -61,13 +112,13 @@ def folded(text: str) -> str:
     return text.lower() if text.isascii() else _BEYOND.sub("\x7f", text).lower()
 
 
-def blocks(text: str) -> Iterator[str]:
-    """The text in pieces of whole lines, without the newline between two."""
+def blocks(text: str) -> "Iterator[tuple[int, str]]":
+    """Where it begins, and a piece of whole lines, without the line feed between two."""
     at = 0
     while True:
         end = text.find("\n", at + _BLOCK)
         if end < 0:
-            yield text[at:]
+            yield at, text[at:]
             return
-        yield text[at:end]
+        yield at, text[at:end]
         at = end + 1
