@@ -11,7 +11,7 @@ from json import dumps
 from urllib.parse import quote, quote_plus, unquote
 
 from firmware_agent.scrub.aliases import Aliases
-from firmware_agent.scrub.elsewhere import elsewhere, far
+from firmware_agent.scrub.elsewhere import LONGEST, Elsewhere, far
 from firmware_agent.scrub.lines import Lines, apart
 from firmware_agent.scrub.quick import Quick
 from firmware_agent.scrub.sieve import JOBS, KEYED, Sieve, blocks, folded, numbers
@@ -20,6 +20,7 @@ from firmware_agent.scrub.structure import split
 
 _LINES = Lines(Quick)
 _SIEVE = Sieve()
+_MOST = 100_000  # values that are looked for elsewhere, and of whose places it is remembered where they are
 _STEM = 6  # characters of a file's name without its ending, to be looked for alone
 _NOT_FAR = ("gps",)  # numbers that mean nothing elsewhere
 _NAMES = ("hostname", "home_user", "user", "author", "account", "ssid", "device_name")
@@ -49,6 +50,8 @@ def values(text: str, spans: Iterable[Span]) -> dict[str, str]:
             stem = value[: value.rfind(".")]
             if len(stem) >= _STEM and far(stem):
                 known.setdefault(stem, one.kind)
+        if len(known) >= _MOST:
+            break
     return known
 
 
@@ -62,16 +65,24 @@ class Report:
         self._known: dict[str, str] = {}  # value -> kind
         self._means: dict[str, str] = {}  # value -> how it was first written
         self._aliases = aliases or Aliases()
+        self._elsewhere: Elsewhere | None = None  # of all that is known
+        self._found: dict[str, list[Span]] = {}  # text -> what the rules found in it
         for kind, value in known:
             self._learn(value, kind)
 
     def learn(self, text: str) -> None:
         """First each file of the report."""
-        for value, kind in values(text, found(text)).items():
+        spans = found(text)
+        if len(spans) + sum(map(len, self._found.values())) <= _MOST:
+            self._found[text] = spans
+        for value, kind in values(text, spans).items():
             self._learn(value, kind)
 
     def _learn(self, value: str, kind: str) -> None:
         """The value, and as addresses, JSON and shouting people write it."""
+        if len(self._known) >= _MOST or len(value) > LONGEST:
+            return
+        self._elsewhere = None
         name = value.partition(".")[0]
         if kind == "hostname" and name != value and not name.isdigit():
             self._learn(name, kind)
@@ -84,7 +95,10 @@ class Report:
 
     def spans(self, text: str) -> list[Span]:
         """Then: what identifies in one of them, in code points, left to right, none in another."""
-        both: list[tuple[int, int, str]] = [*found(text), *elsewhere(text, self._known)]
+        if self._elsewhere is None:
+            self._elsewhere = Elsewhere(self._known)
+        spans = self._found.get(text)
+        both: list[tuple[int, int, str]] = [*(found(text) if spans is None else spans), *self._elsewhere.spans(text)]
         return [Span(*one) for one in apart(both)]
 
     def masked(self, text: str, json: bool = False) -> str:
