@@ -105,7 +105,7 @@ def serial(line: str, start: int, end: int) -> bool:
 
 def usb(line: str, start: int, end: int) -> bool:
     """A serial number in the name of a device, as usb-Klipper_stm32_2A0041-if00."""
-    before = fold(line[max(0, start - _LONGEST_NAME) : start])
+    before = line[max(0, start - _LONGEST_NAME) : start].lower()
     name = before[max(0, before.rfind("usb-")) :]
     return name.startswith("usb-") and not any([one in " \t\r\v\f/'\"" for one in name]) and serial(line, start, end)
 

@@ -54,7 +54,8 @@ class Elsewhere:
             runs = _RUNS.findall(value.encode("utf-8", "surrogatepass"))
             self._beyond |= not runs
             self._tell.update([max(reversed(runs), key=len)] if runs else [])
-        self._signs = re.compile("|".join(map(re.escape, sorted(signs[-_SIGNS:], key=len, reverse=True))) or r"(?!)")
+        signs = sorted(signs[:_SIGNS], key=len, reverse=True)
+        self._signs = re.compile("|".join(map(re.escape, signs))) if signs else None
         self._join()
 
     def _add(self, before: str, core: str, after: str) -> None:
@@ -106,7 +107,7 @@ class Elsewhere:
         tell = self._tell.isdisjoint
         plain = data.translate(_SPACED).split(b"\n")
         some = {at for at, line in enumerate(plain) if not tell(line.split())}
-        if (self._beyond and len(data) > len(block)) or self._signs.search(block):
+        if (self._beyond and len(data) > len(block)) or (self._signs and self._signs.search(block)):
             some.update(range(len(plain)))
         if not some:
             return []
@@ -116,19 +117,24 @@ class Elsewhere:
 
     def _found(self, line: str) -> "Iterable[tuple[int, int]]":
         """(start, end) of those in a line; of those that end in one place the longest."""
-        for match in self._signs.finditer(line):
+        for match in self._signs.finditer(line) if self._signs else ():
             if _apart(line, *match.span()):
                 yield match.span()
-        state = end = 0
-        for token in _TOKENS.findall(line):
-            end += len(token)
-            ways = self._next[state].get(token)
-            if ways is None:
+        tokens, first = _TOKENS.findall(line), self._next[0]
+        if first.keys().isdisjoint(tokens):
+            return
+        ends = list(accumulate(map(len, tokens)))
+        past = 0
+        for at in [at for at, token in enumerate(tokens) if token in first]:
+            state = 0
+            while at >= past and at < len(tokens):
+                token = tokens[at]
                 state = self._next[self._step(state, token)].get(token, 0)
-            else:
-                state = ways
-            if self._longest[state]:
-                yield from self._ending(line, end, self._longest[state])
+                at, past = at + 1, at + 1
+                if not state:
+                    break
+                if self._longest[state]:
+                    yield from self._ending(line, ends[at - 1], self._longest[state])
 
     def _ending(self, line: str, end: int, state: int) -> "Iterator[tuple[int, int]]":
         for _ in range(_FITTING):

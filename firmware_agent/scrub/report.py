@@ -14,7 +14,7 @@ from firmware_agent.scrub.aliases import Aliases
 from firmware_agent.scrub.elsewhere import LONGEST, Elsewhere, far
 from firmware_agent.scrub.lines import Lines, apart
 from firmware_agent.scrub.quick import Quick
-from firmware_agent.scrub.sieve import JOBS, KEYED, Sieve, blocks, folded, numbers
+from firmware_agent.scrub.sieve import Sieve, blocks, folded
 from firmware_agent.scrub.spans import Span
 from firmware_agent.scrub.structure import split
 
@@ -31,10 +31,8 @@ def found(text: str) -> list[Span]:
     spans = list[Span]()
     for at, block in blocks(text.replace("\r", "\n")):
         for begin, line, said in _SIEVE.telling(block):
-            told = list(numbers(said))
-            keys, jobs = KEYED in told, JOBS in told
             here = at + begin
-            for start, end, kind in _LINES.chosen(line, folded(line), [one for one in told if one < KEYED], keys, jobs, True):
+            for start, end, kind in _LINES.chosen(line, folded(line), *said, True):
                 spans.append(Span(here + start, here + end, kind))
     return spans
 

@@ -5,7 +5,10 @@ A text is looked at word by word, with capitals and digits folded, and what was 
 
 import re
 from collections.abc import Iterator
+from functools import reduce
 from itertools import accumulate
+from operator import or_
+from typing import NamedTuple
 
 from firmware_agent.scrub.checks import ipv6
 from firmware_agent.scrub.files import ENDINGS
@@ -30,12 +33,20 @@ _FIRSTS = {key[:size] for key in _KEYS for size in range(_PIECE, len(key) + 1)}
 _LASTS = {key[size:] for key in _KEYS for size in range(len(key) - _PIECE + 1)}
 _KEY = re.compile(r"(?:^[#;]*|(['\"]))([a-z0-9_-]+)(['\"]?[:=]|$)?")
 
-# Beside the numbers of rules, in what is said of a line.
-KEYED, JOBS = len(RULES), len(RULES) + 1
+# Beside the numbers of rules, in the bits of what is said of a word.
+_KEYED, _JOBS = len(RULES), len(RULES) + 1
+
+
+class Said(NamedTuple):
+    """Of a line: the numbers of the rules that may find something, whether keys may, and whether names of jobs."""
+
+    numbers: list[int]
+    keys: bool
+    jobs: bool
 
 
 class _Words(dict[bytes, int]):
-    """word, folded -> what may be found in its line: a bit for each rule's number, for KEYED and for JOBS."""
+    """word, folded -> what may be found in its line: a bit for each rule's number, for _KEYED and for _JOBS."""
 
     def __init__(self) -> None:
         self._tests: dict[str, list[tuple[int, re.Pattern[str]]]] = {}
@@ -53,7 +64,7 @@ class _Words(dict[bytes, int]):
                 for bit, test in tests:
                     if not said & bit and test.search(text):
                         said |= bit
-        said |= (_keyed(text) << KEYED) | ((_ENDS.search(text) is not None) << JOBS)
+        said |= (_keyed(text) << _KEYED) | ((_ENDS.search(text) is not None) << _JOBS)
         if len(word) <= _LONGEST:
             if len(self) >= _REMEMBERED:
                 self.clear()
@@ -73,38 +84,37 @@ def _keyed(word: str) -> bool:
     return False
 
 
+class _Says(dict[int, Said]):
+    """bits -> what they mean."""
+
+    def __missing__(self, bits: int) -> Said:
+        if len(self) >= _REMEMBERED:
+            self.clear()
+        numbers = [number for number in range(len(RULES)) if bits >> number & 1]
+        said = self[bits] = Said(numbers, bool(bits >> _KEYED & 1), bool(bits >> _JOBS & 1))
+        return said
+
+
 class Sieve:
     """For one report or for many."""
 
     def __init__(self) -> None:
         self._words = _Words()
+        self._says = _Says()
 
-    def telling(self, block: str) -> "list[tuple[int, str, int]]":
-        """(where it begins, the line, a bit for each that may find something in it) of the lines that may hold any.
+    def telling(self, block: str) -> "list[tuple[int, str, Said]]":
+        """(where it begins, the line, what to look for) of the lines in which any may be found.
 
         block: whole lines, between line feeds.
         """
         said = self._words.__getitem__
-        words = block.encode("utf-8", "surrogatepass").translate(_FOLDED)
-        told = [at for at, line in enumerate(words.split(b"\n")) if any(map(said, line.split()))]
+        rows = block.encode("utf-8", "surrogatepass").translate(_FOLDED).split(b"\n")
+        told = [at for at, row in enumerate(rows) if any(map(said, row.split()))]
         if not told:
             return []
         lines = block.split("\n")
         starts = list(accumulate(map(len, lines), initial=0))
-        return [(starts[at] + at, lines[at], self._of(lines[at])) for at in told]
-
-    def _of(self, line: str) -> int:
-        all_said = 0
-        for one in map(self._words.__getitem__, line.encode("utf-8", "surrogatepass").translate(_FOLDED).split()):
-            all_said |= one
-        return all_said
-
-
-def numbers(said: int) -> "Iterator[int]":
-    """The bits of it, the lowest first."""
-    while said:
-        yield (said & -said).bit_length() - 1
-        said &= said - 1
+        return [(starts[at] + at, lines[at], self._says[reduce(or_, map(said, rows[at].split()))]) for at in told]
 
 
 def folded(text: str) -> str:
