@@ -33,7 +33,7 @@ def fold(text: str) -> str:
 
 def digits(text: str) -> bool:
     """Whether it is 0-9 and nothing else."""
-    return text != "" and all([one in DIGITS for one in text])
+    return text != "" and not text.strip(DIGITS)
 
 
 def always(line: str, start: int, end: int) -> bool:
