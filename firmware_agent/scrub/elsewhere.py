@@ -17,6 +17,7 @@ LONGEST = 4096  # characters of a value that is looked for everywhere, and
 _SHORTEST = 5
 _MOST = 1 << 21  # characters of all such values together: memory has an end, and hostile files have none
 _SIGNS = 100  # values without a letter or digit
+_FEW = 8  # runs that are looked for one by one
 _FITTING = 16  # values that differ in nothing but the signs around them
 _TOKENS = re.compile(r"[^\W_]+|[\W_]+")
 _CORE = re.compile(r"[^\W_](?:.*[^\W_])?", re.DOTALL)
@@ -56,6 +57,7 @@ class Elsewhere:
             self._tell.update([max(reversed(runs), key=len)] if runs else [])
         signs = sorted(signs[:_SIGNS], key=len, reverse=True)
         self._signs = re.compile("|".join(map(re.escape, signs))) if signs else None
+        self._first = {token.encode("utf-8", "surrogatepass") for token in self._next[0]}
         self._join()
 
     def _add(self, before: str, core: str, after: str) -> None:
@@ -94,47 +96,50 @@ class Elsewhere:
         if not self._known:
             return
         for at, block in blocks(text):
-            for begin, line in self._lines(block):
+            for begin, line, runs in self._lines(block):
                 here, past = at + begin, 0
-                for start, end in sorted(self._found(line), key=lambda one: (one[0], -one[1])):
+                for start, end in sorted(self._found(line, runs), key=lambda one: (one[0], -one[1])):
                     if start >= past:
                         past = end
                         yield Span(here + start, here + end, self._known[line[start:end]])
 
-    def _lines(self, block: str) -> "list[tuple[int, str]]":
-        """Those that may hold one, and where they begin."""
+    def _lines(self, block: str) -> "list[tuple[int, str, list[bytes]]]":
+        """Where they begin, lines that may hold one, and the runs in them."""
         data = block.encode("utf-8", "surrogatepass")
-        tell = self._tell.isdisjoint
-        plain = data.translate(_SPACED).split(b"\n")
-        some = {at for at, line in enumerate(plain) if not tell(line.split())}
+        none = self._tell.isdisjoint
+        rows = data.translate(_SPACED).split(b"\n")
+        some = {at for at, row in enumerate(rows) if not none(row.split())}
         if (self._beyond and len(data) > len(block)) or (self._signs and self._signs.search(block)):
-            some.update(range(len(plain)))
+            some.update(range(len(rows)))
         if not some:
             return []
         lines = block.split("\n")
         starts = list(accumulate(map(len, lines), initial=0))
-        return [(starts[at] + at, lines[at]) for at in sorted(some)]
+        return [(starts[at] + at, lines[at], rows[at].split()) for at in sorted(some)]
 
-    def _found(self, line: str) -> "Iterable[tuple[int, int]]":
+    def _found(self, line: str, runs: "list[bytes]") -> "Iterable[tuple[int, int]]":
         """(start, end) of those in a line; of those that end in one place the longest."""
         for match in self._signs.finditer(line) if self._signs else ():
             if _apart(line, *match.span()):
                 yield match.span()
-        tokens, first = _TOKENS.findall(line), self._next[0]
-        if first.keys().isdisjoint(tokens):
-            return
-        ends = list(accumulate(map(len, tokens)))
         past = 0
-        for at in [at for at, token in enumerate(tokens) if token in first]:
+        for begin in self._begin(line, runs):
             state = 0
-            while at >= past and at < len(tokens):
-                token = tokens[at]
-                state = self._next[self._step(state, token)].get(token, 0)
-                at, past = at + 1, at + 1
+            for token in _TOKENS.finditer(line, begin) if begin >= past else ():
+                state = self._next[self._step(state, token[0])].get(token[0], 0)
+                past = token.end()
                 if not state:
                     break
                 if self._longest[state]:
-                    yield from self._ending(line, ends[at - 1], self._longest[state])
+                    yield from self._ending(line, past, self._longest[state])
+
+    def _begin(self, line: str, runs: "list[bytes]") -> "Iterable[int]":
+        """Where a run stands with which a value begins, left to right."""
+        first = self._next[0]
+        hits = self._first.intersection(runs)
+        if len(hits) > _FEW or not line.isascii():
+            return (match.start() for match in _TOKENS.finditer(line) if match[0] in first)
+        return sorted(at for one in hits for at in _places(line, one.decode()))
 
     def _ending(self, line: str, end: int, state: int) -> "Iterator[tuple[int, int]]":
         for _ in range(_FITTING):
@@ -148,6 +153,16 @@ class Elsewhere:
             state = self._longest[self._back[state]]
             if not state:
                 return
+
+
+def _places(line: str, run: str) -> Iterator[int]:
+    """Where it stands, not as a part of another."""
+    at = line.find(run)
+    while at >= 0:
+        end = at + len(run)
+        if _apart(line, at, end):
+            yield at
+        at = line.find(run, end)
 
 
 def _apart(line: str, start: int, end: int) -> bool:
