@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 from firmware_agent.scrub.forms import atom
 
+_OFTEN = ("?", "*", "+", "{")
 MOST = 300  # characters of one part of a match; the name of a file has 255 at most
 
 
@@ -30,12 +31,22 @@ def bounded(pattern: str, most: int = MOST) -> str:
     return "".join(out)
 
 
+def _led(pattern: str) -> str:
+    """The pattern, bounded; if it begins with any number of some characters and then another, only where they begin."""
+    begin = 1 if pattern[0] == "(" and pattern[1] != "?" else 0
+    one, at = atom(pattern, begin)
+    after, past = atom(pattern, at + 1)
+    if one[0] != "[" or pattern[at] != "+" or pattern[past : past + 1] in _OFTEN or re.fullmatch(one, after):
+        return bounded(pattern)
+    return "(?<!%s)%s%s++%s" % (one, pattern[:begin], one, bounded(pattern[at + 1 :]))
+
+
 class Quick:
     """The same matches as forms.Small, but that no part before a value is longer than MOST."""
 
     def __init__(self, pattern: str) -> None:
         self._whole = re.compile(pattern, re.ASCII)
-        self._compiled = re.compile(bounded(pattern), re.ASCII)
+        self._compiled = re.compile(_led(pattern), re.ASCII)
 
     def found(self, line: str) -> Iterator[tuple[int, int]]:
         """(start, end) of the value of each match, left to right."""

@@ -17,7 +17,7 @@ from firmware_agent.scrub.needs import need
 from firmware_agent.scrub.rules import RULES
 
 _REMEMBERED = 100_000
-_LONGEST = 200  # bytes of a word that is remembered
+_LONGEST = 200  # bytes of a word that is remembered; of a longer one it is only asked what it holds
 _BLOCK = 1 << 18
 _DIGITS = str.maketrans("123456789", "000000000")
 _BEYOND = re.compile(r"[^\x00-\x7e]")
@@ -62,7 +62,7 @@ class _Words(dict[bytes, int]):
         for literal, tests in self._tests.items():
             if literal in text:
                 for bit, test in tests:
-                    if not said & bit and test.search(text):
+                    if not said & bit and (len(word) > _LONGEST or test.search(text)):
                         said |= bit
         said |= (_keyed(text) << _KEYED) | ((_ENDS.search(text) is not None) << _JOBS)
         if len(word) <= _LONGEST:
