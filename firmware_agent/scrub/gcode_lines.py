@@ -19,6 +19,7 @@ _TABLE = bytes(32 if value in _MOTION else 120 for value in range(256))
 _DIGITS = bytes.maketrans(b"3456789", b"2222222")  # outside settings, which may hold commands, no rule parts these
 _THUMBNAIL = re.compile(rb";[ \t]*(?:thumbnail\w*|png|jpe?g|qoi|gif|bmp|image)[ \t]+begin", re.IGNORECASE)
 _BLOCK = re.compile(rb"(?:;(?![ \t]*\w+[ \t]+end)[^\n]*(?:\n++|\Z))*+", re.IGNORECASE)
+_RUN = re.compile(rb"(?:;[^\n]*\n){2,200}")
 _BLOCK_END = re.compile(rb";[ \t]*\w+[ \t]+end[^\n]*", re.IGNORECASE)
 _KIND = {"date": "note", "thumbnail": "opaque"}  # told apart here, and alike to who asks for spans
 _REMEMBERED = 4096  # comments whose judgement is kept, and
@@ -50,6 +51,7 @@ class Pieces:
     ) -> None:
         self._names = names
         self._thumbnails, self._opaque, self._secrets = thumbnails, opaque, secrets
+        self._secret_shapes = tuple(value.translate(_DIGITS) for _, value in secrets)
         self._in_thumbnail = False
         self._judged: dict[bytes, tuple[Edit, ...]] = {}
         self._kept: set[bytes] = set()  # shapes of comments that stay: where a digit stands tells, not which
@@ -65,15 +67,32 @@ class Pieces:
             done = self._block(view, 0, found)
         marks = view.translate(_TABLE)
         hot, find = HOT.match, marks.find
+        looked = 0  # up to there, comments are looked at one by one
         at = find(b"x", done)
         while at >= 0:
-            match = hot(view, at)
-            if match is not None and (view[at] == 59 or at == 0 or view[at - 1] == 10):
+            start = at
+            if view[at] != 59 and at and view[at - 1] != 10:  # it may begin with letters that motion has, too
+                start = max(view.rfind(b"\n", done, at) + 1, done)
+            match = hot(view, start)
+            if match is not None and match.end() > at:
                 done = match.end()
+            elif view[at] == 59 and at >= looked:
+                done, looked = self._run(view, at)
             else:
                 done = self._line(view, at, done, found)
             at = find(b"x", done)
         return found
+
+    def _run(self, view: bytes, at: int) -> "tuple[int, int]":
+        """Comments that follow one another: (where to go on, up to where they are to be looked at one by one)."""
+        match = _RUN.match(view, at)
+        if match is None:
+            return at, at + 1
+        end = match.end()
+        bodies = set(view[at + 1 : end - 1].split(b"\n;")) - self._kept
+        shapes = {body.translate(_DIGITS) for body in bodies if b"=" not in body}
+        all_kept = all(b"=" not in body for body in bodies) and shapes <= self._kept
+        return (end, end) if all_kept else (at, end)
 
     def _line(self, view: bytes, at: int, done: int, found: "list[Change]") -> int:
         """One line in which something stands at `at`; gives where to go on."""
@@ -116,7 +135,7 @@ class Pieces:
         if len(self._judged) >= _REMEMBERED or len(self._kept) >= _REMEMBERED:
             self._judged.clear()
             self._kept.clear()
-        if edits or self._secrets:
+        if edits or any(value in shape.lower().translate(_DIGITS) for value in self._secret_shapes):
             self._judged[body] = edits
         else:
             self._kept.add(shape)
