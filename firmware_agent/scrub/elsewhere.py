@@ -22,7 +22,7 @@ _FITTING = 16  # values that differ in nothing but the signs around them
 _TOKENS = re.compile(r"[^\W_]+|[\W_]+")
 _CORE = re.compile(r"[^\W_](?:.*[^\W_])?", re.DOTALL)
 _RUNS = re.compile(rb"[A-Za-z0-9]+")
-_SPACED = bytes(value if value == 10 or chr(value).isalnum() and value < 128 else 32 for value in range(256))
+_SPACED = bytes(value if value == 10 or (chr(value).isalnum() and value < 128) else 32 for value in range(256))
 
 
 def far(value: str) -> bool:

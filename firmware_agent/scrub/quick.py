@@ -55,9 +55,8 @@ class Quick:
                 yield match.span(1)
             return
         at = 0
-        while match := self._compiled.search(line, at):
-            start, end = match.span(1)
-            if end - start >= MOST:
-                match = self._whole.match(line, match.start()) or match
+        while first := self._compiled.search(line, at):
+            start, end = first.span(1)
+            match = (end - start >= MOST and self._whole.match(line, first.start())) or first
             yield match.span(1)
             at = max(match.end(), at + 1)

@@ -6,16 +6,16 @@ for text in texts:
 shared = [report.masked(text) for text in texts]
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from json import dumps
 from urllib.parse import quote, quote_plus, unquote
 
 from firmware_agent.scrub.aliases import Aliases
 from firmware_agent.scrub.elsewhere import LONGEST, Elsewhere, far
-from firmware_agent.scrub.lines import Lines, apart
+from firmware_agent.scrub.lines import Lines
 from firmware_agent.scrub.quick import Quick
 from firmware_agent.scrub.sieve import Sieve, blocks, folded
-from firmware_agent.scrub.spans import Span
+from firmware_agent.scrub.spans import Span, joined
 from firmware_agent.scrub.structure import split
 
 _LINES = Lines(Quick)
@@ -28,13 +28,15 @@ _NAMES = ("hostname", "home_user", "user", "author", "account", "ssid", "device_
 
 def found(text: str) -> list[Span]:
     """What the rules find in `text`, in code points."""
-    spans = list[Span]()
+    return list(_found(text))
+
+
+def _found(text: str) -> Iterator[Span]:
     for at, block in blocks(text.replace("\r", "\n")):
         for begin, line, said in _SIEVE.telling(block):
             here = at + begin
             for start, end, kind in _LINES.chosen(line, folded(line), *said, True):
-                spans.append(Span(here + start, here + end, kind))
-    return spans
+                yield Span(here + start, here + end, kind)
 
 
 def values(text: str, spans: Iterable[Span]) -> dict[str, str]:
@@ -70,11 +72,18 @@ class Report:
 
     def learn(self, text: str) -> None:
         """First each file of the report."""
-        spans = found(text)
-        if len(spans) + sum(map(len, self._found.values())) <= _MOST:
-            self._found[text] = spans
-        for value, kind in values(text, spans).items():
+        for value, kind in values(text, self._remembered(text)).items():
             self._learn(value, kind)
+
+    def _remembered(self, text: str) -> Iterator[Span]:
+        """What the rules find; for the second reading it is remembered, unless it is much."""
+        kept, room = list[Span](), _MOST - sum(map(len, self._found.values()))
+        for one in _found(text):
+            if len(kept) <= room:
+                kept.append(one)
+            yield one
+        if len(kept) <= room:
+            self._found[text] = kept
 
     def _learn(self, value: str, kind: str) -> None:
         """The value, and as addresses, JSON and shouting people write it."""
@@ -93,18 +102,20 @@ class Report:
 
     def spans(self, text: str) -> list[Span]:
         """Then: what identifies in one of them, in code points, left to right, none in another."""
+        return list(self._spans(text))
+
+    def _spans(self, text: str) -> Iterator[Span]:
         if self._elsewhere is None:
             self._elsewhere = Elsewhere(self._known)
-        spans = self._found.get(text)
-        both: list[tuple[int, int, str]] = [*(found(text) if spans is None else spans), *self._elsewhere.spans(text)]
-        return [Span(*one) for one in apart(both)]
+        kept = self._found.get(text)
+        return joined(_found(text) if kept is None else kept, self._elsewhere.spans(text))
 
     def masked(self, text: str, json: bool = False) -> str:
         """The text with a typed name in place of each; lines stay lines. json: it is JSON, and stays JSON."""
-        quoted, numbers = split(text, self.spans(text)) if json else (self.spans(text), [])
+        quoted, numbers = split(text, self._spans(text)) if json else ([], [])
         bare = set(numbers)
         parts, at = list[str](), 0
-        for one in sorted(quoted + numbers):
+        for one in sorted(quoted + numbers) if json else self._spans(text):
             value = text[one.start : one.end]
             new = self.alias(one.kind, self._means.get(value, value))
             parts += [text[at : one.start], f'"{new}"' if one in bare else new]

@@ -4,7 +4,7 @@ A text is looked at word by word, with capitals and digits folded, and what was 
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import reduce
 from itertools import accumulate
 from operator import or_
@@ -25,7 +25,7 @@ _FOLDED = bytes(
     value + 32 if 65 <= value <= 90 else 48 if 48 <= value <= 57 else min(value, 0x7F) for value in range(256)
 )
 # What a check asks for that its pattern does not say; without it each time of day could be an address.
-_SHAPES = {ipv6: r"[0-9a-f:]::|::[0-9a-f:]|(?:[0-9a-f]{1,4}:){7}"}
+_SHAPES: dict[Callable[[str, int, int], bool], str] = {ipv6: r"[0-9a-f:]::|::[0-9a-f:]|(?:[0-9a-f]{1,4}:){7}"}
 _ENDS = re.compile("(?:%s)(?![a-z0-9_])" % "|".join(re.escape(ending.translate(_DIGITS)) for ending in ENDINGS))
 _PIECE = 3  # letters of a key that is written with a blank within
 _KEYS = {key.translate(_DIGITS) for key in KEYS}
