@@ -29,12 +29,15 @@ _SHAPES: dict[Callable[[str, int, int], bool], str] = {ipv6: r"[0-9a-f:]::|::[0-
 _ENDS = re.compile("(?:%s)(?![a-z0-9_])" % "|".join(re.escape(ending.translate(_DIGITS)) for ending in ENDINGS))
 _PIECE = 3  # letters of a key that is written with a blank within
 _KEYS = {key.translate(_DIGITS) for key in KEYS}
+_BARE = {key.encode() for key in _KEYS}
+_SEPARATED = re.compile(rb"([^:=]{1,40})[:=]")
 _FIRSTS = {key[:size] for key in _KEYS for size in range(_PIECE, len(key) + 1)}
 _LASTS = {key[size:] for key in _KEYS for size in range(len(key) - _PIECE + 1)}
 _KEY = re.compile(r"(?:^[#;]*|(['\"]))([a-z0-9_-]+)(['\"]?[:=]|$)?")
 
 # Beside the numbers of rules, in the bits of what is said of a word.
-_KEYED, _JOBS = len(RULES), len(RULES) + 1
+_KEYED, _JOBS, _STARTS = len(RULES), len(RULES) + 1, len(RULES) + 2
+_REST = (1 << _STARTS) - 1
 
 
 class Said(NamedTuple):
@@ -64,7 +67,7 @@ class _Words(dict[bytes, int]):
                 for bit, test in tests:
                     if not said & bit and (len(word) > _LONGEST or test.search(text)):
                         said |= bit
-        said |= (_keyed(text) << _KEYED) | ((_ENDS.search(text) is not None) << _JOBS)
+        said |= _keyed(text) | ((_ENDS.search(text) is not None) << _JOBS)
         if len(word) <= _LONGEST:
             if len(self) >= _REMEMBERED:
                 self.clear()
@@ -72,16 +75,22 @@ class _Words(dict[bytes, int]):
         return said
 
 
-def _keyed(word: str) -> bool:
-    """Whether a key that identifies may stand in it, or end or begin with it."""
+def _keyed(word: str) -> int:
+    """Whether a key that identifies may stand in it, or a part of one: _KEYED if in quotes, _STARTS if not."""
+    said = 0
     for match in _KEY.finditer(word):
         quote, key, sign = match.groups()
         bare = key.replace("_", "").replace("-", "")
-        if bare in _KEYS or (match.start() == 0 and not quote and bare in _LASTS):
-            return True
-        if match.end() == len(word) and not sign and bare in _FIRSTS:
-            return True
-    return False
+        first = match.start() == 0 and not quote
+        if bare in _KEYS or (first and bare in _LASTS) or (match.end() == len(word) and not sign and bare in _FIRSTS):
+            said |= 1 << (_KEYED if quote or (sign and sign[0] in "'\"") else _STARTS)
+    return said
+
+
+def _starts(row: bytes) -> bool:
+    """Whether a line begins with a key that identifies."""
+    match = _SEPARATED.match(row)
+    return match is not None and match[1].translate(None, b"_- ").strip(b"\t#;") in _BARE
 
 
 class _Says(dict[int, Said]):
@@ -114,7 +123,14 @@ class Sieve:
             return []
         lines = block.split("\n")
         starts = list(accumulate(map(len, lines), initial=0))
-        return [(starts[at] + at, lines[at], self._says[reduce(or_, map(said, rows[at].split()))]) for at in told]
+        found = []
+        for at in told:
+            bits = reduce(or_, map(said, rows[at].split()))
+            if bits >> _STARTS:
+                bits = bits & _REST | _starts(rows[at]) << _KEYED
+            if bits:
+                found.append((starts[at] + at, lines[at], self._says[bits]))
+        return found
 
 
 def folded(text: str) -> str:
