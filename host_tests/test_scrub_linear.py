@@ -113,4 +113,4 @@ def test_ok__what_is_known_has_an_end() -> None:
     report = Report()
     report.learn(text)
     assert len(report.names()) == 50_000  # each in small letters and in capitals
-    assert "orun" not in report.masked(text[-10_000:])
+    assert "orun" not in report.masked(text[text.index("user: kefa0059") :])
