@@ -7,6 +7,7 @@ it could begin. A value that is as long as that end is taken whole.
 
 import re
 from collections.abc import Iterator
+from functools import cached_property
 
 from firmware_agent.scrub.forms import atom
 
@@ -45,8 +46,12 @@ class Quick:
     """The same matches as forms.Small, but that no part before a value is longer than MOST."""
 
     def __init__(self, pattern: str) -> None:
+        self._pattern = pattern
         self._whole = re.compile(pattern, re.ASCII)
-        self._compiled = re.compile(_led(pattern), re.ASCII)
+
+    @cached_property
+    def _bounded(self) -> "re.Pattern[str]":
+        return re.compile(_led(self._pattern), re.ASCII)
 
     def found(self, line: str) -> Iterator[tuple[int, int]]:
         """(start, end) of the value of each match, left to right."""
@@ -55,7 +60,7 @@ class Quick:
                 yield match.span(1)
             return
         at = 0
-        while first := self._compiled.search(line, at):
+        while first := self._bounded.search(line, at):
             start, end = first.span(1)
             match = (end - start >= MOST and self._whole.match(line, first.start())) or first
             yield match.span(1)

@@ -7,7 +7,6 @@ import re
 from collections.abc import Callable, Iterator
 from functools import reduce
 from itertools import accumulate
-from operator import or_
 from typing import NamedTuple
 
 from firmware_agent.scrub.checks import ipv6
@@ -125,7 +124,7 @@ class Sieve:
         starts = list(accumulate(map(len, lines), initial=0))
         found = []
         for at in told:
-            bits = reduce(or_, map(said, rows[at].split()))
+            bits = reduce(int.__or__, map(said, rows[at].split()))
             if bits >> _STARTS:
                 bits = bits & _REST | _starts(rows[at]) << _KEYED
             if bits:
