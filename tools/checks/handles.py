@@ -91,8 +91,8 @@ HANDLES = {
 STANDARD = {
     "argparse", "asyncio", "binascii", "collections", "contextlib", "csv", "ctypes", "dataclasses", "datetime", "errno",
     "fcntl", "functools", "grp", "hashlib", "heapq", "hmac", "io", "ipaddress", "itertools", "json", "logging", "math",
-    "mmap", "os", "pathlib", "pwd", "random", "re", "resource", "secrets", "select", "shutil", "signal", "socket", "ssl",
-    "stat", "struct", "sys", "termios", "textwrap", "time", "tomllib", "traceback", "typing", "unicodedata", "urllib",
+    "mmap", "os", "pathlib", "pwd", "random", "re", "resource", "secrets", "select", "shutil", "signal", "socket",
+    "ssl", "stat", "struct", "sys", "termios", "textwrap", "time", "tomllib", "traceback", "typing", "unicodedata", "urllib",
     "zipfile", "zlib",
 }
 # fmt: on
