@@ -28,15 +28,13 @@ _NAMES = ("hostname", "home_user", "user", "author", "account", "ssid", "device_
 
 def found(text: str) -> list[Span]:
     """What the rules find in `text`, in code points."""
-    return list(_found(text))
-
-
-def _found(text: str) -> Iterator[Span]:
+    spans = list[Span]()
     for at, block in blocks(text.replace("\r", "\n")):
         for begin, line, said in _SIEVE.telling(block):
             here = at + begin
             for start, end, kind in _LINES.chosen(line, folded(line), *said, True):
-                yield Span(here + start, here + end, kind)
+                spans.append(Span(here + start, here + end, kind))
+    return spans
 
 
 def values(text: str, spans: Iterable[Span]) -> dict[str, str]:
@@ -72,18 +70,11 @@ class Report:
 
     def learn(self, text: str) -> None:
         """First each file of the report."""
-        for value, kind in values(text, self._remembered(text)).items():
+        spans = found(text)
+        if len(spans) + sum(map(len, self._found.values())) <= _MOST:  # for the second reading
+            self._found[text] = spans
+        for value, kind in values(text, spans).items():
             self._learn(value, kind)
-
-    def _remembered(self, text: str) -> Iterator[Span]:
-        """What the rules find; for the second reading it is remembered, unless it is much."""
-        kept, room = list[Span](), _MOST - sum(map(len, self._found.values()))
-        for one in _found(text):
-            if len(kept) <= room:
-                kept.append(one)
-            yield one
-        if len(kept) <= room:
-            self._found[text] = kept
 
     def _learn(self, value: str, kind: str) -> None:
         """The value, and as addresses, JSON and shouting people write it."""
@@ -108,7 +99,7 @@ class Report:
         if self._elsewhere is None:
             self._elsewhere = Elsewhere(self._known)
         kept = self._found.get(text)
-        return joined(_found(text) if kept is None else kept, self._elsewhere.spans(text))
+        return joined(found(text) if kept is None else kept, self._elsewhere.spans(text))
 
     def masked(self, text: str, json: bool = False) -> str:
         """The text with a typed name in place of each; lines stay lines. json: it is JSON, and stays JSON."""
