@@ -37,9 +37,9 @@ class Elsewhere:
     def __init__(self, known: "dict[str, str]") -> None:
         self._known = known
         self._next: list[dict[str, int]] = [{}]  # state -> token -> state
-        self._back = [0]  # state -> the state of its longest end that begins a value, too
-        self._said: list[list[tuple[str, str, str]]] = [[]]  # state -> (what stands before, the middle, after)
-        self._longest = [0]  # state -> itself or the nearest behind it in which a value ends; 0: none
+        self._said: dict[int, list[tuple[str, str, str]]] = {}  # state -> (what stands before, the middle, after)
+        self._back: list[int]  # state -> the state of its longest end that begins a value, too
+        self._longest: list[int]  # state -> itself or the nearest behind it in which a value ends; 0: none
         self._tell: set[bytes] = set()
         self._beyond = False
         signs, left = list[str](), _MOST
@@ -61,29 +61,33 @@ class Elsewhere:
         self._join()
 
     def _add(self, before: str, core: str, after: str) -> None:
-        state = 0
+        state, ways = 0, self._next
         for token in _TOKENS.findall(core):
-            if token not in self._next[state]:
-                self._next[state][token] = len(self._next)
-                self._next.append({})
-                self._back.append(0)
-                self._said.append([])
-                self._longest.append(0)
-            state = self._next[state][token]
-        said = self._said[state]
+            way = ways[state].get(token)
+            if way is None:
+                way = ways[state][token] = len(ways)
+                ways.append({})
+            state = way
+        said = self._said.setdefault(state, [])
         said.append((before, core, after))
-        said.sort(key=lambda one: -len(one[0]) - len(one[2]))
-        del said[_FITTING:]
-        self._longest[state] = state
+        if len(said) > 1:
+            said.sort(key=lambda one: -len(one[0]) - len(one[2]))
+            del said[_FITTING:]
 
     def _join(self) -> None:
         """Where to go on if the next run fits nothing."""
-        states = list(self._next[0].values())
+        self._back, self._longest = [0] * len(self._next), [0] * len(self._next)
+        for state in self._said:
+            self._longest[state] = state
+        first = self._next[0]
+        states = list(first.values())
         for state in states:
-            for token, after in self._next[state].items():
-                states.append(after)
-                self._back[after] = self._next[self._step(self._back[state], token)].get(token, 0)
-                self._longest[after] = self._longest[after] or self._longest[self._back[after]]
+            back, ways = self._back[state], self._next[state]
+            states += ways.values()
+            for token, after in ways.items():
+                if back or token in first:
+                    self._back[after] = self._next[self._step(back, token)].get(token, 0)
+                    self._longest[after] = self._longest[after] or self._longest[self._back[after]]
 
     def _step(self, state: int, token: str) -> int:
         """The state at or behind `state` that the token leads on from; 0 if none."""
