@@ -35,7 +35,7 @@ def fold(text: str) -> str:
 
 def digits(text: str) -> bool:
     """Whether it is 0-9 and nothing else."""
-    return text != "" and all([one in DIGITS for one in text])
+    return text != "" and not text.strip(DIGITS)
 
 
 def always(line: str, start: int, end: int) -> bool:
@@ -116,9 +116,9 @@ def serial(line: str, start: int, end: int) -> bool:
 
 def usb(line: str, start: int, end: int) -> bool:
     """A serial number in the name of a device, as usb-Klipper_stm32_2A0041-if00."""
-    before = fold(line[max(0, start - _LONGEST_NAME) : start])
-    name = before[max(0, before.rfind("usb-")) :]
-    return name.startswith("usb-") and not any([one in " \t\r\v\f/'\"" for one in name]) and serial(line, start, end)
+    before = line[max(0, start - _LONGEST_NAME) : start]
+    name = before[max([before.rfind(one) for one in " \t\r\v\f/'\""]) + 1 :]
+    return "usb-" in fold(name) and serial(line, start, end)
 
 
 def opaque(line: str, start: int, end: int) -> bool:

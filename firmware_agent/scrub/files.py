@@ -14,6 +14,7 @@ _ENDINGS = """
 """
 ENDINGS = tuple(_ENDINGS.split())
 _CLOSE = {"[": "]", "(": ")", "<": ">"}
+_AFTER_DOT = "".join([ending[1] for ending in ENDINGS])
 _STOPS = "'\"[(:=<>|,;/\\\t{}`"
 _LONGEST = 200
 _CODE = (".g", ".obj", ".step", ".stp", ".nc", ".tap", ".svg", ".amf", ".goo")  # programs name parts of things so, too
@@ -27,7 +28,7 @@ def files(line: str, low: str) -> "Iterator[tuple[int, int]]":
     at = low.find(".")
     past = 0
     while at >= 0:
-        for ending in ENDINGS:
+        for ending in ENDINGS if low[at + 1 : at + 2] in _AFTER_DOT else ():
             end = at + len(ending)
             if low.startswith(ending, at) and not _goes_on(low, end) and not (ending == ".svg" and "http" in low):
                 start = _begin(line, low, at, past)

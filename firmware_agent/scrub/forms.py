@@ -23,7 +23,7 @@ def written_out(pattern: str) -> "tuple[str, int]":
     out = ["("]
     group, groups, at = 0, 1, 0
     while at < len(pattern):
-        one, at = _atom(pattern, at)
+        one, at = atom(pattern, at)
         if one == "(":
             groups += 1
             if pattern[at : at + 2] == "?:":
@@ -41,7 +41,7 @@ def written_out(pattern: str) -> "tuple[str, int]":
     return "".join(out), group
 
 
-def _atom(pattern: str, at: int) -> "tuple[str, int]":
+def atom(pattern: str, at: int) -> "tuple[str, int]":
     """(one character, escape or class that begins there, where the next begins)."""
     if pattern[at] == "\\":
         return pattern[at : at + 2], at + 2

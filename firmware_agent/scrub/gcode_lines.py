@@ -6,6 +6,7 @@ match one pattern (slicers.HOT); of the others each different comment is judged 
 """
 
 import re
+from itertools import repeat
 from typing import NamedTuple
 
 from firmware_agent.scrub.gcode_commands import command
@@ -21,7 +22,7 @@ _THUMBNAIL = re.compile(rb";[ \t]*(?:thumbnail\w*|png|jpe?g|qoi|gif|bmp|image)[ 
 _BLOCK = re.compile(rb"(?:;(?![ \t]*\w+[ \t]+end)[^\n]*(?:\n++|\Z))*+", re.IGNORECASE)
 _BLOCK_END = re.compile(rb";[ \t]*\w+[ \t]+end[^\n]*", re.IGNORECASE)
 _KIND = {"date": "note", "thumbnail": "opaque"}  # told apart here, and alike to who asks for spans
-_REMEMBERED = 4096  # comments whose judgement is kept, and
+_REMEMBERED = 16_384  # comments whose judgement is kept, and
 _REMEMBERED_LENGTH = 200  # the longest of them, in bytes
 
 
@@ -50,10 +51,11 @@ class Pieces:
     ) -> None:
         self._names = names
         self._thumbnails, self._opaque, self._secrets = thumbnails, opaque, secrets
+        self._secret_shapes = tuple(value.translate(_DIGITS) for _, value in secrets)
         self._in_thumbnail = False
-        self._judged: dict[bytes, tuple[Edit, ...]] = {}
+        self._judged: dict[bytes, tuple[Change, ...]] = {}
         self._kept: set[bytes] = set()  # shapes of comments that stay: where a digit stands tells, not which
-        self._commands: dict[bytes, tuple[tuple[Edit, ...], bool]] = {}
+        self._commands: dict[bytes, tuple[tuple[Change, ...], bool]] = {}
         self.generator = ""
         self._asked = 1000  # comments that are asked for it: most begin with it, some end with it
 
@@ -64,14 +66,24 @@ class Pieces:
         if self._in_thumbnail:
             done = self._block(view, 0, found)
         marks = view.translate(_TABLE)
-        hot, find = HOT.match, marks.find
+        hot, find, kept = HOT.match, marks.find, self._kept
         at = find(b"x", done)
         while at >= 0:
-            match = hot(view, at)
-            if match is not None and (view[at] == 59 or at == 0 or view[at - 1] == 10):
-                done = match.end()
-            else:
-                done = self._line(view, at, done, found)
+            sign = view[at]
+            start = at - 2 if sign == 84 and at > 1 and view[at - 2 : at] == b"SE" else at  # "SET_": motion has S and E
+            if sign == 59 or start == 0 or view[start - 1] == 10:
+                match = hot(view, start)
+                if match is not None:
+                    done = match.end()
+                    at = find(b"x", done)
+                    continue
+            if sign == 59:
+                end = view.find(b"\n", at)
+                body = view[at + 1 : end]
+                if end >= 0 and (body if b"=" in body else body.translate(_DIGITS)) in kept:
+                    at = find(b"x", end)
+                    continue
+            done = self._line(view, at, done, found)
             at = find(b"x", done)
         return found
 
@@ -82,45 +94,47 @@ class Pieces:
         if view[at] != 59:
             start = max(view.rfind(b"\n", done, at) + 1, done)
             sign = view.find(b";", at, end)
-            edits, taken = self._command(view[start:end], sign - start)
-            self._put(view, start, edits, found)
+            changes, taken = self._command(view[start:end], sign - start)
+            found += [Change(start + one, start + past, kind, new) for one, past, kind, new in changes]
             if sign < 0 or taken:
                 return end
             at = sign
         if _THUMBNAIL.match(view, at, end):
             return self._block(view, at, found)
         body = view[at + 1 : end]
-        edits = self._judge(body) if len(body) <= _REMEMBERED_LENGTH else self._look(body)
-        if edits:
-            self._put(view, at + 1, edits, found)
+        at += 1
+        changes = self._judge(body) if len(body) <= _REMEMBERED_LENGTH else self._new(body, self._look(body))
+        found += [Change(at + one, at + past, kind, new) for one, past, kind, new in changes]
         return end
 
-    def _command(self, line: bytes, sign: int) -> "tuple[tuple[Edit, ...], bool]":
+    def _command(self, line: bytes, sign: int) -> "tuple[tuple[Change, ...], bool]":
         judged = self._commands.get(line)
         if judged is None:
-            judged = command(line, b"") if sign < 0 else command(line[:sign], line[sign:])
+            edits, taken = command(line, b"") if sign < 0 else command(line[:sign], line[sign:])
+            judged = self._new(line, edits), taken
             if len(line) <= _REMEMBERED_LENGTH:
                 if len(self._commands) >= _REMEMBERED:
                     self._commands.clear()
                 self._commands[line] = judged
         return judged
 
-    def _judge(self, body: bytes) -> "tuple[Edit, ...]":
-        edits = self._judged.get(body)
-        if edits is not None:
-            return edits
+    def _judge(self, body: bytes) -> "tuple[Change, ...]":
+        changes = self._judged.get(body)
+        if changes is not None:
+            return changes
         shape = body if b"=" in body else body.translate(_DIGITS)
         if shape in self._kept:
             return ()
         edits = self._look(body)
+        changes = self._new(body, edits)
         if len(self._judged) >= _REMEMBERED or len(self._kept) >= _REMEMBERED:
             self._judged.clear()
             self._kept.clear()
-        if edits or self._secrets:
-            self._judged[body] = edits
+        if edits or any(value in shape.lower().translate(_DIGITS) for value in self._secret_shapes):
+            self._judged[body] = changes
         else:
             self._kept.add(shape)
-        return edits
+        return changes
 
     def _look(self, body: bytes) -> "tuple[Edit, ...]":
         if self._asked and len(body) < _REMEMBERED_LENGTH:
@@ -135,22 +149,21 @@ class Pieces:
                     return (Edit(0, len(body), kind, DROP),)
         return edits
 
-    def _put(self, view: bytes, base: int, edits: "tuple[Edit, ...]", found: "list[Change]") -> None:
-        for edit in edits:
-            start, end = base + edit.start, base + edit.end
-            kind, form = edit.kind, edit.form
-            if (kind == "thumbnail" and self._thumbnails) or (kind == "opaque" and self._opaque and form == DROP):
-                continue
-            value = view[start:end]
-            if form == PLAIN:
-                new = self._names.plain(value)
-            elif form == DROP:
-                new = b""
-            elif form == REMARK:
-                new = b";"
-            else:
-                new = self._names.token(kind, value)
-            found.append(Change(start, end, _KIND.get(kind, kind), new))
+    def _new(self, text: bytes, edits: "tuple[Edit, ...]") -> "tuple[Change, ...]":
+        """What stands there now, in bytes of the text. What a name is called once it is called always."""
+        return tuple([one for one in map(self._changed, repeat(text), edits) if one is not None])
+
+    def _changed(self, text: bytes, edit: Edit) -> "Change | None":
+        start, end, kind, form = edit
+        if (kind == "thumbnail" and self._thumbnails) or (kind == "opaque" and self._opaque and form == DROP):
+            return None
+        if form == DROP:
+            new = b""
+        elif form == REMARK:
+            new = b";"
+        else:
+            new = self._names.plain(text[start:end]) if form == PLAIN else self._names.token(kind, text[start:end])
+        return Change(start, end, _KIND.get(kind, kind), new)
 
     def _block(self, view: bytes, at: int, found: "list[Change]") -> int:
         """A picture's lines, from its beginning or from where the piece begins to where either of them ends."""

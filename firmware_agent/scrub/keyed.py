@@ -26,7 +26,7 @@ def keyed(line: str, low: str, starts: bool) -> "Iterator[tuple[int, int, str]]"
     while at >= 0:
         quote = low[at - 1 : at]
         if quote in ("'", '"'):
-            begin = low.rfind(quote, 0, at - 1)
+            begin = low.rfind(quote, max(0, at - _LONGEST), at - 1)
             kind = KEYS.get(_bare(low[begin + 1 : at - 1]), "") if begin >= 0 and at - begin < _LONGEST else ""
             if kind:
                 yield from _value(line, at + 1, kind)

@@ -7,7 +7,7 @@ from firmware_agent.scrub.rules import RULES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Callable
+    from typing import Callable, Iterable
 
     from firmware_agent.scrub.forms import Form
 
@@ -20,32 +20,31 @@ class Lines:
     """form: what makes a pattern ready, forms.Small or, where CPython runs, quick.Quick."""
 
     def __init__(self, form: "Callable[[str], Form]" = Small) -> None:
-        self._rules = [(kind, form(pattern), check) for kind, _, pattern, check in RULES]
-        by_anchor: "dict[str, list[int]]" = {}
-        for number, row in enumerate(RULES):
-            for anchor in row[1]:
-                by_anchor.setdefault(anchor, []).append(number)
-        self._anchored: "list[tuple[str, list[int]]]" = sorted(by_anchor.items())
+        self._rules = [(kind, anchors, form(pattern), check) for kind, anchors, pattern, check in RULES]
 
     def spans(self, line: str, low: str, config: bool = False) -> "list[Found]":
         """(start, end, kind) of what identifies in `line`, in code points, left to right, none in another.
 
         low: the line as checks.fold has it. config: a line of configuration.
         """
+        return self.chosen(line, low, range(len(self._rules)), True, any([one in low for one in ENDINGS]), config)
+
+    def chosen(
+        self, line: str, low: str, numbers: "Iterable[int]", keys: bool, jobs: bool, config: bool
+    ) -> "list[Found]":
+        """The same, where somebody knows which rules may find anything, and whether keys and names of jobs may."""
         found = []
-        numbers: "set[int]" = set()
-        for anchor, of in self._anchored:
-            if anchor in low:
-                numbers.update(of)
-        for number in sorted(numbers):
-            kind, form, check = self._rules[number]
-            for start, end in form.found(low):
-                if end > start and check(line, start, end):
-                    found.append((start, end, kind))
-        found += keyed(line, low, config)
-        if any([ending in low for ending in ENDINGS]):
+        for number in numbers:
+            kind, anchors, form, check = self._rules[number]
+            for anchor in anchors:
+                if anchor in low:
+                    found += [(one, end, kind) for one, end in form.found(low) if end > one and check(line, one, end)]
+                    break
+        if keys:
+            found += keyed(line, low, config)
+        if jobs:
             found += [(start, end, _FILE) for start, end in files(line, low)]
-        return apart(found)
+        return apart(found) if len(found) > 1 else found
 
 
 def apart(found: "list[Found]") -> "list[Found]":

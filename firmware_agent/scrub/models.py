@@ -30,16 +30,32 @@ _MEMORY = {
 }
 _ZIP = b"PK\x03\x04"
 _UTF_16 = (b"\xff\xfe", b"\xfe\xff")
-_TEXTS = (
-    ("a STEP model", re.compile(rb"ISO-10303-21;")),
-    ("an SVG drawing", re.compile(rb"<svg[\s>]", re.I)),
-    ("an STL model", re.compile(rb"facet\s{1,80}normal\s[-+.\deE\s]{1,200}outer\s{1,80}loop", re.I)),
-    ("a DXF drawing", re.compile(rb"^[ \t]{0,9}0[ \t]{0,9}\r?\n[ \t]{0,9}SECTION[ \t]{0,9}\r?\n[ \t]{0,9}2\s", re.M)),
-    ("an OBJ model", re.compile(rb"(?:^v(?:[ \t]{1,9}[-+.\deE]{1,40}){3}[^\n]*\n){3}", re.M)),
-    ("an OBJ model", re.compile(rb"(?:^f(?:[ \t]{1,9}\d{1,20}(?:/\d{0,20}){0,2}){3}[^\n]*\n){3}", re.M)),
-    ("a PLY model", re.compile(rb"\Aply\r?\nformat ", re.I)),
+_TEXTS = (  # what, one of which signs must be in it in small letters, and the pattern: a sign is found much faster
+    ("a STEP model", (b"iso-10303-21;",), re.compile(rb"ISO-10303-21;")),
+    ("an SVG drawing", (b"<svg",), re.compile(rb"<svg[\s>]", re.I)),
+    (
+        "an STL model",
+        (b"facet",),
+        re.compile(rb"facet\s{1,80}normal\s[-+.\deE\s]{1,200}outer\s{1,80}loop", re.I),
+    ),
+    (
+        "a DXF drawing",
+        (b"section",),
+        re.compile(rb"^[ \t]{0,9}0[ \t]{0,9}\r?\n[ \t]{0,9}SECTION[ \t]{0,9}\r?\n[ \t]{0,9}2\s", re.M),
+    ),
+    (
+        "an OBJ model",
+        (b"\nv ", b"\nv\t"),
+        re.compile(rb"(?:^v(?:[ \t]{1,9}[-+.\deE]{1,40}){3}[^\n]*\n){3}", re.M),
+    ),
+    (
+        "an OBJ model",
+        (b"\nf ", b"\nf\t"),
+        re.compile(rb"(?:^f(?:[ \t]{1,9}\d{1,20}(?:/\d{0,20}){0,2}){3}[^\n]*\n){3}", re.M),
+    ),
 )
-_3MF = (re.compile(rb"<model[\s>]", re.I), re.compile(rb"3dmanufacturing", re.I))
+_PLY = re.compile(rb"ply\r?\nformat ", re.I)
+_3MF = ((b"<model", re.compile(rb"<model[\s>]", re.I)), (b"3dmanufacturing", re.compile(rb"3dmanufacturing", re.I)))
 _BINARY_STL = 84  # bytes before the first triangle, of 50 bytes each
 _UNPACK = ", which is not looked through; unpack it and give the files"
 
@@ -70,8 +86,11 @@ def _seen(data: bytes, deep: int, left: list[int]) -> Iterator[str]:
         yield "an STL model"
     if data.startswith(_UTF_16):
         data = decoded(data)[0].encode("utf-8", "surrogateescape")[3:]
-    yield from (what for what, mark in _TEXTS if mark.search(data))
-    if all(mark.search(data) for mark in _3MF):
+    low = data.lower()
+    yield from (what for what, signs, mark in _TEXTS if any(sign in low for sign in signs) and mark.search(data))
+    if _PLY.match(data):
+        yield "a PLY model"
+    if all(sign in low and mark.search(data) for sign, mark in _3MF):
         yield "a 3MF model"
     if deep == 0 and b"\0" in data:
         yield "binary data"

@@ -28,6 +28,8 @@ _ZONES = (
 )
 RADIO = ("wifi", "wi-fi", "wlan", "wpa", "nmcli")
 _NEAR = 300  # characters: so far a word tells what is spoken of
+_ROOT = 5  # characters of the longest name of a folder that holds homes
+_LONGEST = 64  # characters of a zone that is looked at
 _NO_HOME = (".", "..", "~", "user", "username", "$user", "public", "shared", "default")
 
 
@@ -54,8 +56,8 @@ def home(line: str, start: int, end: int) -> bool:
     begin = start
     while begin and line[begin - 1] in "/\\":
         begin -= 1
-    root = max(line.rfind(one, 0, begin) for one in ("home", "Users", "users", "media"))
-    before = line[root - 1 : root]
+    root = max([line.rfind(one, max(0, begin - _ROOT), begin) for one in ("home", "Users", "users", "media")])
+    before = line[root - 1 : root] if root > 0 else ""
     if line[root:begin] == "home" and line[begin] == "/" and before != "/":  # home/kitchen
         return False
     if (before and before in WORDS + ".-") or (line[root:begin] == "users" and line[begin] == "/"):
@@ -104,7 +106,7 @@ def site(low: str) -> bool:
 def local(line: str, start: int, end: int) -> bool:
     """A name in a zone of homes: not the middle of a dotted name of a program."""
     past = end + 1
-    while past < len(line) and (line[past] in WORDS or line[past] in "-."):
+    while past < min(len(line), end + _LONGEST) and (line[past] in WORDS or line[past] in "-."):
         past += 1
     if fold(line[end + 1 : past]).rstrip(".") not in _ZONES or line[past : past + 1] == "(":
         return False

@@ -6,18 +6,18 @@ for text in texts:
 shared = [report.masked(text) for text in texts]
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from json import dumps
 from urllib.parse import quote, quote_plus, unquote
 
 from firmware_agent.scrub.aliases import Aliases
 from firmware_agent.scrub.catalogued import catalogued
 from firmware_agent.scrub.distinct import distinct, uncommon
-from firmware_agent.scrub.elsewhere import elsewhere, far
-from firmware_agent.scrub.lines import Lines, apart
+from firmware_agent.scrub.elsewhere import LONGEST, Elsewhere, far
+from firmware_agent.scrub.lines import Lines
 from firmware_agent.scrub.quick import Quick
 from firmware_agent.scrub.sieve import Sieve, blocks, folded
-from firmware_agent.scrub.spans import Span
+from firmware_agent.scrub.spans import Span, joined
 from firmware_agent.scrub.strange import beside
 from firmware_agent.scrub.structure import split
 from firmware_agent.scrub.vocabulary import KIND as WORD
@@ -25,21 +25,19 @@ from firmware_agent.scrub.vocabulary import Vocabulary
 
 _LINES = Lines(Quick)
 _SIEVE = Sieve()
+_MOST = 100_000  # values that are looked for elsewhere, and of whose places it is remembered where they are
 _NOT_FAR = ("gps",)  # numbers that mean nothing elsewhere
 _NAMES = ("hostname", "home_user", "user", "author", "account", "ssid", "device_name")
 
 
 def found(text: str) -> list[Span]:
     """What the rules find in `text`, and what the catalogue of known JSON says, in code points."""
-    spans, at = list[Span](), 0
-    for block in blocks(text.replace("\r", "\n")):
-        low = folded(block)
-        here = at
-        for line, low_line, telling in zip(block.split("\n"), low.split("\n"), _SIEVE.telling(low), strict=True):
-            if telling:
-                spans += [Span(here + a, here + b, kind) for a, b, kind in _LINES.spans(line, low_line, True)]
-            here += len(line) + 1
-        at += len(block) + 1
+    spans = list[Span]()
+    for at, block in blocks(text.replace("\r", "\n")):
+        for begin, line, said in _SIEVE.telling(block):
+            here = at + begin
+            for start, end, kind in _LINES.chosen(line, folded(line), *said, True):
+                spans.append(Span(here + start, here + end, kind))
     return catalogued(text, spans)
 
 
@@ -54,6 +52,8 @@ def values(text: str, spans: Iterable[Span]) -> dict[str, str]:
             stem = value[: value.rfind(".")]
             if far(stem) and uncommon(stem):
                 known.setdefault(stem, one.kind)
+        if len(known) >= _MOST:
+            break
     return known
 
 
@@ -74,12 +74,17 @@ class Report:
         self._known: dict[str, str] = {}  # value -> kind
         self._means: dict[str, str] = {}  # value -> how it was first written
         self._aliases = aliases or Aliases()
+        self._elsewhere: Elsewhere | None = None  # of all that is known
+        self._found: dict[str, list[Span]] = {}  # text -> what the rules found in it
         for kind, value in known:
             self._learn(value, kind)
 
     def learn(self, text: str) -> None:
         """First each file of the report."""
-        for value, kind in values(text, found(text)).items():
+        spans = found(text)
+        if len(spans) + sum(map(len, self._found.values())) <= _MOST:  # for the second reading
+            self._found[text] = spans
+        for value, kind in values(text, spans).items():
             self._learn(value, kind)
 
     def knows(self, kind: str, value: str) -> None:
@@ -89,6 +94,9 @@ class Report:
 
     def _learn(self, value: str, kind: str) -> None:
         """The value, and as addresses, JSON and shouting people write it."""
+        if len(self._known) >= _MOST or len(value) > LONGEST:
+            return
+        self._elsewhere = None
         name = value.partition(".")[0]
         if kind == "hostname" and name != value and not name.isdigit():
             self._learn(name, kind)
@@ -101,16 +109,21 @@ class Report:
 
     def spans(self, text: str) -> list[Span]:
         """Then: what identifies in one of them, in code points, left to right, none in another."""
-        both: list[tuple[int, int, str]] = [*found(text), *elsewhere(text, self._known)]
-        named = [Span(*one) for one in apart(both)]
-        return named if self._words is None else beside(named, self._words.unknown(text), text)
+        return list(self._spans(text))
+
+    def _spans(self, text: str) -> Iterator[Span]:
+        if self._elsewhere is None:
+            self._elsewhere = Elsewhere(self._known)
+        kept = self._found.get(text)
+        named = joined(found(text) if kept is None else kept, self._elsewhere.spans(text))
+        return named if self._words is None else iter(beside(list(named), self._words.unknown(text), text))
 
     def masked(self, text: str, json: bool = False) -> str:
         """The text with a typed name in place of each; lines stay lines. json: it is JSON, and stays JSON."""
-        quoted, numbers = split(text, self.spans(text)) if json else (self.spans(text), [])
+        quoted, numbers = split(text, self._spans(text)) if json else ([], [])
         bare = set(numbers)
         parts, at = list[str](), 0
-        for one in sorted(quoted + numbers):
+        for one in sorted(quoted + numbers) if json else self._spans(text):
             value = text[one.start : one.end]
             new = self.alias(one.kind, self._means.get(value, value))
             parts += [text[at : one.start], f'"{new}"' if one in bare else new]
