@@ -1,0 +1,226 @@
+"""What a printer's programs write, of any size, and where in it something identifies. Seeded; nobody's own words.
+
+Logs of Klipper and Moonraker, configuration of both, JSON that Moonraker and Bambu printers answer, G-code with its
+slicers' settings. Written after what the programs are known to print; no line is from anyone's file. It was written by
+people who knew the rules of the scrubber, so a score on it flatters: compare tools on it, and sizes, not promises.
+"""
+
+import re
+from collections.abc import Callable
+from random import Random
+from typing import NamedTuple
+
+from host_tests.rigs.gcode_files import SLICERS, Names, job, names
+from host_tests.rigs.identifiers import made, word
+from host_tests.rigs.printer_lines import BAMBU, JOB, KLIPPY_HEAD, MOONRAKER_CONF, MOONRAKER_HEAD, PRINTER_CFG, TRACE
+
+_MARK = re.compile(r"\[\[(\w+)\]\]")
+_WEAK = {"profile": "profile_name", "filament": "profile_name", "hidden": "opaque"}  # of G-code: may go or stay
+_STRONG = {"person": "user", "file": "filename", "object": "object_name", "printer": "device_name"}
+_STRONG |= {"host": "hostname", "network": "ssid", "password": "token"}
+
+
+class Label(NamedTuple):
+    """start, end: in code points of the text; strong: it must go, otherwise it may."""
+
+    start: int
+    end: int
+    kind: str
+    strong: bool
+
+
+class Sheet:
+    """A text that is written from the top, and its labels. [[name]] stands for a value of the house."""
+
+    def __init__(self, house: "dict[str, tuple[str, str]]") -> None:
+        self.house = house
+        self.parts: list[str] = []
+        self.labels: list[Label] = []
+        self.size = 0
+
+    def say(self, template: str) -> None:
+        for at, piece in enumerate(_MARK.split(template)):
+            if at % 2:
+                kind, value = self.house[piece]
+                self.labels.append(Label(self.size, self.size + len(value), kind, True))
+                piece = value
+            self.parts.append(piece)
+            self.size += len(piece)
+
+    def plain(self, text: str) -> None:
+        self.parts.append(text)
+        self.size += len(text)
+
+    def text(self) -> str:
+        return "".join(self.parts)
+
+
+def house(chance: Random) -> "dict[str, tuple[str, str]]":
+    """name -> (kind, value): one owner's names, addresses and things; files are other ones from job to job."""
+    kinds = {"user": "home_user", "host": "hostname", "person": "user", "mcu": "usb_serial", "mcu2": "usb_serial"}
+    kinds |= {"can": "canbus_uuid", "self": "ipv4", "peer": "ipv4", "phone": "ipv4", "broker": "ipv4", "ip6": "ipv6"}
+    kinds |= {"mac": "mac", "key": "token", "secret": "token", "instance": "instance_uuid", "cpu": "hw_serial"}
+    kinds |= {"network": "ssid", "mail": "email", "sn": "printer_sn", "task": "cloud_id", "project": "cloud_id"}
+    kinds |= {"tag": "rfid_uid", "tray": "rfid_uid", "packed": "ipv4_int", "account": "account", "part": "uuid"}
+    kinds |= {f"file{one}": "filename" for one in range(4)}
+    return {name: (kind, made(chance, kind)) for name, kind in kinds.items()}
+
+
+def _stats(chance: Random, at: float) -> str:
+    """A line as Klipper writes each second."""
+    number, load = chance.randint(10_000, 9_999_999), chance.uniform(0.05, 1.9)
+    return (
+        f"Stats {at:.1f}: gcodein={number % 977}  mcu: mcu_awake=0.0{number % 90 + 10} mcu_task_avg=0.0000{number % 23}"
+        f" mcu_task_stddev=0.0000{number % 31} bytes_write={number} bytes_read={number // 3} bytes_retransmit=9"
+        f" bytes_invalid=0 send_seq={number // 41} receive_seq={number // 41} retransmit_seq=2 srtt=0.001 rttvar=0.000"
+        f" rto=0.025 ready_bytes={number % 43} upcoming_bytes={number % 51} freq=1799{number % 9000 + 1000}"
+        f"  heater_bed: target=60 temp={chance.uniform(59, 61):.1f} pwm={load / 3:.3f}  EBB: mcu_awake=0.001"
+        f" mcu_task_avg=0.000003 bytes_write={number // 7} bytes_read={number // 9} freq=6400{number % 9000 + 1000}"
+        f" adj=6399{number % 9000 + 1000} sd_pos={number} raspberry_pi: temp={chance.uniform(40, 60):.1f}"
+        f" sysload={load:.2f} cputime={at / 9:.3f} memavail={number // 20} print_time={at:.3f} buffer_time=2.06"
+        f" print_stall=0 extruder: target=215 temp={chance.uniform(214, 216):.1f} pwm={load / 4:.3f}\n"
+    )
+
+
+def klippy(sheet: Sheet, chance: Random, size: int) -> None:
+    """One start of Klipper, its configuration, and a print of about `size` characters."""
+    sheet.say(KLIPPY_HEAD)
+    end, at = sheet.size + size, chance.uniform(20, 9000)
+    sheet.say("webhooks client 1973511104: Client info {'program': 'Moonraker', 'version': 'v0.9.3-1-g4ab9f0'}\n")
+    while sheet.size < end:
+        at += 1.0
+        sheet.plain(_stats(chance, at))
+        if chance.random() < 0.02:
+            sheet.say(f"Starting SD card print (position 0)\nFile opened: [[file{chance.randrange(4)}]] Size: 48213\n")
+        if chance.random() < 0.004:
+            sheet.say(TRACE)
+            sheet.plain(
+                "".join(
+                    f"Sent {one} {at:.6f} {at:.6f} {20 + one}: seq: 1{one % 10:x}, queue_step oid={one % 8}"
+                    f" interval={chance.randint(900, 99_999)} count={one} add=-{one}\n"
+                    for one in range(60)
+                )
+            )
+
+
+def moonraker(sheet: Sheet, chance: Random, size: int) -> None:
+    """One start of Moonraker and its clients, of about `size` characters."""
+    sheet.say(MOONRAKER_HEAD)
+    end, at = sheet.size + size, chance.randrange(3600)
+    while sheet.size < end:
+        at += chance.randint(0, 40)
+        when = f"2024-03-1{at // 86400 % 10} {at // 3600 % 24:02}:{at // 60 % 60:02}:{at % 60:02},{chance.randint(100, 999)}"
+        which, who = f"file{chance.randrange(4)}", chance.choice(("peer", "phone"))
+        sheet.say(
+            chance.choice(
+                (
+                    f"{when} [application.py:log_request()] - 200 GET /server/files/metadata?filename=[[{which}]]"
+                    f" ([[{who}]]) [[[person]]] 7.{at % 90}ms\n",
+                    f"{when} [websockets.py:open()] - Websocket Opened: ID: 5481{at % 9000}, Proxied: True, User Agent:"
+                    f" Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 Chrome/12{at % 9}.0.0.0, IP: [[{who}]]\n",
+                    f"{when} [file_manager.py:_handle_metadata()] - Processing metadata for [[{which}]]: layers {at}\n",
+                    f"{when} [update_manager.py:refresh()] - Repo klipper: v0.12.0-{at % 300}-g1f43be0 is current\n",
+                    f"{when} [klippy_connection.py:_request()] - Method gcode/script took {at % 7}.2{at % 90} s\n",
+                    f"{when} [proc_stats.py:_handle_stat()] - CPU {at % 90}.{at % 10} C, memory {at * 77 % 900000} kB\n",
+                    f"{when} [history.py:save_job()] - Job 0003{at % 10}F finished: 'file': '[[{which}]]', ok\n",
+                    f"{when} [zeroconf.py:_update()] - [[host]].local is at [[self]], [[ip6]]\n",
+                )
+            )
+        )
+
+
+def logs(chance: Random, size: int, session: int) -> Sheet:
+    """Klipper's and Moonraker's by turns, two thirds Klipper's; each session may be another owner's."""
+    sheet = Sheet(house(chance))
+    while sheet.size < size:
+        klippy(sheet, chance, session * 2 // 3)
+        moonraker(sheet, chance, session // 3)
+        sheet.house = house(chance)
+    return sheet
+
+
+def configuration(chance: Random, size: int, session: int) -> Sheet:
+    """printer.cfg and moonraker.conf by turns, each time another owner's."""
+    sheet = Sheet(house(chance))
+    while sheet.size < size:
+        sheet.say(PRINTER_CFG)
+        for one in range(chance.randint(4, 12)):
+            sheet.plain(
+                f"[gcode_macro {word(chance).upper()}_{one}]\ngcode:\n    G91\n    G1 Z{one}.5 F600\n    "
+                "{% set t = params.T|default(215)|float %}\n    M104 S{t}\n    G90\n\n"
+            )
+        sheet.say(MOONRAKER_CONF)
+        sheet.house = house(chance)
+    return sheet
+
+
+def documents(chance: Random, size: int, session: int) -> Sheet:
+    """One JSON list of what Moonraker and a Bambu printer answer."""
+    sheet = Sheet(house(chance))
+    sheet.plain("[\n")
+    while True:
+        sheet.say(BAMBU)
+        for one in range(chance.randint(3, 9)):
+            sheet.plain(",\n")
+            seconds = chance.uniform(300, 90_000)
+            sheet.say(JOB % {"file": one % 4, "seconds": seconds, "mm": seconds * 1.7, "n": one})
+        if sheet.size >= size:
+            break
+        sheet.plain(",\n")
+        sheet.house = house(chance)
+    sheet.plain("\n]\n")
+    return sheet
+
+
+def gcode(chance: Random, size: int, session: int) -> Sheet:
+    """A job of one slicer, and layers until it is long enough."""
+    seed = chance.randrange(1 << 30)
+    slicer = list(SLICERS)[seed % len(SLICERS)] if size < 1 << 16 else "PrusaSlicer"
+    owner = names(seed)
+    sheet = Sheet({})
+    sheet.plain(job(slicer, owner, seed).decode())
+    while sheet.size < size:
+        _layer(sheet, chance, owner, sheet.size // 40_000)
+    sheet.labels = _of_names(sheet.text(), owner)
+    return sheet
+
+
+def _layer(sheet: Sheet, chance: Random, owner: Names, number: int) -> None:
+    label = f"{owner.object}_id_0_copy_0"
+    x, y = chance.uniform(20, 200), chance.uniform(20, 200)
+    sheet.plain(
+        f";LAYER_CHANGE\n;Z:{number * 0.2:.1f}\n;HEIGHT:0.2\nG1 Z{number * 0.2:.1f} F7200\nEXCLUDE_OBJECT_START NAME='{label}'\n"
+    )
+    for kind in ("Perimeter", "External perimeter", "Solid infill"):
+        sheet.plain(f";TYPE:{kind}\n;WIDTH:0.449999\nG1 F{number % 40 * 60 + 1200}\n")
+        sheet.plain(
+            "".join(
+                f"G1 X{x + one % 37 * 0.417:.3f} Y{y + one % 41 * 0.283:.3f} E{one % 29 / 311:.5f}\n"
+                for one in range(chance.randint(200, 500))
+            )
+        )
+    sheet.plain(f"EXCLUDE_OBJECT_END NAME='{label}'\n")
+
+
+def _of_names(text: str, owner: Names) -> "list[Label]":
+    found = []
+    for name, value in owner._asdict().items():
+        kind = _STRONG.get(name) or _WEAK[name]
+        rows = [value] if name != "hidden" else [value[at : at + 78] for at in range(0, len(value), 78)] + [value]
+        for one in rows:
+            found += [Label(*hit.span(), kind, name in _STRONG) for hit in re.finditer(re.escape(one), text)]
+    return sorted(found)
+
+
+FAMILIES: "dict[str, Callable[[Random, int, int], Sheet]]" = {
+    "logs": logs,
+    "configuration": configuration,
+    "JSON": documents,
+    "G-code": gcode,
+}
+
+
+def written(family: str, seed: int, size: int, session: int = 200_000) -> "tuple[str, list[Label]]":
+    """A text of at least `size` characters and its labels, in order. session: characters of a log for one owner."""
+    sheet = FAMILIES[family](Random(f"{family} {seed}"), size, session)
+    return sheet.text(), sheet.labels
