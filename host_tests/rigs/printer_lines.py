@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - lines are as long as the programs write them
 """The fixed parts of what printer_texts writes. [[name]]: something that identifies; all else is anybody's."""
 
 PRINTER_CFG = """[mcu]

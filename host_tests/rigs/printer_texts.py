@@ -5,54 +5,13 @@ slicers' settings. Written after what the programs are known to print; no line i
 people who knew the rules of the scrubber, so a score on it flatters: compare tools on it, and sizes, not promises.
 """
 
-import re
 from collections.abc import Callable
 from random import Random
-from typing import NamedTuple
 
-from host_tests.rigs.gcode_files import SLICERS, Names, job, names
 from host_tests.rigs.identifiers import made, word
+from host_tests.rigs.printer_gcode import gcode
 from host_tests.rigs.printer_lines import BAMBU, JOB, KLIPPY_HEAD, MOONRAKER_CONF, MOONRAKER_HEAD, PRINTER_CFG, TRACE
-
-_MARK = re.compile(r"\[\[(\w+)\]\]")
-_WEAK = {"profile": "profile_name", "filament": "profile_name", "hidden": "opaque"}  # of G-code: may go or stay
-_STRONG = {"person": "user", "file": "filename", "object": "object_name", "printer": "device_name"}
-_STRONG |= {"host": "hostname", "network": "ssid", "password": "token"}
-
-
-class Label(NamedTuple):
-    """start, end: in code points of the text; strong: it must go, otherwise it may."""
-
-    start: int
-    end: int
-    kind: str
-    strong: bool
-
-
-class Sheet:
-    """A text that is written from the top, and its labels. [[name]] stands for a value of the house."""
-
-    def __init__(self, house: "dict[str, tuple[str, str]]") -> None:
-        self.house = house
-        self.parts: list[str] = []
-        self.labels: list[Label] = []
-        self.size = 0
-
-    def say(self, template: str) -> None:
-        for at, piece in enumerate(_MARK.split(template)):
-            if at % 2:
-                kind, value = self.house[piece]
-                self.labels.append(Label(self.size, self.size + len(value), kind, True))
-                piece = value
-            self.parts.append(piece)
-            self.size += len(piece)
-
-    def plain(self, text: str) -> None:
-        self.parts.append(text)
-        self.size += len(text)
-
-    def text(self) -> str:
-        return "".join(self.parts)
+from host_tests.rigs.sheet import Label, Sheet
 
 
 def house(chance: Random) -> "dict[str, tuple[str, str]]":
@@ -109,7 +68,8 @@ def moonraker(sheet: Sheet, chance: Random, size: int) -> None:
     end, at = sheet.size + size, chance.randrange(3600)
     while sheet.size < end:
         at += chance.randint(0, 40)
-        when = f"2024-03-1{at // 86400 % 10} {at // 3600 % 24:02}:{at // 60 % 60:02}:{at % 60:02},{chance.randint(100, 999)}"
+        when = f"2024-03-1{at // 86400 % 10} {at // 3600 % 24:02}:{at // 60 % 60:02}:{at % 60:02}"
+        when += f",{chance.randint(100, 999)}"
         which, who = f"file{chance.randrange(4)}", chance.choice(("peer", "phone"))
         sheet.say(
             chance.choice(
@@ -121,7 +81,7 @@ def moonraker(sheet: Sheet, chance: Random, size: int) -> None:
                     f"{when} [file_manager.py:_handle_metadata()] - Processing metadata for [[{which}]]: layers {at}\n",
                     f"{when} [update_manager.py:refresh()] - Repo klipper: v0.12.0-{at % 300}-g1f43be0 is current\n",
                     f"{when} [klippy_connection.py:_request()] - Method gcode/script took {at % 7}.2{at % 90} s\n",
-                    f"{when} [proc_stats.py:_handle_stat()] - CPU {at % 90}.{at % 10} C, memory {at * 77 % 900000} kB\n",
+                    f"{when} [proc_stats.py:_handle_stat()] - CPU {at % 90}.{at % 10} C, {at * 77 % 900000} kB\n",
                     f"{when} [history.py:save_job()] - Job 0003{at % 10}F finished: 'file': '[[{which}]]', ok\n",
                     f"{when} [zeroconf.py:_update()] - [[host]].local is at [[self]], [[ip6]]\n",
                 )
@@ -172,44 +132,20 @@ def documents(chance: Random, size: int, session: int) -> Sheet:
     return sheet
 
 
-def gcode(chance: Random, size: int, session: int) -> Sheet:
-    """A job of one slicer, and layers until it is long enough."""
-    seed = chance.randrange(1 << 30)
-    slicer = list(SLICERS)[seed % len(SLICERS)] if size < 1 << 16 else "PrusaSlicer"
-    owner = names(seed)
-    sheet = Sheet({})
-    sheet.plain(job(slicer, owner, seed).decode())
+def klipper_log(chance: Random, size: int, session: int) -> Sheet:
+    """Klipper's alone; nearly all of it is figures."""
+    sheet = Sheet(house(chance))
     while sheet.size < size:
-        _layer(sheet, chance, owner, sheet.size // 40_000)
-    sheet.labels = _of_names(sheet.text(), owner)
+        klippy(sheet, chance, session)
     return sheet
 
 
-def _layer(sheet: Sheet, chance: Random, owner: Names, number: int) -> None:
-    label = f"{owner.object}_id_0_copy_0"
-    x, y = chance.uniform(20, 200), chance.uniform(20, 200)
-    sheet.plain(
-        f";LAYER_CHANGE\n;Z:{number * 0.2:.1f}\n;HEIGHT:0.2\nG1 Z{number * 0.2:.1f} F7200\nEXCLUDE_OBJECT_START NAME='{label}'\n"
-    )
-    for kind in ("Perimeter", "External perimeter", "Solid infill"):
-        sheet.plain(f";TYPE:{kind}\n;WIDTH:0.449999\nG1 F{number % 40 * 60 + 1200}\n")
-        sheet.plain(
-            "".join(
-                f"G1 X{x + one % 37 * 0.417:.3f} Y{y + one % 41 * 0.283:.3f} E{one % 29 / 311:.5f}\n"
-                for one in range(chance.randint(200, 500))
-            )
-        )
-    sheet.plain(f"EXCLUDE_OBJECT_END NAME='{label}'\n")
-
-
-def _of_names(text: str, owner: Names) -> "list[Label]":
-    found = []
-    for name, value in owner._asdict().items():
-        kind = _STRONG.get(name) or _WEAK[name]
-        rows = [value] if name != "hidden" else [value[at : at + 78] for at in range(0, len(value), 78)] + [value]
-        for one in rows:
-            found += [Label(*hit.span(), kind, name in _STRONG) for hit in re.finditer(re.escape(one), text)]
-    return sorted(found)
+def moonraker_log(chance: Random, size: int, session: int) -> Sheet:
+    """Moonraker's alone; something stands in every second line."""
+    sheet = Sheet(house(chance))
+    while sheet.size < size:
+        moonraker(sheet, chance, session)
+    return sheet
 
 
 FAMILIES: "dict[str, Callable[[Random, int, int], Sheet]]" = {
@@ -217,6 +153,8 @@ FAMILIES: "dict[str, Callable[[Random, int, int], Sheet]]" = {
     "configuration": configuration,
     "JSON": documents,
     "G-code": gcode,
+    "klippy.log": klipper_log,
+    "moonraker.log": moonraker_log,
 }
 
 

@@ -1,8 +1,8 @@
 """What of labelled identifiers is found, and what is found that is none: of any scrubber's spans, by kind.
 
-One rule for all that are compared: found is a strong label of which each letter and digit lies in a span; a false alarm
-is a span in which no label lies, not even in part. Spans that overlap are one. Spans of a kind in WEAK say of themselves
-that they may be none, and are no alarms.
+One rule for all that are compared: found is a strong label of which each letter and digit lies in a span; a false
+alarm is a span in which no label lies, not even in part. Spans that overlap are one. Spans of a kind in WEAK say of
+themselves that they may be none, and are no alarms.
 """
 
 import json
@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from host_tests.rigs.gcode_score import WEAK
-from host_tests.rigs.printer_texts import Label
+from host_tests.rigs.sheet import Label
 
 Spans = Iterable["tuple[int, int, str]"]  # start, end in code points; kind
 # The corpus is not part of the project; its form is in gcode_score.py. family: how its files' names begin.
@@ -44,6 +44,12 @@ class Tally:
         for start, end in _apart(one for one in spans if one[2] not in WEAK):
             self.detections += 1
             self.alarms += not any(named[start:end])
+
+    def plus(self, other: "Tally") -> "Tally":
+        both = Tally()
+        both.strong, both.found = self.strong + other.strong, self.found + other.found
+        both.detections, both.alarms = self.detections + other.detections, self.alarms + other.alarms
+        return both
 
     def recall(self) -> "float | None":
         """None: there was nothing to find."""

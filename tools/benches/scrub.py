@@ -5,6 +5,7 @@ precision are of whole material; speed is CPU time for finding, the median of RU
 part of the project: where it is absent, the rows are of generated material alone. Only numbers leave this module.
 """
 
+import itertools
 import json
 import os
 import statistics
@@ -13,94 +14,21 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING
 
 from benches import peers
 from benches.rows import Row, row
-from benches.scrub_shapes import shapes
+from benches.scrub_material import FAMILIES, MEGA, OURS, PEERS, Material, Tool
+from benches.scrub_shapes import shapes, whole
+
+if TYPE_CHECKING:
+    from host_tests.rigs.span_score import Tally
 
 HERE = Path(__file__).resolve().parent / "scrubbers"
 CORPUS = peers.ROOT.parent / "shared/corpus"
-RUNS = 5
 LIMIT = 600.0  # s, for one tool
-FAMILIES = ("logs", "configuration", "JSON", "G-code")
-TEXTS = 24  # generated, of each family
-SIZE = 32_000  # characters of each
-MEGA = 1_000_000
-
-
-class Tool(NamedTuple):
-    """packages: of its environment, None: the project's. speed: bytes of the generated text that are timed, by family."""
-
-    name: str
-    script: str
-    packages: "tuple[str, ...] | None"
-    speed: "tuple[int, int, int, int]"
-    runs: int = RUNS
-
-
-OURS = Tool("ours", "run_ours.py", None, (16 * MEGA, 8 * MEGA, 8 * MEGA, 64 * MEGA))
-# Pinned: a figure belongs to a version. The slow ones get less of the same text: their time is a line in its length.
-PEERS = (
-    Tool("plain patterns", "run_plain.py", None, (2 * MEGA, 2 * MEGA, 2 * MEGA, 2 * MEGA)),
-    Tool(
-        "Presidio",
-        "run_presidio.py",
-        ("presidio-analyzer==2.2.366", "spacy==3.8.18", "regex==2026.11.15", "tldextract==5.4.0"),
-        (MEGA // 2, MEGA // 4, MEGA // 4, MEGA // 2),
-        3,
-    ),
-    Tool(
-        "scrubadub",
-        "run_scrubadub.py",
-        ("scrubadub==2.0.1", "phonenumbers==9.0.43", "textblob==0.15.3", "scikit-learn==1.9.1"),
-        (MEGA, MEGA, MEGA, MEGA),
-        3,
-    ),
-    Tool("detect-secrets", "run_detect_secrets.py", ("detect-secrets==1.5.0",), (MEGA, MEGA // 2, MEGA // 2, MEGA), 3),
-)
+BOTH = " and "  # two families as one: the goals are for them together
 UNSURE = "unsure"  # the kind of what Presidio itself believes little
-
-
-class Material:
-    """Texts with labels, and one long text of each family to be timed, as files in a directory of this run."""
-
-    def __init__(self, directory: Path, quick: bool, corpus: Path) -> None:
-        from host_tests.rigs.printer_texts import written
-        from host_tests.rigs.span_score import corpus as read
-
-        self.labelled: dict[str, tuple[str, str, str, list]] = {}  # path -> source, family, text, labels
-        self.timed: dict[str, tuple[str, str]] = {}  # path -> source, family
-        if corpus.exists():
-            joined: dict[str, list[str]] = {}
-            for family, path, text, labels in read(corpus):
-                self.labelled[str(path)] = "corpus", family, text, labels
-                joined.setdefault(family, []).append(text)
-            for family, texts in joined.items():
-                self._time(directory / f"corpus-{family}", "corpus", family, "\n".join(texts))
-        for at, family in enumerate(FAMILIES):
-            for seed in range(2 if quick else TEXTS):
-                text, labels = written(family, seed, SIZE, SIZE)
-                path = directory / f"{family}-{seed}"
-                path.write_text(text, "utf-8", newline="")
-                self.labelled[str(path)] = "generated", family, text, labels
-            long, _ = written(family, 1000, MEGA // 4 if quick else OURS.speed[at])
-            self._time(directory / f"long-{family}", "generated", family, long)
-
-    def _time(self, path: Path, source: str, family: str, text: str) -> None:
-        path.write_text(text, "utf-8", newline="")
-        self.timed[str(path)] = source, family
-
-    def task(self, tool: Tool, quick: bool) -> dict:
-        """What timed.py reads. Of the corpus each is timed on all."""
-        most = MEGA // 8 if quick and tool is not OURS else 0
-        sizes = {path: tool.speed[FAMILIES.index(family)] for path, (_, family) in self.timed.items()}
-        sizes |= {path: 0 for path, (source, _) in self.timed.items() if source == "corpus"}
-        return {
-            "found": [[path, family] for path, (_, family, _, _) in self.labelled.items()],
-            "timed": [[path, family, most or sizes[path]] for path, (_, family) in self.timed.items()],
-            "runs": 1 if quick else tool.runs,
-        }
 
 
 class Measured:
@@ -111,17 +39,26 @@ class Measured:
 
         self.name = f"{tool.name} {answer['version']}"
         self.speed, self.size = {}, {}
-        for path, key in material.timed.items():
+        for path, (source, what, _) in material.timed.items():
+            key = source, what
             self.size[key] = answer["sizes"][path] / MEGA
             self.speed[key] = self.size[key] / statistics.median(answer["seconds"][path])
         self.tallies: dict[tuple[str, str], Tally] = {}
-        self.all: dict[tuple[str, str], Tally] = {}  # also with what it is unsure of
+        self.all: dict[tuple[str, str], Tally] = {}  # also with what it is unsure of; empty if there is no such thing
         for path, (source, family, text, labels) in material.labelled.items():
             spans = [tuple(one) for one in answer["found"][path]]
             sure = [one for one in spans if one[2] != UNSURE]
             self.tallies.setdefault((source, family), Tally()).add(text, labels, sure)
             if tool.name == "Presidio":
                 self.all.setdefault((source, family), Tally()).add(text, labels, spans)
+
+    def scores(self, key: "tuple[str, str]") -> "Iterator[tuple[str, Tally]]":
+        """(name, tally)."""
+        for name, tallies in ((self.name, self.tallies), (f"{self.name}, also what it is unsure of", self.all)):
+            if tallies:
+                source, family = key
+                parts = [tallies[source, one] for one in family.split(BOTH)]
+                yield name, parts[0] if len(parts) == 1 else parts[0].plus(parts[1])
 
 
 def scrub(quick: bool = False, corpus: Path = CORPUS) -> Iterator[Row]:
@@ -134,6 +71,7 @@ def scrub(quick: bool = False, corpus: Path = CORPUS) -> Iterator[Row]:
         others = [measured(tool, material, quick) for tool in PEERS]
         yield from compared(ours, others)
     say("in and out")
+    yield from whole(quick)
     yield from shapes(quick, say)
 
 
@@ -142,26 +80,25 @@ def compared(ours: Measured, others: "list[Measured]") -> Iterator[Row]:
     for key, speed in ours.speed.items():
         for one in others:
             name = f"{one.name}, on {one.size[key]:.2g} MB"
-            yield row(f"speed, {key[1]}, {key[0]}", speed, f"MB/s, on {ours.size[key]:.2g} MB", (name, one.speed[key]))
-    for key, mine in ours.tallies.items():
-        for what in ("recall", "precision"):
-            count = f"{mine.strong.total()} labels" if what == "recall" else f"{mine.detections} findings"
-            for name, theirs in _tallies(others, key):
-                yield share(f"{what}, {key[1]}, {key[0]}", _of(mine, what), f"% of {count}", name, _of(theirs, what))
-    for key, mine in ours.tallies.items():
-        for kind in sorted(mine.strong):
-            for name, theirs in _tallies(others, key):
-                counts = mine.found[kind], theirs.found[kind]
-                yield share(
-                    f"found, {key[1]}, {key[0]}, {kind}", counts[0], f"of {mine.strong[kind]}", name, counts[1]
-                )
-
-
-def _tallies(others: "list[Measured]", key: "tuple[str, str]") -> Iterator[tuple]:
-    for one in others:
-        yield one.name, one.tallies[key]
-        if one.all:
-            yield f"{one.name}, also what it is unsure of", one.all[key]
+            yield row(
+                f"speed, {key[1]}, {key[0]}",
+                speed,
+                f"MB/s, on {ours.size[key]:.2g} MB",
+                (name, round(one.speed[key], 4)),
+            )
+    sources = list(dict.fromkeys(source for source, _ in ours.tallies))
+    for source, family in itertools.product(sources, (f"logs{BOTH}configuration", *FAMILIES)):
+        ((_, mine),) = ours.scores((source, family))
+        theirs = [one for other in others for one in other.scores((source, family))]
+        for what, unit in (("recall", f"{mine.strong.total()} labels"), ("precision", f"{mine.detections} findings")):
+            for name, tally in theirs:
+                yield share(f"{what}, {family}, {source}", _of(mine, what), f"% of {unit}", name, _of(tally, what))
+    for source, family in itertools.product(sources, FAMILIES):
+        mine = ours.tallies[source, family]
+        for kind, one in itertools.product(sorted(mine.strong), others):
+            found = mine.found[kind], one.tallies[source, family].found[kind]
+            name = f"found, {family}, {source}, {kind}"
+            yield share(name, found[0], f"of {mine.strong[kind]}", one.name, found[1])
 
 
 def _of(tally: object, what: str) -> "float | None":

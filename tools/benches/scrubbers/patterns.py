@@ -28,7 +28,10 @@ PATTERNS: "tuple[tuple[str, str], ...]" = (
     ("ssid", r"(?i)ssid[\"']? *[:=]? *[\"'](?P<v>[^\"'\n]+)[\"']"),
     ("user", r"(?i)\b(?:user|user_?name|login|owner)[\"']? *[:=] *u?[\"']?(?P<v>[\w.@-]+)"),
     ("author", r"(?i)\bauthor[\"']? *[:=] *[\"']?(?P<v>[^\"'\n,]+)"),
-    ("token", r"(?i)\b(?:api_?key|x-api-key|token|password|passwd|secret|apikey)[\"']? *[:=] *[\"']?(?P<v>[^\s\"',&]+)"),
+    (
+        "token",
+        r"(?i)\b(?:api_?key|x-api-key|token|password|passwd|secret|apikey)[\"']? *[:=] *[\"']?(?P<v>[^\s\"',&]+)",
+    ),
     ("token", r"(?i)\bbearer +(?P<v>[\w.~+/=-]+)"),
     ("token", r"\btgram://(?P<v>[\w:-]+)"),
     ("account", r"github\.com[:/](?P<v>[\w-]+)/"),

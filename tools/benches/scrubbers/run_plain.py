@@ -6,4 +6,4 @@ from patterns import PATTERNS, find
 from timed import main
 
 if __name__ == "__main__":
-    main(f"{len(PATTERNS)} patterns, CPython {platform.python_version()}", find)
+    main(f"({len(PATTERNS)}, CPython {platform.python_version()})", find)

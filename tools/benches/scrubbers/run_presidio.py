@@ -15,7 +15,9 @@ SURE = 0.4  # of 1; its own documentation calls less than this weak
 _registry = RecognizerRegistry()
 _registry.load_predefined_recognizers(languages=["en"])
 _RECOGNISERS = [
-    one for one in _registry.recognizers if isinstance(one, PatternRecognizer) and type(one).__name__ != "DateRecognizer"
+    one
+    for one in _registry.recognizers
+    if isinstance(one, PatternRecognizer) and type(one).__name__ != "DateRecognizer"
 ]
 
 

@@ -13,6 +13,7 @@ import traceback
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+WINDOW = 32_768  # bytes
 Found = Iterable[tuple[int, int, str]]
 Find = Callable[[str, str], Found]  # (text, family)
 
@@ -46,12 +47,14 @@ def _no_network(event: str, _: object) -> None:
 
 
 def _text(path: str, size: int = 0) -> str:
-    """The text, or its whole lines within the first `size` bytes, at least one line."""
-    with Path(path).open("rb") as file:
-        data = file.read(size or -1)
-    if size and (end := data.rfind(b"\n")) > 0:
-        data = data[: end + 1]
-    return data.decode("utf-8", "replace" if size else "strict")
+    """The text; or of about `size` bytes of it whole lines, in windows that are spread evenly, so that a smaller text
+    is of the same mixture."""
+    data = Path(path).read_bytes()
+    if 0 < size < len(data):
+        count = max(size // WINDOW, 1)
+        starts = [data.rfind(b"\n", 0, len(data) * at // count) + 1 for at in range(count)]
+        data = b"".join(data[start : data.find(b"\n", start + size // count) + 1] for start in starts)
+    return data.decode()
 
 
 def _seconds(find: Find, text: str, family: str) -> float:
