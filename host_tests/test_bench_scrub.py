@@ -108,6 +108,7 @@ def quick(tmp_path_factory):
     for peer in PEERS[1:]:  # in place of each that would have to be installed
         others.append(copy.copy(plain))
         others[-1].name = f"{peer.name} 1.0"
+        others[-1].tallies = plain.tallies if peer.scored else {}
     return list(scrub.compared(ours, others))
 
 

@@ -117,6 +117,12 @@ TEXTS: "dict[str, Shape]" = {
     "a value that nearly matches": _parts_of_known,
     "paths of secrets": _again("passw", before="api_key ", after=": abcdefgh"),
     "url": _again("http://a.b/", after="@"),
+    "spaces after a key": _again(" ", before="token=", after="x"),
+    "hosts and none": _again("a-", after=" x.local"),
+    "mail and none": _again("a.", after=" a@example.org"),
+    "users and none": _again("a-", after=" a@b:~"),
+    "pictures of jobs": _again(".thumbs/a-32x32.pn"),
+    "many known hosts": _counted("connected: kefa%d-orun.local "),
     "minus": _again("-", before="uuid "),
 }
 # One document each; the deep ones are no JSON to a parser that has an end.

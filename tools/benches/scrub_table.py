@@ -6,6 +6,7 @@ from benches.rows import Row
 
 OURS = "ours"
 OTHERS = ("plain patterns", "Presidio", "scrubadub", "detect-secrets")
+ENGINE = "AnalyzerEngine of Presidio"  # timed alone
 UNSURE = "also what it is unsure of"
 Cells = dict[str, dict[str, object]]  # what -> tool -> value
 
@@ -24,7 +25,7 @@ def cells(rows: "list[Row]", what: str) -> Cells:
         name, _, rest = str(row["name"]).partition(", ")
         if name == what and "peer" in row and UNSURE not in str(row["peer"]):
             each = found.setdefault(rest, {OURS: row["value"]})
-            each[next(one for one in OTHERS if str(row["peer"]).startswith(one))] = row["peer_value"]
+            each[next(one for one in (*OTHERS, ENGINE) if str(row["peer"]).startswith(one))] = row["peer_value"]
     return found
 
 
@@ -33,12 +34,12 @@ def versions(rows: "list[Row]") -> "dict[str, str]":
     return {one: str(row["peer"]) for row in rows for one in OTHERS if str(row.get("peer", "")).startswith(one)}
 
 
-def _head(first: str, rows: "list[Row]") -> Iterator[str]:
+def _head(first: str, rows: "list[Row]", *more: str) -> Iterator[str]:
     names = versions(
         [row for row in rows if str(row["name"]).startswith("recall, ") and UNSURE not in str(row["peer"])]
     )
-    yield " | ".join(("| " + first, OURS, *(names.get(one, one) for one in OTHERS))) + " |"
-    yield "|---" * (len(OTHERS) + 2) + "|"
+    yield " | ".join(("| " + first, OURS, *(names.get(one, one) for one in OTHERS), *more)) + " |"
+    yield "|---" * (len(OTHERS) + len(more) + 2) + "|"
 
 
 def _line(first: str, each: "Iterable[str]") -> str:
@@ -48,13 +49,15 @@ def _line(first: str, each: "Iterable[str]") -> str:
 def _speed(rows: "list[Row]") -> Iterator[str]:
     """Megabytes a second of CPU, and how many times that ours is."""
     whole = {str(row["name"])[len("in and out, ") :]: row["value"] for row in rows if "in and out" in str(row["name"])}
-    yield from _head("MB/s: finding", rows)
+    yield from _head("MB/s: finding", rows, ENGINE)
     for what, values in cells(rows, "speed").items():
         ours = float(str(values[OURS]))
-        others = (float(str(values[one])) for one in OTHERS)
-        yield _line(what, (_short(ours), *(f"{_short(one)} ({_short(ours / one)} times)" for one in others)))
+        others = (values.get(one) for one in (*OTHERS, ENGINE))
+        yield _line(what, (_short(ours), *(_beside(ours, one) for one in others)))
     for what, value in whole.items():
-        yield _line(f"{what}: found, replaced and written", (_short(float(str(value))), *("" for _ in OTHERS)))
+        yield _line(
+            f"{what}: found, replaced and written", (_short(float(str(value))), *("" for _ in (*OTHERS, ENGINE)))
+        )
 
 
 def _scores(rows: "list[Row]") -> Iterator[str]:
@@ -89,6 +92,11 @@ def _shapes(rows: "list[Row]") -> Iterator[str]:
         mine = {name[2]: row["value"] for name, row in named if name[:2] == ["shape", shape]}
         steps = [str(value) for size, value in mine.items() if " to " in size]
         yield _line(shape, (*(str(mine.get(size, "not tried")) for size in sizes), *steps[-1:]))
+
+
+def _beside(ours: float, value: object) -> str:
+    """Empty, if it was not measured."""
+    return f"{_short(float(str(value)))} ({_short(ours / float(str(value)))} times)" if value else ""
 
 
 def _short(value: float) -> str:

@@ -14,7 +14,7 @@ SURE = 0.4  # of 1; its own documentation calls less than this weak
 
 _registry = RecognizerRegistry()
 _registry.load_predefined_recognizers(languages=["en"])
-_RECOGNISERS = [
+RECOGNISERS = [
     one
     for one in _registry.recognizers
     if isinstance(one, PatternRecognizer) and type(one).__name__ != "DateRecognizer"
@@ -22,7 +22,7 @@ _RECOGNISERS = [
 
 
 def find(text: str, family: str) -> Iterable[tuple[int, int, str]]:
-    for recogniser in _RECOGNISERS:
+    for recogniser in RECOGNISERS:
         for one in recogniser.analyze(text, recogniser.supported_entities, None):
             yield one.start, one.end, one.entity_type if one.score >= SURE else "unsure"
 
