@@ -153,7 +153,7 @@ Connected to SSID "[[network]]"
 JOB = """ {
   "job_id": "0001%(n)dF",
   "exists": true,
-  "filename": "[[file%(file)d]]",
+  "filename": "[[%(file)s]]",
   "metadata": {"size": 4926481, "slicer": "PrusaSlicer", "slicer_version": "2.7.1", "layer_height": 0.2, "uuid": "[[part]]"},
   "print_duration": %(seconds).6f,
   "filament_used": %(mm).4f,

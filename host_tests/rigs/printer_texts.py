@@ -25,6 +25,14 @@ def house(chance: Random) -> "dict[str, tuple[str, str]]":
     return {name: (kind, made(chance, kind)) for name, kind in kinds.items()}
 
 
+def another(sheet: Sheet, chance: Random) -> str:
+    """The mark of a job's file; three in ten are new ones."""
+    name = f"file{chance.randrange(4)}"
+    if chance.random() < 0.3:
+        sheet.house = {**sheet.house, name: ("filename", made(chance, "filename"))}
+    return name
+
+
 def _stats(chance: Random, at: float) -> str:
     """A line as Klipper writes each second."""
     number, load = chance.randint(10_000, 9_999_999), chance.uniform(0.05, 1.9)
@@ -50,7 +58,7 @@ def klippy(sheet: Sheet, chance: Random, size: int) -> None:
         at += 1.0
         sheet.plain(_stats(chance, at))
         if chance.random() < 0.02:
-            sheet.say(f"Starting SD card print (position 0)\nFile opened: [[file{chance.randrange(4)}]] Size: 48213\n")
+            sheet.say(f"Starting SD card print (position 0)\nFile opened: [[{another(sheet, chance)}]] Size: 48213\n")
         if chance.random() < 0.004:
             sheet.say(TRACE)
             sheet.plain(
@@ -70,7 +78,7 @@ def moonraker(sheet: Sheet, chance: Random, size: int) -> None:
         at += chance.randint(0, 40)
         when = f"2024-03-1{at // 86400 % 10} {at // 3600 % 24:02}:{at // 60 % 60:02}:{at % 60:02}"
         when += f",{chance.randint(100, 999)}"
-        which, who = f"file{chance.randrange(4)}", chance.choice(("peer", "phone"))
+        which, who = another(sheet, chance), chance.choice(("peer", "phone"))
         sheet.say(
             chance.choice(
                 (
@@ -100,8 +108,8 @@ def logs(chance: Random, size: int, session: int) -> Sheet:
 
 
 def configuration(chance: Random, size: int, session: int) -> Sheet:
-    """printer.cfg and moonraker.conf by turns, each time another owner's."""
-    sheet = Sheet(house(chance))
+    """printer.cfg and moonraker.conf by turns."""
+    sheet, until = Sheet(house(chance)), session
     while sheet.size < size:
         sheet.say(PRINTER_CFG)
         for one in range(chance.randint(4, 12)):
@@ -110,24 +118,26 @@ def configuration(chance: Random, size: int, session: int) -> Sheet:
                 "{% set t = params.T|default(215)|float %}\n    M104 S{t}\n    G90\n\n"
             )
         sheet.say(MOONRAKER_CONF)
-        sheet.house = house(chance)
+        if sheet.size >= until:
+            sheet.house, until = house(chance), sheet.size + session
     return sheet
 
 
 def documents(chance: Random, size: int, session: int) -> Sheet:
     """One JSON list of what Moonraker and a Bambu printer answer."""
-    sheet = Sheet(house(chance))
+    sheet, until = Sheet(house(chance)), session
     sheet.plain("[\n")
     while True:
         sheet.say(BAMBU)
         for one in range(chance.randint(3, 9)):
             sheet.plain(",\n")
             seconds = chance.uniform(300, 90_000)
-            sheet.say(JOB % {"file": one % 4, "seconds": seconds, "mm": seconds * 1.7, "n": one})
+            sheet.say(JOB % {"file": another(sheet, chance), "seconds": seconds, "mm": seconds * 1.7, "n": one})
         if sheet.size >= size:
             break
         sheet.plain(",\n")
-        sheet.house = house(chance)
+        if sheet.size >= until:
+            sheet.house, until = house(chance), sheet.size + session
     sheet.plain("\n]\n")
     return sheet
 
@@ -159,6 +169,6 @@ FAMILIES: "dict[str, Callable[[Random, int, int], Sheet]]" = {
 
 
 def written(family: str, seed: int, size: int, session: int = 200_000) -> "tuple[str, list[Label]]":
-    """A text of at least `size` characters and its labels, in order. session: characters of a log for one owner."""
+    """A text of at least `size` characters and its labels, in order. session: characters until the owner changes."""
     sheet = FAMILIES[family](Random(f"{family} {seed}"), size, session)
     return sheet.text(), sheet.labels

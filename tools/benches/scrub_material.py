@@ -12,7 +12,7 @@ LONG = {  # what is timed of each, and as what it is scrubbed
     "JSON": "JSON",
     "G-code": "G-code",
 }
-SESSION = 2_000_000  # characters of a log from one start to the next: half an hour of Klipper's
+SESSION = 2_000_000  # characters until another owner's begins; of a log from one start to the next, half an hour
 TEXTS = 24  # generated, of each family
 SIZE = 32_000  # characters of each
 MEGA = 1_000_000
@@ -76,7 +76,7 @@ class Material:
                 self._time(directory / f"corpus-{family}", "corpus", family, family, "\n".join(texts))
         for family in FAMILIES:
             for seed in range(2 if quick else TEXTS):
-                text, labels = written(family, seed, SIZE, SIZE)
+                text, labels = written(family, seed, SIZE, SIZE // 4)
                 path = directory / f"{family}-{seed}"
                 path.write_text(text, "utf-8", newline="")
                 self.labelled[str(path)] = "generated", family, text, labels
