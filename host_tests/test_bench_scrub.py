@@ -16,7 +16,7 @@ sys.path.insert(0, str(ROOT / "tools"))
 from benches import peers, scrub  # noqa: E402
 from benches.scrub_material import FAMILIES, OURS, PEERS, Material, Tool  # noqa: E402
 from benches.scrub_picture import svg  # noqa: E402
-from benches.scrub_shapes import seconds, shapes  # noqa: E402
+from benches.scrub_shapes import expected, further, growth, seconds, shapes  # noqa: E402
 from benches.scrub_table import markdown  # noqa: E402
 from benches.scrubbers.patterns import PATTERNS  # noqa: E402
 from benches.scrubbers.patterns import find as plainly  # noqa: E402
@@ -140,8 +140,20 @@ def test_ok__what_performance_says_is_what_was_measured():
 
 
 def test_ok__bad_shapes_are_timed_and_their_growth_is_said():
-    rows = list(shapes(True, lambda what: None))
-    assert len([row for row in rows if " to " in row["name"]]) == 10 and rows[-1]["value"] > 0
+    said = []
+    rows = list(shapes(True, said.append))
+    assert len([row for row in rows if " to " in row["name"]]) == 10 and rows[-1]["value"] > 0 and len(said) == 20
+
+
+def test_fail__a_shape_that_takes_too_long_is_not_tried_at_the_next_size():
+    tried = []
+    assert further([0.1, 1.6, 25.6], lambda size: tried.append(size) or b"", (1, 4, 16, 64)) == [0.1, 1.6, 25.6]
+    assert expected([0.1, 1.6, 25.6]) > 25.6 * 16**3 and not tried  # the square of the size
+    assert len(further([0.1, 0.4, 1.6], lambda size: tried.append(size) or b"", (1, 4, 16, 64))) == 4 and tried
+    assert growth([1.0, 4.0]) == 4.0
+
+
+def test_ok__what_is_refused_has_been_answered_too():
     assert seconds(b"PK\3\4" + bytes(100), "auto") >= 0  # refused
 
 

@@ -1,6 +1,6 @@
 """Time of the scrubber from bytes in to bytes out, as the command runs it, on long files and on bad shapes.
 
-A scrubber whose time grows faster than the file is one that somebody's log can hang. All shapes are timed at 1 and
+A scrubber whose time grows faster than the file is one that somebody's log can hang. All shapes are timed up to
 4 MB; the TRIED of them that would take longest at 64 MB, if they went on growing so, are timed at 16 and 64 MB as well.
 """
 
@@ -12,9 +12,10 @@ from collections.abc import Callable, Iterator
 from benches.rows import Row, row
 
 MEGA = 1_000_000
-SIZES = (1, 4, 16, 64)  # MB
+SIZES = (0.016, 0.062, 0.25, 1, 4, 16, 64)  # MB; from small ones on, so that none hangs this
+FIRST = SIZES[:5]  # of all shapes
 TRIED = 10
-PATIENCE = 120.0  # s; a size that would take longer by the growth so far is not tried
+PATIENCE = 60.0  # s; a size that would take longer by the growth so far is not tried
 LONG = {"klippy.log": 8, "moonraker.log": 8, "configuration": 4, "JSON": 4, "G-code": 64}  # MB
 KINDS = {"configuration": "config", "JSON": "json", "G-code": "gcode"}  # others: log
 Say = Callable[[str], object]
@@ -35,27 +36,39 @@ def shapes(quick: bool, say: Say) -> Iterator[Row]:
     """Seconds of CPU by size, and how many times that for four times the size: 4 is a line, 16 a square."""
     from host_tests.rigs.shapes import SHAPES
 
+    names = list(SHAPES)[: TRIED if quick else None]
     taken: dict[str, list[float]] = {}
-    sizes = (0.01, 0.04) if quick else SIZES
-    for name in list(SHAPES)[: TRIED if quick else None]:
-        say(f"shape {name}, {sizes[0]} and {sizes[1]} MB")
-        taken[name] = [seconds(SHAPES[name](int(size * MEGA)), "auto") for size in sizes[:2]]
-    slow = sorted(taken, key=lambda name: -taken[name][1] * growth(taken[name]) ** 2)[:TRIED]
+    for name in names:
+        say(f"shape {name}")
+        taken[name] = further([], SHAPES[name], FIRST[:2] if quick else FIRST)
+    slow = sorted(names, key=lambda name: -expected(taken[name]))[:TRIED]
     for name in slow:
-        for size in sizes[2:]:
-            if taken[name][-1] * growth(taken[name]) > PATIENCE:
-                say(f"shape {name}: not tried at {size} MB")
-                break
-            say(f"shape {name}, {size} MB")
-            taken[name].append(seconds(SHAPES[name](size * MEGA), "auto"))
-    for name in slow:
-        for size, each in zip(sizes, taken[name], strict=False):
-            yield row(f"shape, {name}, {size} MB", each, "s CPU")
-        for at in range(1, len(taken[name])):
-            times = growth(taken[name][: at + 1])
-            yield row(f"shape, {name}, {sizes[at - 1]} to {sizes[at]} MB", times, "times the time")
-    steepest = max(growth(one) for one in taken.values())
-    yield row(f"shapes, the steepest of {len(taken)}", steepest, "times the time for 4 times the size")
+        say(f"shape {name}, to {SIZES[-1]} MB")
+        each = taken[name] if quick else further(taken[name], SHAPES[name], SIZES)
+        for at, (size, now) in enumerate(zip(SIZES, each, strict=False)):
+            if at and (at + 1 == len(each) or size >= 1):
+                yield row(f"shape, {name}, {size} MB", now, "s CPU")
+                yield row(f"shape, {name}, {SIZES[at - 1]} to {size} MB", growth(each[: at + 1]), "times the time")
+        if len(each) < len(SIZES) and not quick:
+            say(f"shape {name}: not tried at {SIZES[len(each)]} MB, it would take {each[-1] * growth(each):.0f} s")
+    reached = [each for each in taken.values() if len(each) > 1]
+    unit = "times the time for 4 times the size"
+    yield row(f"shapes, the steepest of {len(reached)}", max(map(growth, reached)), unit)
+
+
+def further(taken: "list[float]", make: Callable[[int], bytes], sizes: "tuple[float, ...]") -> "list[float]":
+    """The same and the sizes that are still missing, as long as PATIENCE allows it."""
+    taken = list(taken)
+    for size in sizes[len(taken) :]:
+        if len(taken) > 1 and taken[-1] * growth(taken) > PATIENCE:
+            break
+        taken.append(seconds(make(int(size * MEGA)), "auto"))
+    return taken
+
+
+def expected(taken: "list[float]") -> float:
+    """Seconds at the greatest size, if it goes on growing so."""
+    return float(taken[-1] * growth(taken) ** (len(SIZES) - len(taken)))
 
 
 def growth(taken: "list[float]") -> float:

@@ -82,16 +82,16 @@ def _kinds(rows: "list[Row]") -> Iterator[str]:
 
 
 def _shapes(rows: "list[Row]") -> Iterator[str]:
-    named = [(str(row["name"]).split(", "), row) for row in rows]
-    sizes = list(dict.fromkeys(name[2] for name, _ in named if name[0] == "shape" and " to " not in name[2]))
+    named = [(str(row["name"]).split(", "), row["value"]) for row in rows if str(row["name"])[:6] == "shape,"]
+    sizes = sorted({name[2] for name, _ in named if " to " not in name[2]}, key=lambda size: float(size.split()[0]))
     if not sizes:
         return
     yield "| seconds of CPU, in and out | " + " | ".join(sizes) + " | the last step, times |"
     yield "|---" * (len(sizes) + 2) + "|"
-    for shape in dict.fromkeys(name[1] for name, _ in named if name[0] == "shape"):
-        mine = {name[2]: row["value"] for name, row in named if name[:2] == ["shape", shape]}
+    for shape in dict.fromkeys(name[1] for name, _ in named):
+        mine = {name[2]: value for name, value in named if name[1] == shape}
         steps = [str(value) for size, value in mine.items() if " to " in size]
-        yield _line(shape, (*(str(mine.get(size, "not tried")) for size in sizes), *steps[-1:]))
+        yield _line(shape, (*(str(mine.get(size, "")) for size in sizes), steps[-1]))
 
 
 def _beside(ours: float, value: object) -> str:
