@@ -129,7 +129,7 @@ def test_ok__every_family_is_compared_with_every_peer(quick):
 def test_ok__the_rows_become_tables_and_a_picture(quick):
     tables = markdown(quick)
     assert "| klippy.log, generated | " in tables and "| user, corpus: 1 | 0 | 0 |" in tables
-    assert "| logs and configuration, generated | " in tables
+    assert "| logs and configuration, generated | " in tables and "1 of 1 of the kind user (corpus)" in tables
     assert svg(quick).count("<circle") == 10 and "ours: precision" in svg(quick)
 
 

@@ -79,6 +79,13 @@ def _kinds(rows: "list[Row]") -> Iterator[str]:
     yield from _head("found, of how many labels", rows)
     for (source, kind), (count, *found) in sorted(sums.items()):
         yield _line(f"{kind}, {source}: {count}", map(str, found))
+    missed = [
+        f"{count - ours} of {count} of the kind {kind} ({source})"
+        for (source, kind), (count, ours, *_) in sorted(sums.items())
+        if ours < count
+    ]
+    yield ""
+    yield f"Missed by ours: {', '.join(missed) or 'nothing that is labelled'}."
 
 
 def _shapes(rows: "list[Row]") -> Iterator[str]:
