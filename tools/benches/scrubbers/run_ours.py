@@ -1,4 +1,7 @@
-"""Our scrubber, as `firmware-agent scrub --spans` runs it, but without what this machine knows of itself."""
+"""Our scrubber, as `firmware-agent scrub --spans` runs it, but without what this machine knows of itself.
+
+Of a text it is finding alone, as of the others: what recognises models and refuses them is in the rows of scrub_shapes.
+"""
 
 import io
 from collections.abc import Iterable
@@ -6,15 +9,14 @@ from collections.abc import Iterable
 from timed import main
 
 from firmware_agent import __version__
-from firmware_agent.scrub.given import given
+from firmware_agent.scrub.given import Text, given
 from firmware_agent.scrub.report import Report
 from firmware_agent.scrub.spans import Span
 
-KINDS = {"logs": "log", "configuration": "config", "JSON": "json", "G-code": "gcode"}
-
 
 def find(text: str, family: str) -> Iterable[tuple[int, int, str]]:
-    file = given(io.BytesIO(text.encode()).read, "a file", KINDS[family])
+    data = text.encode()
+    file = given(io.BytesIO(data).read, "", "gcode") if family == "G-code" else Text(data, "", family == "JSON")
     report, spans = Report(), list[Span]()
     file.learn(report)
     file.spans(report, spans.append)
