@@ -4,20 +4,29 @@ import json
 import re
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import pytest
 
 from firmware_agent.scrub.checks import fold
 from firmware_agent.scrub.content import documents
+from firmware_agent.scrub.escapes import beneath
 from firmware_agent.scrub.lines import Lines
 from firmware_agent.scrub.quick import Quick
 from firmware_agent.scrub.report import Report, find, found
 from firmware_agent.scrub.sieve import folded
+from firmware_agent.scrub.spans import Span
 from firmware_agent.scrub.texts import decoded, encoded
 from host_tests.rigs import text_score
 from host_tests.rigs.identifiers import KINDS, LINES, alike, made, said
 
 CORPUS = Path(__file__).resolve().parents[2] / "shared/corpus"
+KIND_OF = {
+    "10.2.7.31": "ipv4",
+    "b8:27:eb:4f:1a:9c": "mac",
+    "5f0c5b0e-3c63-4c5d-9b1e-2f3a4b5c6d7e": "uuid",
+    "kefa@orun.net": "email",
+}
 NOISE = "\"'{}[]()<>:=,;@#%&/\\ \t-_.0aZ\u00e9\u2028\udcff\ufeff\x00\r\n"
 
 
@@ -198,3 +207,72 @@ def test_fail__the_score_sees_what_is_missed_and_what_is_none(tmp_path: Path) ->
     (tmp_path / "labels.jsonl").write_text(json.dumps(label))
     figures = text_score.score(tmp_path, text_score.TEXTS)
     assert (figures["recall"], figures["precision"], figures["missed"]) == (0.0, 0.0, {"user": 1})
+
+
+@pytest.mark.clause("L6")
+@pytest.mark.attack(13)
+@pytest.mark.parametrize(
+    "written",
+    [
+        "{'stdout': 'ready\\n%s\\n'}",
+        '{"out":"ready\\t%s\\r\\n"}',
+        "b'ready\\x0a%s'",
+        '{"out":"\\u0020%s\\u0020"}',
+        "GET /server?q=up%%20%s%%0A",
+        "\x1b[1m%s\x1b[0m",
+    ],
+)
+@pytest.mark.parametrize(
+    "value", ["10.2.7.31", "b8:27:eb:4f:1a:9c", "5f0c5b0e-3c63-4c5d-9b1e-2f3a4b5c6d7e", "kefa@orun.net"]
+)
+def test_ok__what_stands_behind_a_sign_that_is_written_otherwise_is_found(written: str, value: str) -> None:
+    report = Report()
+    report.learn(written % value)
+    clean = report.masked(written % value)
+    assert value not in clean
+    assert report.alias(KIND_OF[value], value) in clean
+
+
+@pytest.mark.clause("L6")
+@pytest.mark.attack(13)
+@pytest.mark.parametrize("deep", [1, 2, 3])
+def test_ok__keys_of_json_in_texts_of_json_tell_as_well(deep: int) -> None:
+    text = '{"sn":"01S00A2B3C4D5E6","user":"orunkefa","layer":1234567890,"folder":"/home/tovakelu/x"}'
+    for _ in range(deep):
+        text = json.dumps({"payload": text}).replace("/", "\\/")
+    clean = masked(text, json=True)
+    assert not any(value in clean for value in ("01S00A2B3C4D5E6", "orunkefa", "tovakelu"))
+    inner: Any = json.loads(clean)
+    for _ in range(deep):
+        inner = json.loads(inner["payload"])
+    assert list(inner) == ["sn", "user", "layer", "folder"]
+    assert inner["layer"] == 1234567890
+
+
+def test_ok__a_colon_that_an_address_of_the_web_writes_is_one() -> None:
+    assert masked("GET /x?mac=b8%3A27%3aeb%3A4f%3A1a%3A9c&layer=3") == "GET /x?mac=<mac-1>&layer=3"
+
+
+@pytest.mark.parametrize(
+    "said", ["\nkefa@orun.net", 'user: orunkefa" x', "a\tkefabox.local x", "\tkefas dragon.gcode\n", 'ssid: Kefa"s']
+)
+def test_ok__json_stays_json_where_a_value_touches_a_sign_that_json_writes_otherwise(said: str) -> None:
+    text = json.dumps({"said": said})
+    clean = json.loads(masked(text, json=True))["said"]
+    assert "<" in clean
+    assert clean[:1] in (said[:1], "<")
+
+
+def test_ok__places_in_lines_that_are_written_otherwise_are_those_of_the_line() -> None:
+    chance = Random("places")
+    signs = ["\\n", '\\"', "\\\\", "%20", "\\u00e9", "\x1b[31m", " ", "a", "\n", "\\/", "\\x41"]
+    for _ in range(300):
+        around = ["".join(chance.choices(signs, k=chance.randrange(30))) for _ in range(3)]
+        text = "%s\\n10.2.7.31\\n%s\\n10.2.7.32\\n%s" % tuple(around)
+        spans = [span for span in beneath(text, found_plain) if span.kind == "ipv4"]
+        assert {text[span.start : span.end] for span in spans} == {"10.2.7.31", "10.2.7.32"}, text
+
+
+def found_plain(text: str) -> "list[Span]":
+    """Without reading anything otherwise."""
+    return [Span(*one, "ipv4") for one in (match.span() for match in re.finditer(r"10\.2\.7\.3[12]", text))]

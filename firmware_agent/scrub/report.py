@@ -14,7 +14,8 @@ from firmware_agent.scrub.aliases import Aliases
 from firmware_agent.scrub.catalogued import catalogued
 from firmware_agent.scrub.distinct import distinct, uncommon
 from firmware_agent.scrub.elsewhere import LONGEST, Elsewhere, far
-from firmware_agent.scrub.lines import Lines
+from firmware_agent.scrub.escapes import beneath, whole
+from firmware_agent.scrub.lines import Lines, apart
 from firmware_agent.scrub.quick import Quick
 from firmware_agent.scrub.sieve import Sieve, blocks, folded
 from firmware_agent.scrub.spans import Span, joined
@@ -34,11 +35,18 @@ def found(text: str) -> list[Span]:
     """What the rules find in `text`, and what the catalogue of known JSON says, in code points."""
     spans = list[Span]()
     for at, block in blocks(text.replace("\r", "\n")):
-        for begin, line, said in _SIEVE.telling(block):
-            here = at + begin
-            for start, end, kind in _LINES.chosen(line, folded(line), *said, True):
-                spans.append(Span(here + start, here + end, kind))
+        named = list(_ruled(block))
+        below = set(beneath(block, _ruled))
+        for start, end, kind in apart([*whole(named, below, block), *below]) if below else named:
+            spans.append(Span(at + start, at + end, kind))
     return catalogued(text, spans)
+
+
+def _ruled(block: str) -> Iterator[Span]:
+    """What the rules find in whole lines."""
+    for at, line, said in _SIEVE.telling(block):
+        for start, end, kind in _LINES.chosen(line, folded(line), *said, True):
+            yield Span(at + start, at + end, kind)
 
 
 def values(text: str, spans: Iterable[Span]) -> dict[str, str]:

@@ -7,6 +7,8 @@ from firmware_agent.scrub.lines import apart
 from firmware_agent.scrub.spans import Span
 
 _STRING = re.compile(r'"(?:[^"\\\n]|\\.)*+"')
+_ESCAPE = re.compile(r"\\(?:u[0-9A-Fa-f]{4}|.)")
+_LONGEST = 6  # characters of it
 _NUMBER = re.compile(r"[-+.0-9A-Za-z]+")
 
 
@@ -19,10 +21,37 @@ def split(text: str, spans: Iterable[Span]) -> tuple[list[Span], list[Span]]:
         while string is not None and string.end() <= one.start:
             string = next(strings, None)
         if string is not None and string.start() < one.start:
-            quoted.append(one)
+            quoted += _unbroken(text, string.start(), quoted[-1].end if quoted else 0, one)
         else:
             bare += _token(text, one)
     return quoted, [Span(*one) for one in apart(bare)]
+
+
+def _unbroken(text: str, begin: int, past: int, one: Span) -> Iterator[Span]:
+    r"""The span without the n of a \n before it and the \ of a \" behind it; of \u0041 it takes all.
+
+    begin: of the string. past: where the span before it ends.
+    """
+    start, end = one.start, one.end
+    first, last = _escape(text, begin, start), _escape(text, begin, end)
+    if first is not None:
+        start = first.start() if first[0][1] == "u" else first.end()
+    if last is not None:
+        end = last.end() if last[0][1] == "u" else last.start()
+    if max(start, past) < end:
+        yield Span(max(start, past), end, one.kind)
+
+
+def _escape(text: str, begin: int, at: int) -> "re.Match[str] | None":
+    """That of which a part stands before `at`, and a part behind."""
+    for slash in range(at - 1, max(begin, at - _LONGEST), -1):
+        match = _ESCAPE.match(text, slash)
+        if match is not None and match.end() > at:
+            before = slash
+            while text[before - 1] == "\\":
+                before -= 1
+            return None if (slash - before) % 2 else match
+    return None
 
 
 def _token(text: str, one: Span) -> Iterator[Span]:
