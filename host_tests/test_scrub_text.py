@@ -276,3 +276,28 @@ def test_ok__places_in_lines_that_are_written_otherwise_are_those_of_the_line() 
 def found_plain(text: str) -> "list[Span]":
     """Without reading anything otherwise."""
     return [Span(*one, "ipv4") for one in (match.span() for match in re.finditer(r"10\.2\.7\.3[12]", text))]
+
+
+@pytest.mark.clause("L6")
+@pytest.mark.attack(13)
+@pytest.mark.parametrize(
+    ("told", "again", "clean"),
+    [
+        ("user: orunkefa", "{'stdout': 'ready\\norunkefa\\n'}", "{'stdout': 'ready\\n<user-1>\\n'}"),
+        ('{"user":"Or\\u00fcnkefa"}', "by Or\u00fcnkefa.", "by <user-1>."),
+        ("user: Or\u00fcnkefa", '{"by":"Or\\u00FCnkefa"}', '{"by":"<user-1>"}'),
+        ("user: or\u00fcnkefa", "?by=or%c3%bcnkefa&x", "?by=<user-1>&x"),
+        ("mac b8:27:eb:4f:1a:9c", "?q=xb8%3a27%3aeb%3a4f%3a1a%3a9c", "?q=xb8%3a27%3aeb%3a4f%3a1a%3a9c"),
+        ("user: orunkefa", "\x1b[31morunkefa\x1b[0m", "\x1b[31m<user-1>\x1b[0m"),
+    ],
+)
+def test_ok__what_was_found_once_goes_however_it_is_written(told: str, again: str, clean: str) -> None:
+    report = Report()
+    report.learn(told)
+    report.learn(again)
+    assert report.masked(again) == clean
+
+
+def test_ok__text_that_no_encoding_writes_is_scrubbed_too() -> None:
+    assert masked("user: orun\ud800kefa\nby orun\ud800kefa") == "user: <user-1>\nby <user-1>"
+    assert masked("file: orun\ud800kefa.gcode") == "file: <file-1>"

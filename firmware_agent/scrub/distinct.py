@@ -13,7 +13,7 @@ def uncommon(name: str) -> bool:
     """Not made of words of slicers and firmware, as "part_1", "PLA Basic" and "extruder" are."""
     if len(name) < _SHORTEST or name.lower() in SAID:
         return False
-    return not any(one.isalpha() for one in name) or not all_known(name.encode("utf-8", "surrogateescape"))
+    return not any(one.isalpha() for one in name) or not all_known(name.encode("utf-8", "replace"))
 
 
 def distinct(name: str) -> bool:

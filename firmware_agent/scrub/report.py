@@ -14,7 +14,7 @@ from firmware_agent.scrub.aliases import Aliases
 from firmware_agent.scrub.catalogued import catalogued
 from firmware_agent.scrub.distinct import distinct, uncommon
 from firmware_agent.scrub.elsewhere import LONGEST, Elsewhere, far
-from firmware_agent.scrub.escapes import beneath, whole
+from firmware_agent.scrub.escapes import beneath, read, whole
 from firmware_agent.scrub.lines import Lines, apart
 from firmware_agent.scrub.quick import Quick
 from firmware_agent.scrub.sieve import Sieve, blocks, folded
@@ -65,6 +65,15 @@ def values(text: str, spans: Iterable[Span]) -> dict[str, str]:
     return known
 
 
+def _in_url(value: str) -> tuple[str, ...]:
+    """As an address of the web writes it, with %C3 or %c3; none if it is no text."""
+    try:
+        one, other = quote(value, errors="surrogateescape"), quote_plus(value, errors="surrogateescape")
+    except UnicodeEncodeError:
+        return ()
+    return (one, other, *(form.lower() for form in (one, other) if "%" in form and value == value.lower()))
+
+
 class Report:
     """Files that are shared together: what one of them gives away is masked in all.
 
@@ -108,9 +117,8 @@ class Report:
         name = value.partition(".")[0]
         if kind == "hostname" and name != value and not name.isdigit():
             self._learn(name, kind)
-        plain = unquote(value) if "%" in value else value
-        in_url = quote(plain, errors="surrogateescape"), quote_plus(plain, errors="surrogateescape")
-        for form in (value, plain, *in_url, dumps(plain)[1:-1], plain.lower(), plain.upper()):
+        plain = read(unquote(value) if "%" in value else value)
+        for form in (value, plain, *_in_url(plain), dumps(plain)[1:-1], plain.lower(), plain.upper()):
             if far(form) and "\n" not in form and "\r" not in form:
                 self._known.setdefault(form, kind)
                 self._means.setdefault(form, value)
@@ -124,6 +132,8 @@ class Report:
             self._elsewhere = Elsewhere(self._known)
         kept = self._found.get(text)
         named = joined(found(text) if kept is None else kept, self._elsewhere.spans(text))
+        below = list(beneath(text, self._elsewhere.spans)) if self._known else []
+        named = joined(named, (Span(*one) for one in apart([*below]))) if below else named
         return named if self._words is None else iter(beside(list(named), self._words.unknown(text), text))
 
     def masked(self, text: str, json: bool = False) -> str:
@@ -133,6 +143,7 @@ class Report:
         parts, at = list[str](), 0
         for one in sorted(quoted + numbers) if json else self._spans(text):
             value = text[one.start : one.end]
+            value = value if value in self._means else read(value)
             new = self.alias(one.kind, self._means.get(value, value))
             parts += [text[at : one.start], f'"{new}"' if one in bare else new]
             at = one.end
