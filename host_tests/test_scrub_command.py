@@ -222,3 +222,15 @@ def test_ok__a_bar_on_a_terminal_only(tmp_path: Path) -> None:
     os.close(theirs)
     assert b"x.gcode [" in (shown := os.read(ours, 1 << 16)) and b" 100 %" in shown
     os.close(ours)
+
+
+@pytest.mark.clause("L6")
+@pytest.mark.attack(13)
+def test_ok__the_name_of_a_written_file_ends_in_nothing_that_identifies(tmp_path: Path) -> None:
+    (tmp_path / "moonraker.log").write_bytes(b"user: orunkefa\n")
+    for name in ("klippy.log.orunkefa", "10.2.7.31", "orunkefa.log", "Orun_lamp.gcode", "klippy.log.1"):
+        (tmp_path / name).write_bytes(b"ready\n")
+    files = sorted(one.name for one in tmp_path.iterdir())
+    assert scrub(tmp_path, "--to", "shared", *files).returncode == 0
+    shared = {one.name for one in (tmp_path / "shared").iterdir()}
+    assert shared == {"moonraker.log", "klippy.log.user-1", "ip-1", "user-1.log", "file-1.gcode", "klippy.log.1"}

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from firmware_agent.cli.newfile import new
 from firmware_agent.errors import AgentError
+from firmware_agent.scrub.files import ENDINGS
 from firmware_agent.scrub.given import HEAD, Gcode, Text, given
 from firmware_agent.scrub.known import known
 from firmware_agent.scrub.models import NeverShared
@@ -140,9 +141,11 @@ def _into(directory: Path, files: "dict[str, Text | Gcode]", report: Report) -> 
 
 
 def _shared_name(name: str, report: Report) -> str:
+    """Its own, masked. Of a job's the ending is given back: it was masked with the name, and says what it is."""
     own = "stdin" if name == STDIN else Path(name).name
     masked = report.masked(own).replace("<", "").replace(">", "")
-    return own if masked == own else masked.removesuffix(Path(own).suffix) + Path(own).suffix
+    ending = Path(own).suffix if Path(own).suffix.lower() in ENDINGS else ""
+    return own if masked == own else masked.removesuffix(ending) + ending
 
 
 class _Rows:
