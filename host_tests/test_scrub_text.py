@@ -11,6 +11,7 @@ import pytest
 from firmware_agent.scrub.checks import fold
 from firmware_agent.scrub.content import documents
 from firmware_agent.scrub.escapes import beneath
+from firmware_agent.scrub.keys import KEYS
 from firmware_agent.scrub.lines import Lines
 from firmware_agent.scrub.quick import Quick
 from firmware_agent.scrub.report import Report, find, found
@@ -143,6 +144,8 @@ def test_ok__the_sieve_lets_no_line_pass_in_which_a_rule_finds_something() -> No
         said(chance, chance.choice(list(KINDS)))[0] if chance.random() < 0.5 else alike(chance) for _ in range(4000)
     ]
     several += [line.upper() for line in several[:500]] + ["".join(chance.choices(NOISE, k=40)) for _ in range(500)]
+    several += ["GET /a?layer=3&%s=01S00A2B3C4D5E6 ready" % key for key in (*KEYS, "Task_ID", "dev-id")]
+    several += ["ready %s=01S00A2B3C4D5E6, (%s=b8:27:eb:4f:1a:9c)" % (key, key) for key in KEYS]
     several = [re.sub(r"[\r\n]", " ", line) for line in several]
     text, expected, at = "\n".join(several), [], 0
     for line in several:
@@ -301,3 +304,9 @@ def test_ok__what_was_found_once_goes_however_it_is_written(told: str, again: st
 def test_ok__text_that_no_encoding_writes_is_scrubbed_too() -> None:
     assert masked("user: orun\ud800kefa\nby orun\ud800kefa") == "user: <user-1>\nby <user-1>"
     assert masked("file: orun\ud800kefa.gcode") == "file: <file-1>"
+
+
+@pytest.mark.clause("L6")
+def test_ok__a_value_that_a_key_assigns_in_the_midst_of_a_line_goes() -> None:
+    assert masked("GET /a?task_id=123456789&layer=3") == "GET /a?task_id=<id-1>&layer=3"
+    assert masked("upload of dev_sn=01S00A2B3C4D5E6 begins") == "upload of dev_sn=<serial-1> begins"

@@ -15,7 +15,7 @@ _OWN_FILES = (".conf", ".cfg", ".log", ".ini", ".json", ".py", ".png", ".txt")
 _PARTS_OF_LINUX = ("tty", "video", "mmcblk", "wlan", "eth", "can", "0000:")
 _NUMBERED = ("printer_sn", "uuid", "rfid_uid", "session_id")  # all of them hold a digit
 # Of key=value in the midst of a line: what is long and holds a digit, for programs write so, too.
-_ASSIGNED = ("printer_sn", "uuid", "rfid_uid", "session_id", "token", "mac", "canbus_uuid", "cloud_id", "device_name")
+ASSIGNED = ("printer_sn", "uuid", "rfid_uid", "session_id", "token", "mac", "canbus_uuid", "cloud_id", "device_name")
 _SHORTEST = 6  # characters of it
 _NO_PATHS = ("printer_sn", "device_name", "hostname", "token", "uuid")
 
@@ -38,7 +38,7 @@ def keyed(line: str, low: str, starts: bool) -> "Iterator[tuple[int, int, str]]"
             begin -= 1
         kind = KEYS.get(_bare(low[begin:at]), "") if begin < at else ""
         end = at + 1
-        if kind in _ASSIGNED:
+        if kind in ASSIGNED:
             while end < len(line) and line[end] not in _ENDS:
                 end += 1
             if _assigned(line[at + 1 : end], line[end : end + 1]):

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from firmware_agent.scrub.checks import ipv6
 from firmware_agent.scrub.files import ENDINGS
+from firmware_agent.scrub.keyed import ASSIGNED
 from firmware_agent.scrub.keys import KEYS
 from firmware_agent.scrub.needs import need
 from firmware_agent.scrub.rules import RULES
@@ -30,6 +31,9 @@ _PIECE = 3  # letters of a key that is written with a blank within
 _KEYS = {key.translate(_DIGITS) for key in KEYS}
 _BARE = {key.encode() for key in _KEYS}
 _SEPARATED = re.compile(rb"([^:=]{1,40})[:=]")
+_SET = {key.translate(_DIGITS) for key, kind in KEYS.items() if kind in ASSIGNED}
+_SIGNS = "abcdefghijklmnopqrstuvwxyz0_-"
+_LONGEST_KEY = 40  # characters
 _FIRSTS = {key[:size] for key in _KEYS for size in range(_PIECE, len(key) + 1)}
 _LASTS = {key[size:] for key in _KEYS for size in range(len(key) - _PIECE + 1)}
 _KEY = re.compile(r"(?:^[#;]*|(['\"]))([a-z0-9_-]+)(['\"]?[:=]|$)?")
@@ -75,7 +79,7 @@ class _Words(dict[bytes, int]):
 
 
 def _keyed(word: str) -> int:
-    """Whether a key that identifies may stand in it, or a part of one: _KEYED if in quotes, _STARTS if not."""
+    """Whether a key that identifies may stand in it, or a part of one: _KEYED in quotes or before a "=", else _STARTS."""
     said = 0
     for match in _KEY.finditer(word):
         quote, key, sign = match.groups()
@@ -83,6 +87,10 @@ def _keyed(word: str) -> int:
         first = match.start() == 0 and not quote
         if bare in _KEYS or (first and bare in _LASTS) or (match.end() == len(word) and not sign and bare in _FIRSTS):
             said |= 1 << (_KEYED if quote or (sign and sign[0] in "'\"") else _STARTS)
+    for before in word.split("=")[:-1]:
+        before = before[-_LONGEST_KEY:]
+        if before[len(before.rstrip(_SIGNS)) :].replace("_", "").replace("-", "") in _SET:
+            said |= 1 << _KEYED
     return said
 
 
