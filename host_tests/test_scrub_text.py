@@ -310,3 +310,10 @@ def test_ok__text_that_no_encoding_writes_is_scrubbed_too() -> None:
 def test_ok__a_value_that_a_key_assigns_in_the_midst_of_a_line_goes() -> None:
     assert masked("GET /a?task_id=123456789&layer=3") == "GET /a?task_id=<id-1>&layer=3"
     assert masked("upload of dev_sn=01S00A2B3C4D5E6 begins") == "upload of dev_sn=<serial-1> begins"
+
+
+def test_ok__what_a_file_that_was_scrubbed_before_says_is_not_said_of_another() -> None:
+    assert masked("<ip-1> and <host-7> here\npeer 10.2.7.31\nhostname: kefabox\n") == (
+        "<ip-1> and <host-7> here\npeer <ip-2>\nhostname: <host-8>\n"
+    )
+    assert masked("<pre-3> <mac-999999999> b8:27:eb:4f:1a:9c") == "<pre-3> <mac-999999999> <mac-1>"

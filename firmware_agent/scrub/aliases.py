@@ -1,5 +1,7 @@
 """What stands where an identifier stood: typed, the same for the same value within one report, and new in the next."""
 
+import re
+
 _SHORT = {
     "home_user": "user",
     "account": "user",
@@ -24,6 +26,8 @@ _SHORT = {
     "object_name": "object",
     "profile_name": "profile",
 }
+_KINDS = {*_SHORT.values(), "mac", "email", "word", "message", "note", "opaque"}
+_OURS = re.compile(r"<([a-z]{2,8})-(\d{1,6})>")
 _MOST = 100_000  # values that are told apart: memory has an end, and hostile files have none
 
 
@@ -33,6 +37,13 @@ class Aliases:
     def __init__(self) -> None:
         self._names: dict[tuple[str, str], str] = {}
         self._counts: dict[str, int] = {}
+
+    def taken(self, text: str) -> None:
+        """What stands in `text` as if it was ours, of a file that was scrubbed before, is not said again."""
+        for match in _OURS.finditer(text):
+            short, number = match[1], int(match[2])
+            if short in _KINDS:
+                self._counts[short] = max(self._counts.get(short, 0), number)
 
     def of(self, kind: str, value: str) -> str:
         """What to write in place of `value`, as "<host-2>"."""

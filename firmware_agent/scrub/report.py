@@ -98,6 +98,7 @@ class Report:
 
     def learn(self, text: str) -> None:
         """First each file of the report."""
+        self._aliases.taken(text)
         spans = found(text)
         if len(spans) + sum(map(len, self._found.values())) <= _MOST:  # for the second reading
             self._found[text] = spans
