@@ -32,7 +32,10 @@ _ZIP = b"PK\x03\x04"
 _UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 _TEXTS = (  # what, one of which signs must be in it in small letters, and the pattern: a sign is found much faster
     ("a STEP model", (b"iso-10303-21;",), re.compile(rb"ISO-10303-21;")),
-    ("an SVG drawing", (b"<svg",), re.compile(rb"<svg[\s>]", re.I)),
+    ("an SVG drawing", (b"<svg", b":svg"), re.compile(rb"<(?:\w{1,40}:)?svg[\s>]", re.I)),
+    ("an AMF model", (b"<amf",), re.compile(rb"<amf[\s>]", re.I)),
+    ("a LightBurn drawing", (b"<lightburnproject",), re.compile(rb"<LightBurnProject[\s>]", re.I)),
+    ("a document", (b"%pdf-",), re.compile(rb"^%PDF-\d", re.M)),
     (
         "an STL model",
         (b"facet",),
@@ -45,8 +48,8 @@ _TEXTS = (  # what, one of which signs must be in it in small letters, and the p
     ),
     (
         "an OBJ model",
-        (b"\nv ", b"\nv\t"),
-        re.compile(rb"(?:^v(?:[ \t]{1,9}[-+.\deE]{1,40}){3}[^\n]*\n){3}", re.M),
+        (b"\nv ", b"\nv\t", b"\n v", b"\n\tv"),
+        re.compile(rb"(?:^[ \t]{0,9}v(?:[ \t]{1,9}[-+.\deE]{1,40}){3}[^\n]*\n(?:#[^\n]*\n){0,9}){3}", re.M),
     ),
     (
         "an OBJ model",
@@ -86,6 +89,8 @@ def _seen(data: bytes, deep: int, left: list[int]) -> Iterator[str]:
         yield "an STL model"
     if data.startswith(_UTF_16):
         data = decoded(data)[0].encode("utf-8", "surrogateescape")[3:]
+    if b"\n" not in data:
+        data = data.replace(b"\r", b"\n")
     low = data.lower()
     yield from (what for what, signs, mark in _TEXTS if any(sign in low for sign in signs) and mark.search(data))
     if _PLY.match(data):
