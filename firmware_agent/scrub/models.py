@@ -48,7 +48,7 @@ _TEXTS = (  # what, one of which signs must be in it in small letters, and the p
     ),
     (
         "an OBJ model",
-        (b"\nv ", b"\nv\t", b"\n v", b"\n\tv"),
+        (b"\nv ", b"\nv\t", b" v ", b"\tv "),
         re.compile(rb"(?:^[ \t]{0,9}v(?:[ \t]{1,9}[-+.\deE]{1,40}){3}[^\n]*\n(?:#[^\n]*\n){0,9}){3}", re.M),
     ),
     (

@@ -79,7 +79,7 @@ class _Words(dict[bytes, int]):
 
 
 def _keyed(word: str) -> int:
-    """Whether a key that identifies, or a part of one, may stand in it: _KEYED in quotes or before a "=", else _STARTS."""
+    """Whether a key that identifies may stand in it, or a part of one: _KEYED in quotes or before =, else _STARTS."""
     said = 0
     for match in _KEY.finditer(word):
         quote, key, sign = match.groups()
