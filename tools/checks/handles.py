@@ -89,8 +89,8 @@ HANDLES = {
 }
 # fmt: off
 STANDARD = {
-    "argparse", "asyncio", "binascii", "collections", "contextlib", "csv", "ctypes", "dataclasses", "datetime", "errno",
-    "fcntl", "functools", "grp", "hashlib", "hmac", "io", "ipaddress", "itertools", "json", "logging", "math", "mmap",
+    "argparse", "asyncio", "binascii", "bisect", "collections", "contextlib", "csv", "ctypes", "dataclasses",
+    "datetime", "errno", "fcntl", "functools", "grp", "hashlib", "hmac", "io", "ipaddress", "itertools", "json", "logging", "math", "mmap",
     "os", "pathlib", "pwd", "random", "re", "resource", "secrets", "select", "shutil", "signal", "socket", "ssl",
     "stat", "struct", "sys", "termios", "textwrap", "time", "tomllib", "traceback", "typing", "unicodedata", "urllib",
     "zipfile", "zlib",
@@ -141,6 +141,8 @@ WRITERS = (
     f"{PACKAGE}/owner/panel/server.py",  # the panel's exit
     f"{PACKAGE}/owner/panel/lines.py",  # its connection
     f"{PACKAGE}/owner/panel/certificate.py",  # storage
+    f"{PACKAGE}/bundle/bundle.py",  # G-code, to memory
+    f"{PACKAGE}/cli/bundle.py",  # the bundle, to the file that the command names
     f"{PACKAGE}/scrub/given.py",  # what was scrubbed, to where the command says
 )
 
