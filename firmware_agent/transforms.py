@@ -1,8 +1,9 @@
 """What a declared field becomes before it may leave: one small total function a transform.
 
 Each takes the raw value and the field's parameters and returns an integer, a bool, a text of a closed list or of a
-short form, a pseudonym, picture bytes, or a scrubbed text; Unfit if the value is of the wrong type or out of bounds. There is no way to
-pass free text (attack 13), and no floats come out, so that both runtimes write the same bytes.
+short form, a pseudonym, or bytes of a picture or bundle; Unfit if the value is of the wrong type or out of bounds.
+There is no way to pass free text (attack 13) but a bundle, which the owner saw and in which no rule finds anything. No
+floats come out, so that both runtimes write the same bytes.
 """
 
 import hmac

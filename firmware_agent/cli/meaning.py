@@ -124,7 +124,7 @@ def _point_cloud(parameters: Parameters) -> str:
 
 def _bundle(parameters: Parameters) -> str:
     return (
-        f"the text that was shown, at most {size(parameters['max'])}; it stays if an address, a name of a person or any "
+        f"the text that was shown, at most {size(parameters['max'])}; it stays if an address, a person's name or any "
         "other identifier is recognised in it; a serial number only in the one line that is ticked for it"
     )
 

@@ -11,10 +11,12 @@ from firmware_agent.bundle.places import Places
 from firmware_agent.bundle.reading import gathered, serial, surveyed
 from firmware_agent.bundle.text import Removal
 from firmware_agent.errors import AgentError, FormatError
+from firmware_agent.model import Record
 from firmware_agent.refusals import Refused
 
 log = logging.getLogger(__name__)
 
+FIELD = "bundle"
 _KEPT = 1800.0  # s without being looked at, after which it is forgotten
 
 Json = dict[str, Any]
@@ -59,15 +61,15 @@ class Bundling:
         self.forget()
         self._work = asyncio.get_running_loop().create_task(self._make(choices, told, with_serial))
 
-    async def remove(self, removals: list[Removal]) -> None:
-        """Take them out wherever they stand; AgentError says why not."""
+    async def remove(self, texts: list[tuple[str, bool]]) -> None:
+        """Take them out wherever they stand, True: not inside of longer words; AgentError says why not."""
         async with self._busy:
-            await _slowly(self._ready().remove(removals))
+            await _slowly(self._ready().remove([Removal(*one) for one in texts]))
 
-    async def undo(self, removals: "list[Removal] | None") -> None:
+    async def undo(self, texts: "list[tuple[str, bool]] | None") -> None:
         """Put them back, or what was removed last."""
         async with self._busy:
-            await _slowly(self._ready().undo(removals))
+            await _slowly(self._ready().undo(None if texts is None else [Removal(*one) for one in texts]))
 
     def text(self, before: bool) -> str:
         """All of it, before or after."""
@@ -145,6 +147,25 @@ class Bundling:
         self._end = None
         if self._bundle is not None:
             self._end = asyncio.get_running_loop().call_later(_KEPT, self.forget)
+
+
+class Shown:
+    """Implements Source: the bytes of a bundle that somebody saw, for one purpose and recipient, once."""
+
+    name = "support bundle"
+    offers: tuple[str, ...] = (FIELD,)
+    pace = 0.0
+    exclusive = False
+
+    def __init__(self, pair: tuple[str, str], data: bytes) -> None:
+        self.pair: tuple[str, str] | None = pair
+        self._data = data
+
+    async def read(self) -> list[Record]:
+        return [Record({FIELD: self._data})]
+
+    async def rest(self) -> None:
+        """Nothing is held open."""
 
 
 def _all_of(known: Iterable[tuple[str, str]], told: str) -> Iterator[tuple[str, str]]:
