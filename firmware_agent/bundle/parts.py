@@ -12,6 +12,16 @@ UNTICKED = (JOB,)  # L9; the serial number, a tick box beside these, is unticked
 # kind -> bytes of one file that go in: of a log the last, of all others the first
 ROOM = {LOG: 192 * 1024, CONFIG: 64 * 1024, GCODE: 128 * 1024, FACTS: 16 * 1024}
 
+# What can be masked: the kinds of the scrubber, and what a person removed.
+# fmt: off
+KINDS = (
+    "account", "author", "canbus_uuid", "cloud_id", "device_name", "email", "filename", "gcode", "gps",
+    "home_user", "hostname", "hw_serial", "instance_uuid", "ipv4", "ipv4_int", "ipv6", "mac", "message", "note",
+    "object_name", "opaque", "printer_id", "printer_sn", "profile_name", "removed", "rfid_uid", "session_id",
+    "ssid", "thumbnail", "timezone", "token", "usb_serial", "user", "uuid",
+)
+# fmt: on
+
 
 class Part(NamedTuple):
     """One file. kind: of ROOM. name: what it is called in the bundle, from a closed list: the name of a file may tell

@@ -15,7 +15,7 @@ from firmware_agent.scrub.models import NeverShared, refuse
 
 _END = re.compile(rb"\r\n?|\n")
 _SERIAL = 256  # bytes of a file that holds nothing but a serial number
-_WHY = {
+WHY = {
     errno.ENOENT: "not there",
     errno.EACCES: "the agent may not read it",
     errno.EPERM: "the agent may not read it",
@@ -105,7 +105,7 @@ def _opened(base: Path, path: str) -> Iterator[int]:
             file = os.open(_step(name), flags | os.O_NOFOLLOW, dir_fd=at)
             stack.callback(os.close, file)
         except OSError as error:
-            raise LeftOut(_WHY.get(error.errno or 0, "it cannot be opened")) from None
+            raise LeftOut(WHY.get(error.errno or 0, "it cannot be opened")) from None
         if not stat.S_ISREG(os.fstat(file).st_mode):
             raise LeftOut("it is no file")
         yield file

@@ -150,12 +150,6 @@ class Room:
         session = _session(asked)
         return Page(session, packed({"marks": self._desk.bundle_marks(session)}))
 
-    async def bundle_file(self, asked: Asked) -> Answer:
-        """The same bytes as /api/bundle/after, to be saved."""
-        found = await self.bundle_text(asked, "after")
-        found.headers += (("Content-Disposition", 'attachment; filename="support-bundle.txt"'),)
-        return found
-
     async def do(self, asked: Asked, action: str) -> Answer:
         arguments, proof = asked.document.get("arguments"), asked.document.get("proof")
         if action not in ACTIONS:

@@ -57,7 +57,6 @@ class Routes:
             ("GET", "/api/bundle", room.bundle),
             ("GET", "/api/bundle/<re:before|after:of>", room.bundle_text),
             ("GET", "/api/bundle/marks", room.bundle_marks),
-            ("GET", r"/support-bundle\.txt", room.bundle_file),
             ("POST", "/api/do/<re:[a-z_]{1,20}:action>", room.do),
             ("POST", "/api/leave", room.leave),
             ("POST", f"/api/watch/<re:{_NAME}:purpose>/<re:{_NAME}:recipient>", room.watch),
