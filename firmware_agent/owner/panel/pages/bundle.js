@@ -17,12 +17,15 @@ let picked = null; // name -> ticked, once somebody touched one
 const PAUSE = 400; // ms between two looks while it is being made
 
 async function look() {
+  const waited = found?.state === "working";
   found = await ask("/api/bundle");
   clearTimeout(timer);
   if (found.state === "working") timer = setTimeout(() => look().catch(() => null), PAUSE);
   if (found.bundle && shown?.sha256 !== found.bundle.sha256) await fetched();
   if (!found.bundle) shown = null;
-  if (state.view === "support") redraw();
+  if (state.view !== "support") return;
+  redraw();
+  if (waited && shown) byId("bundle-title").focus(); // what was asked for is further down
 }
 
 // What is shown is checked against what would leave, where this browser can.
@@ -64,12 +67,13 @@ function result() {
         button("bundle_side", t(`bundle.${one}`), { class: "chip", "data-side": one, "aria-pressed": String(side === one) }))),
       h("label", { class: "inline", for: "bundle-only" }, h("input", { type: "checkbox", id: "bundle-only", "data-act": "bundle_only", checked: only }), t("bundle.only"))),
     h("div", { class: "heads", "aria-hidden": "true" }, h("span", null, t("bundle.before")), h("span", null, t("bundle.after"))),
-    h("div", { id: "bundle-rows", class: "rows", "data-keep": true, "data-side": side, tabindex: 0, role: "region", "aria-label": t("bundle.title") }),
+    h("div", { id: "bundle-rows", class: "rows", "data-keep": true, "data-side": side, tabindex: 0, role: "region", "aria-label": t("bundle.lines") }),
     bar(button("bundle_selected", t("bundle.remove.selected"), { id: "bundle-selected" }),
       removed.length > 0 && button("bundle_undo", t("bundle.undo"), { id: "bundle-undo" })),
     h("form", { "data-act": "bundle_typed", class: "typed" },
       p(h("label", { for: "bundle-text" }, t("bundle.remove.label")), h("input", { id: "bundle-text", maxlength: 400, autocomplete: "off" })),
       bar(h("button", { type: "submit", id: "bundle-typed" }, t("bundle.remove.do")))),
+    removed.length > 0 && h("p", { class: "done", role: "status", id: "bundle-said" }, icon("check"), tn("bundle.removed.now", counts.removed || 0)),
     removed.length > 0 && h("ul", { class: "lines", id: "bundle-removed", "aria-label": t("bundle.removed") }, removed.map((one) =>
       h("li", null, h("code", { class: "grow long" }, one.text), button("bundle_back", t("bundle.back"), { "data-text": one.text, "data-whole": String(one.whole), "aria-label": t("bundle.back.of", { text: one.text }) })))),
     hint(t("bundle.before.leaving")),
@@ -111,8 +115,7 @@ on("bundle_only", async (data, element) => {
 async function remove(texts) {
   if (!texts.length) return tell(t("bundle.select"));
   await post("remove_text", { texts });
-  await look();
-  return tell(tn("bundle.removed.now", found.bundle.counts.removed || 0));
+  return look();
 }
 on("bundle_selected", () => remove(selected(byId("bundle-rows"))));
 on("bundle_typed", async () => {
