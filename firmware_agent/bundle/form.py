@@ -5,9 +5,6 @@ and everything after that is what the rules of scrub/ find nothing in.
 """
 
 from firmware_agent.errors import FormatError
-from firmware_agent.scrub.checks import fold
-from firmware_agent.scrub.forms import Small
-from firmware_agent.scrub.lines import Lines
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -77,6 +74,10 @@ def looked_through(data: bytes) -> "Iterator[int]":
         raise Unfinished(1, "not the form of a bundle")
     if len(lines) < 3 or not lines[1].startswith(SERIAL) or not _serial(lines[1][len(SERIAL) :]):
         raise Unfinished(2, "not the form of a bundle")
+    from firmware_agent.scrub.checks import fold  # here: a small heap has no room for the rules beside all else
+    from firmware_agent.scrub.forms import Small
+    from firmware_agent.scrub.lines import Lines
+
     rules = Lines(Small)
     for number in range(2, len(lines)):
         if number % _AT_ONCE == 0:
