@@ -2,6 +2,7 @@
 
 import os
 import socket
+from pathlib import Path
 
 import pytest
 
@@ -13,6 +14,7 @@ from firmware_agent.bundle.reading import LeftOut, gathered, read, serial, surve
 from firmware_agent.bundle.text import Removal, readable, slices
 from firmware_agent.config import BundleConfig
 from firmware_agent.errors import AgentError
+from firmware_agent.owner import panel
 from firmware_agent.scrub.aliases import _SHORT
 from firmware_agent.scrub.keys import KEYS
 from firmware_agent.scrub.rules import RULES
@@ -281,3 +283,12 @@ def test_ok__the_configuration_says_where_they_are(tmp_path):
     found = dict(surveyed(Places(rows, tmp_path / "none")))
     assert [name for name, missing in found.items() if not missing] == ["agent", "klippy", "config", "gcode"]
     assert serial(rows.serial_file) == SERIAL and serial("") == serial(f"{tmp_path}/none") == ""
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_ok__the_page_says_how_much_of_a_file_goes_in(language):
+    words = (Path(panel.__file__).parent / f"pages/words.{language}.txt").read_text("utf-8")
+    found = dict(line.split(" = ", 1) for line in words.splitlines() if line.startswith("support.about."))
+    for choice, kind in CHOICES.items():
+        room = f"{ROOM[kind] // 1024} KiB"
+        assert (room in found[f"support.about.{choice}"]) == (kind != "facts"), choice

@@ -159,6 +159,35 @@ def allow(owner):
     browser.find("#bundle-send")
 
 
+@pytest.mark.parametrize("owner", [("desktop", "en")], indirect=True, ids="-".join)
+def test_ok__with_the_mouse_one_column_is_selected_and_what_is_masked_is_passed_over(owner):
+    browser = owner.browser
+    made(owner)
+    browser.click("#bundle-only")
+    browser.until(lambda: not browser.has("#bundle-rows .pair:not(.changed)"), "only what changed")
+    line = "//*[@id='bundle-rows']//code[@data-of='after'][contains(., 'is gone, said')]"
+    box = browser.driver.find_element("xpath", line)
+    browser.script("arguments[0].scrollIntoView({ block: 'center' })", box)
+    place = browser.script("return arguments[0].getBoundingClientRect().toJSON()", box)
+    top = place["top"] + 8
+    for kind, x in (
+        ("mousePressed", place["left"] + 7),
+        ("mouseMoved", place["right"] - 9),
+        ("mouseReleased", place["right"] - 9),
+    ):
+        browser.cdp("Input.dispatchMouseEvent", type=kind, button="left", buttons=1, clickCount=1, x=x, y=top)
+    assert "is gone, said" in browser.script("return getSelection().toString()")
+    browser.click("#bundle-selected")
+    browser.find("#bundle-undo")
+    assert [one.text for one in browser.all("#bundle-removed code")] == ["peer", f"is gone, said {NAME}"]
+    browser.click("#bundle-only")
+    text = shown(owner)
+    assert "<removed-1> <ip-1> <removed-2>\n" in text and NAME not in text
+    browser.click("#bundle-undo")  # one touch, as it was one selection
+    browser.gone("#bundle-undo")
+    assert f"peer <ip-1> is gone, said {NAME}\n" in shown(owner)
+
+
 @pytest.mark.clause("L10", "L9")
 def test_ok__a_ticked_serial_number_stands_in_one_line_and_ticked_commands_are_scrubbed(owner):
     text = made(owner, "serial", "gcode")

@@ -1,10 +1,10 @@
 // The support bundle: pick, see before and after, remove more, and only then save or send. Loaded when it is looked at.
 
-import { ask, byId, h, put, say, sha256, t, tn } from "/pages/shared.js";
+import { ask, byId, h, put, say, t, tn } from "/pages/shared.js";
 import { bar, button, bytes, card, confirm, hint, icon, marked, number, on, p, pairId, same, title, warn, who } from "/pages/view.js";
 import { may, note, post, redraw, refresh, state, tell } from "/pages/store.js";
 import { pick } from "/pages/bundle_pick.js";
-import { selected, show } from "/pages/bundle_rows.js";
+import { selected, show, texts } from "/pages/bundle_rows.js";
 
 const PURPOSE = "support_bundle";
 let found = null; // the printer's last answer
@@ -21,19 +21,14 @@ async function look() {
   found = await ask("/api/bundle");
   clearTimeout(timer);
   if (found.state === "working") timer = setTimeout(() => look().catch(() => null), PAUSE);
-  if (found.bundle && shown?.sha256 !== found.bundle.sha256) await fetched();
+  if (found.bundle && shown?.sha256 !== found.bundle.sha256) {
+    shown = await texts(found.bundle.sha256);
+    if (!shown) return look(); // somebody changed it meanwhile
+  }
   if (!found.bundle) shown = null;
-  if (state.view !== "support") return;
+  if (state.view !== "support") return undefined;
   redraw();
   if (waited && shown) byId("bundle-title").focus(); // what was asked for is further down
-}
-
-// What is shown is checked against what would leave, where this browser can.
-async function fetched() {
-  const [before, after, { marks }] = await Promise.all([ask("/api/bundle/before", undefined, "text"), ask("/api/bundle/after", undefined, "text"), ask("/api/bundle/marks")]);
-  const digest = window.isSecureContext ? await sha256(new TextEncoder().encode(after)) : found.bundle.sha256;
-  if (digest !== found.bundle.sha256) return look(); // somebody changed it meanwhile
-  shown = { sha256: digest, before, after, marks };
   return undefined;
 }
 
@@ -114,6 +109,7 @@ on("bundle_only", async (data, element) => {
 
 async function remove(texts) {
   if (!texts.length) return tell(t("bundle.select"));
+  if (JSON.stringify(texts).length > 8000) return tell(t("bundle.select.less")); // of what one request can hold
   await post("remove_text", { texts });
   return look();
 }

@@ -1,9 +1,19 @@
 // Two texts side by side, line by line; drawn only where somebody looks. Text only ever becomes text.
 
-import { h, put } from "/pages/shared.js";
+import { ask, h, put, sha256 } from "/pages/shared.js";
 
 const LINES = 150; // in one piece
 let drawn = null; // {shown, only}: what stands there
+
+// {sha256, before, after, marks} of the bundle with that digest; null if it is another by now. Where this browser can, it
+// is checked that what is shown is what would leave.
+export async function texts(digest) {
+  const before = await ask("/api/bundle/before", undefined, "text"); // one by one: what is on its way is bounded
+  const after = await ask("/api/bundle/after", undefined, "text");
+  const { marks } = await ask("/api/bundle/marks");
+  const found = window.isSecureContext ? await sha256(new TextEncoder().encode(after)) : digest;
+  return found === digest ? { sha256: digest, before, after, marks } : null;
+}
 
 export function show(box, shown, only) {
   if (box.firstChild && drawn?.shown === shown && drawn.only === only) return;
@@ -81,5 +91,5 @@ export function selected(box) {
     const beside = (node.data[at - 1] || "") + (node.data[at + text.length] || "");
     found.set(text, { text, whole: !/[\p{L}\p{N}]/u.test(beside) });
   }
-  return [...found.values()].slice(0, 60);
+  return [...found.values()];
 }
