@@ -195,6 +195,7 @@ def test_ok__what_becomes_of_a_value_is_said_in_plain_words(field):
             "rounded to 60, from 1,577,836,800 to 2,524,608,000 (in seconds since 1970: from 1 January 2020 to 1 Jan",
         ),
         ("day", {"min": -(2**53), "max": 2**53}, "only the day, without the time; of a number of seconds since 1970"),
+        ("bundle", {"max": 1048576}, "the text that was shown, at most 1 MiB; it stays if an address, a person's name"),
         ("point_cloud", {"max": 4194304}, "the points, at most 4 MiB; the file's header is written anew"),
         ("picture", {"max": 4100}, "the picture, at most 4,100 bytes"),
         ("pattern", {"form": "E###"}, "only a text of the form E### (# is a digit, @ a letter from A to Z)"),

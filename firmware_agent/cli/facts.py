@@ -18,7 +18,9 @@ def of_command(made: "Parts | None", why: str) -> Iterator[str]:
         yield f"doctor: {why}"
         return
     yield from _standing(made)
-    yield from (f"{level}: {sentence}" for level, sentence in asyncio.run(doctor.every(made, connect=False)))
+    for level, sentence in asyncio.run(doctor.every(made, connect=False)):
+        if "mailbox" not in sentence:  # where this device is reached with commands: for the maker alone
+            yield f"{level}: {sentence}"
 
 
 def of_agent(made: Parts, agent: Agent) -> Iterator[str]:

@@ -34,6 +34,7 @@ class Bundling:
         self._bundle: Bundle | None = None
         self._work: asyncio.Task[None] | None = None
         self._busy = asyncio.Lock()
+        self._there: list[tuple[str, str]] = []  # what could go in, as it was looked at last
         self._done = 0.0
         self._trouble = ""
         self._end: asyncio.TimerHandle | None = None
@@ -43,13 +44,19 @@ class Bundling:
         self._touched()
         ready = self._bundle is not None
         state = "working" if self._work is not None else "ready" if ready else "failed" if self._trouble else "none"
+        if self._work is None or not self._there:  # folders are not looked through again and again
+            self._there = surveyed(self._places)
         choices = [
-            {"name": name, "missing": why, "ticked": not why and name not in UNTICKED}
-            for name, why in surveyed(self._places)
+            {"name": name, "missing": why, "ticked": not why and name not in UNTICKED} for name, why in self._there
         ]
-        told = serial(self._places.config.serial_file)
-        found: Json = {"state": state, "done": round(self._done, 3), "trouble": self._trouble, "choices": choices}
-        return {**found, "serial": bool(told), "bundle": self._of(self._bundle) if self._bundle is not None else None}
+        return {
+            "state": state,
+            "done": round(self._done, 3),
+            "trouble": self._trouble,
+            "choices": choices,
+            "serial": bool(serial(self._places.config.serial_file)),
+            "bundle": None if self._bundle is None else self._of(self._bundle),
+        }
 
     def begin(self, choices: list[str], with_serial: bool) -> None:
         """Make one anew of `choices` (parts.CHOICES); what stood before is forgotten."""
