@@ -18,14 +18,13 @@ const PAUSE = 400; // ms between two looks while it is being made
 
 async function look() {
   const waited = found?.state === "working";
-  found = await ask("/api/bundle");
+  const next = await ask("/api/bundle");
+  const digest = next.bundle?.sha256;
+  const there = digest && (shown?.sha256 === digest ? shown : await texts(digest));
+  if (digest && !there) return look(); // somebody changed it meanwhile
+  [found, shown] = [next, there || null]; // together: what is said of it is said of what is shown
   clearTimeout(timer);
   if (found.state === "working") timer = setTimeout(() => look().catch(() => null), PAUSE);
-  if (found.bundle && shown?.sha256 !== found.bundle.sha256) {
-    shown = await texts(found.bundle.sha256);
-    if (!shown) return look(); // somebody changed it meanwhile
-  }
-  if (!found.bundle) shown = null;
   if (state.view !== "support") return undefined;
   redraw();
   if (waited && shown) byId("bundle-title").focus(); // what was asked for is further down
