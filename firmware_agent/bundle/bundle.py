@@ -10,7 +10,6 @@ Pure: files are read elsewhere (reading.py). Clauses L9, L10, L22; attacks 14 an
 
 import hashlib
 import re
-from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from io import BytesIO
@@ -205,9 +204,14 @@ def _by_line(before: str, after: str, kinds: list[Span]) -> list[Mark]:
     for line in old:
         begins.append(begins[-1] + len(line) + 1)
     why: dict[int, str] = {}
+    first = 0
     for one in kinds:
-        for number in range(bisect_right(begins, one.start) - 1, bisect_left(begins, one.end)):
+        while begins[first + 1] <= one.start:
+            first += 1
+        number = first
+        while number < len(old) and (begins[number] < one.end or number == first):
             why.setdefault(number, one.kind)
+            number += 1
     lines = enumerate(zip(old, after.split("\n"), strict=True))
     found = [between(one, other, why.get(number, "gcode"), begins[number]) for number, (one, other) in lines]
     return [one for one in found if one is not None]

@@ -89,11 +89,11 @@ HANDLES = {
 }
 # fmt: off
 STANDARD = {
-    "argparse", "asyncio", "binascii", "bisect", "collections", "contextlib", "csv", "ctypes", "dataclasses",
-    "datetime", "errno", "fcntl", "functools", "grp", "hashlib", "hmac", "io", "ipaddress", "itertools", "json",
-    "logging", "math", "mmap", "os", "pathlib", "pwd", "random", "re", "resource", "secrets", "select", "shutil",
-    "signal", "socket", "ssl", "stat", "struct", "sys", "termios", "textwrap", "time", "tomllib", "traceback", "typing",
-    "unicodedata", "urllib", "zipfile", "zlib",
+    "argparse", "asyncio", "binascii", "collections", "contextlib", "csv", "ctypes", "dataclasses", "datetime", "errno",
+    "fcntl", "functools", "grp", "hashlib", "hmac", "io", "ipaddress", "itertools", "json", "logging", "math", "mmap",
+    "os", "pathlib", "pwd", "random", "re", "resource", "secrets", "select", "shutil", "signal", "socket", "ssl",
+    "stat", "struct", "sys", "termios", "textwrap", "time", "tomllib", "traceback", "typing", "unicodedata", "urllib",
+    "zipfile", "zlib",
 }
 # fmt: on
 LIBRARIES = {"paho", "h11", "wsproto", "cryptography", "microdot", "segno", "serial", PACKAGE}
