@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from firmware_agent.bundle import form
-from firmware_agent.bundle.bundle import LARGEST, MOST_REMOVALS, Bundle
-from firmware_agent.bundle.parts import CHOICES, CONFIG, GCODE, KINDS, LOG, ROOM, UNTICKED, Part
+from firmware_agent.bundle.bundle import MOST_REMOVALS, Bundle
+from firmware_agent.bundle.parts import CHOICES, CONFIG, GCODE, KINDS, LARGEST, LOG, ROOM, UNTICKED, Part
 from firmware_agent.bundle.places import Place, Places
 from firmware_agent.bundle.reading import LeftOut, gathered, read, serial, surveyed
 from firmware_agent.bundle.text import Removal, readable, slices

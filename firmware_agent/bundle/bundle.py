@@ -15,14 +15,13 @@ from collections.abc import Iterable, Iterator
 from io import BytesIO
 
 from firmware_agent.bundle import form
-from firmware_agent.bundle.parts import GCODE, Part
+from firmware_agent.bundle.parts import GCODE, LARGEST, Part
 from firmware_agent.bundle.text import REMOVED, Mark, Removal, Text, between, pattern, readable, slices
 from firmware_agent.errors import AgentError
 from firmware_agent.scrub import gcode
 from firmware_agent.scrub.report import Report
 from firmware_agent.scrub.spans import Span
 
-LARGEST = 1 << 20  # bytes of a bundle: what leaves as one message
 LONGEST_REMOVAL = 400  # characters
 MOST_REMOVALS = 100
 _SHORTEST = 2  # characters that can be removed: one letter alone would take the text apart

@@ -23,6 +23,9 @@ KINDS = (
 # fmt: on
 
 
+LARGEST = 1 << 20  # bytes of a bundle: what leaves as one message
+
+
 class Part(NamedTuple):
     """One file. kind: of ROOM. name: what it is called in the bundle, from a closed list: the name of a file may tell
     something. note: what of it is in the bundle, where that is not all. data: that part of it."""

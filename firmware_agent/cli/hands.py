@@ -2,7 +2,7 @@
 
 import contextlib
 import io
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 from typing import Any
 
 from firmware_agent import __version__
@@ -26,7 +26,6 @@ from firmware_agent.errors import AgentError, FormatError, SourceError
 from firmware_agent.model import WITHDRAWN
 from firmware_agent.owner.bundling import Bundling, Shown
 from firmware_agent.refusals import Refused
-from firmware_agent.scrub.known import known
 from firmware_agent.sessions import Actor, SessionGate
 
 Json = dict[str, Any]
@@ -59,7 +58,7 @@ class AgentHands:
         self._agent = agent
         self._erase = erase
         self._bundling = Bundling(
-            Places(made.config.bundle), __version__, lambda: "\n".join(of_agent(made, agent)), known
+            Places(made.config.bundle), __version__, lambda: "\n".join(of_agent(made, agent)), _known
         )
 
     def withdraw(self, pairs: list[Pair], state: str, actor: Actor) -> int:
@@ -303,6 +302,12 @@ class AgentHands:
 
     async def erase(self, actor: Actor) -> Json:
         return await self._erase(actor)
+
+
+def _known() -> Iterable[tuple[str, str]]:
+    from firmware_agent.scrub.known import known
+
+    return known()
 
 
 def _list(value: object) -> list[object]:

@@ -3,16 +3,18 @@
 import asyncio
 import logging
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from firmware_agent.bundle.bundle import LARGEST, Bundle
-from firmware_agent.bundle.parts import CHOICES, UNTICKED, Part
+from firmware_agent.bundle.parts import CHOICES, LARGEST, UNTICKED, Part
 from firmware_agent.bundle.places import Places
 from firmware_agent.bundle.reading import gathered, serial, surveyed
 from firmware_agent.bundle.text import Removal
 from firmware_agent.errors import AgentError, FormatError
 from firmware_agent.model import Record
 from firmware_agent.refusals import Refused
+
+if TYPE_CHECKING:
+    from firmware_agent.bundle.bundle import Bundle
 
 log = logging.getLogger(__name__)
 
@@ -114,6 +116,8 @@ class Bundling:
                 else:
                     left_out.append(one)
                 await asyncio.sleep(0)
+            from firmware_agent.bundle.bundle import Bundle  # here: the rules are large, and rarely wanted
+
             known = _all_of(self._known(), told)
             made = Bundle(self._version, parts, left_out, told if with_serial else "", known)
             await _slowly(self._noted(made.scrub()))
@@ -130,7 +134,7 @@ class Bundling:
             self._done = done
             yield done
 
-    def _of(self, bundle: Bundle) -> Json:
+    def _of(self, bundle: "Bundle") -> Json:
         unfinished = bundle.unfinished
         return {
             "size": len(bundle.data),
@@ -142,7 +146,7 @@ class Bundling:
             "unfinished": None if unfinished is None else {"line": unfinished.line, "kind": unfinished.kind},
         }
 
-    def _ready(self) -> Bundle:
+    def _ready(self) -> "Bundle":
         self._touched()
         if self._bundle is None:
             raise Refused("bundle_changed")
