@@ -125,10 +125,14 @@ class Report:
         parts, at = list[str](), 0
         for one in sorted(quoted + numbers) if json else self._spans(text):
             value = text[one.start : one.end]
-            new = self.alias(one.kind, self._means.get(value, value))
+            new = self.written(one.kind, value)
             parts += [text[at : one.start], f'"{new}"' if one in bare else new]
             at = one.end
         return "".join([*parts, text[at:]])
+
+    def written(self, kind: str, value: str) -> str:
+        """What is written in place of a span's text: the same for each way in which a value can be written."""
+        return self.alias(kind, self._means.get(value, value))
 
     def alias(self, kind: str, value: str) -> str:
         """What is written in place of a value, in each file of the report."""
