@@ -30,15 +30,18 @@ _NOT_FAR = ("gps",)  # numbers that mean nothing elsewhere
 _NAMES = ("hostname", "home_user", "user", "author", "account", "ssid", "device_name")
 
 
-def found(text: str) -> list[Span]:
-    """What the rules find in `text`, and what the catalogue of known JSON says, in code points."""
+def found(text: str, harmless: bool = True) -> list[Span]:
+    """What the rules find in `text`, and what the catalogue of known JSON says, in code points.
+
+    harmless: what a rule finds stays where the catalogue knows that it names nobody.
+    """
     spans = list[Span]()
     for at, block in blocks(text.replace("\r", "\n")):
         for begin, line, said in _SIEVE.telling(block):
             here = at + begin
             for start, end, kind in _LINES.chosen(line, folded(line), *said, True):
                 spans.append(Span(here + start, here + end, kind))
-    return catalogued(text, spans)
+    return catalogued(text, spans, harmless)
 
 
 def values(text: str, spans: Iterable[Span]) -> dict[str, str]:
@@ -61,7 +64,8 @@ class Report:
     """Files that are shared together: what one of them gives away is masked in all.
 
     known: (kind, value) of the device. aliases: what stands in place of what, also for the G-code of the same report.
-    words: what it does not know is masked as well.
+    words: what it does not know is masked as well. harmless: what a rule finds stays where the catalogue of known JSON
+    says that it names nobody.
     """
 
     def __init__(
@@ -69,8 +73,10 @@ class Report:
         known: Iterable[tuple[str, str]] = (),
         aliases: "Aliases | None" = None,
         words: "Vocabulary | None" = None,
+        harmless: bool = True,
     ) -> None:
         self._words = words
+        self._harmless = harmless
         self._known: dict[str, str] = {}  # value -> kind
         self._means: dict[str, str] = {}  # value -> how it was first written
         self._aliases = aliases or Aliases()
@@ -81,7 +87,7 @@ class Report:
 
     def learn(self, text: str) -> None:
         """First each file of the report."""
-        spans = found(text)
+        spans = found(text, self._harmless)
         if len(spans) + sum(map(len, self._found.values())) <= _MOST:  # for the second reading
             self._found[text] = spans
         for value, kind in values(text, spans).items():
@@ -115,7 +121,7 @@ class Report:
         if self._elsewhere is None:
             self._elsewhere = Elsewhere(self._known)
         kept = self._found.get(text)
-        named = joined(found(text) if kept is None else kept, self._elsewhere.spans(text))
+        named = joined(found(text, self._harmless) if kept is None else kept, self._elsewhere.spans(text))
         return named if self._words is None else iter(beside(list(named), self._words.unknown(text), text))
 
     def masked(self, text: str, json: bool = False) -> str:
