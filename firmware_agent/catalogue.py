@@ -15,7 +15,7 @@ RESERVED = (REQUEST, "age_attestation")  # no purpose of a profile may be called
 AGE_PARTS: "dict[str, type]" = {"threshold": int, "guardian": bool}
 DEVICE_PARTS: "dict[str, type]" = {"sent": int, "ledger": int}
 ASKS = ("first", "later")
-BLOBS = ("picture", "point_cloud")  # the transforms of what travels alone and is never kept
+BLOBS = ("picture", "point_cloud", "bundle")  # the transforms of what travels alone and is never kept
 RECIPIENT_PARTS: "dict[str, type]" = {"name": str, "topic": str, "answers": bytes}
 PURPOSE_PARTS: "dict[str, type]" = {
     "title": str,
@@ -54,6 +54,7 @@ PARAMETERS: "dict[str, tuple[tuple[str, ...], tuple[str, ...]]]" = {
     "pseudonym": (("epoch",), ("expires",)),
     "picture": (("max",), ()),
     "point_cloud": (("max",), ()),
+    "bundle": (("max",), ()),
     "drop": ((), ()),
 }
 

@@ -76,6 +76,19 @@ class ButtonConfig:
 
 
 @dataclass(frozen=True)
+class BundleConfig:
+    """Where the files of a support bundle lie, "" where the agent looks in people's homes. klippy, moonraker,
+    octoprint: logs. config, jobs: folders. serial_file: holds the printer's serial number and nothing else."""
+
+    klippy: str = ""
+    moonraker: str = ""
+    octoprint: str = ""
+    config: str = ""
+    jobs: str = ""
+    serial_file: str = ""
+
+
+@dataclass(frozen=True)
 class Config:
     """file: where it was read from. outbox: KiB. window: seconds. sources: kind -> its settings. maker: the Ed25519
     key, hex, whose signature installs a profile, or ""."""
@@ -91,6 +104,7 @@ class Config:
     socket: SocketConfig | None = None
     viewers: ViewersConfig | None = None
     button: ButtonConfig | None = None
+    bundle: BundleConfig = field(default_factory=BundleConfig)
     uplinks: dict[str, UplinkConfig] = field(default_factory=dict)
     sources: dict[str, dict[str, Any]] = field(default_factory=dict)
 
@@ -212,6 +226,14 @@ _BUTTON: dict[str, Check] = {
     "device": (_text, "the path of an input device, like /dev/input/event0", _REQUIRED),
     "code": (_whole(1, 767), "the number of its key, as evtest shows it", _REQUIRED),
 }
+_BUNDLE: dict[str, Check] = {
+    **dict.fromkeys(
+        ("klippy", "moonraker", "octoprint"), (_place, "the full path of that log; without it, in people's homes", "")
+    ),
+    "config": (_place, "the full path of the folder with printer.cfg; without it, in people's homes", ""),
+    "jobs": (_place, "the full path of the folder with jobs; without it, in people's homes", ""),
+    "serial_file": (_text, "the path of a file that holds the printer's serial number and nothing else", ""),
+}
 _LINE: dict[str, Check] = {
     "device": (_place, "the full path of a serial port, like a name below /dev/serial/by-id", _REQUIRED),
     "baud": (_whole(2400, 4_000_000), "bits a second, 2400 to 4000000, as the board has them", 115_200),
@@ -303,8 +325,9 @@ class _Reader:
     def config(self, raw: dict[str, Any]) -> Config:
         uplinks = self._table(raw.pop("uplink", {}), "uplink")
         sources = self._table(raw.pop("source", {}), "source")
-        panel, control, viewers, button = (raw.pop(name, None) for name in ("panel", "socket", "viewers", "button"))
-        sections = "[panel], [socket], [viewers], [button], [uplink.RECIPIENT] and [source.KIND]"
+        alone = ("panel", "socket", "viewers", "button", "bundle")
+        panel, control, viewers, button, bundle = (raw.pop(name, None) for name in alone)
+        sections = "[panel], [socket], [viewers], [button], [bundle], [uplink.RECIPIENT] and [source.KIND]"
         top = self._section("", raw, _TOP, hint=f"; sections are {sections}")
         known = sorted([*_SOURCES, "camera"])
         for kind in sources:
@@ -330,6 +353,7 @@ class _Reader:
             socket=self._socket(control, self.base / top["state"]),
             viewers=self._viewers(viewers),
             button=self._button(button),
+            bundle=self._bundle(bundle, settings.get("bambu", {}).get("serial_file", "")),
             uplinks={name: self._uplink(name, row) for name, row in uplinks.items()},
             sources=settings,
         )
@@ -366,6 +390,12 @@ class _Reader:
             return None
         values = self._section("button.", self._one(row, "button"), _BUTTON)
         return ButtonConfig(Path(values["device"]), values["code"])
+
+    def _bundle(self, row: Any, serial: str) -> BundleConfig:
+        """serial: the file of a source that has one."""
+        values = self._section("bundle.", self._one({} if row is None else row, "bundle"), _BUNDLE)
+        own = values["serial_file"] and str(self.base / values["serial_file"])
+        return BundleConfig(**{**values, "serial_file": own or serial})
 
     def _one(self, value: Any, name: str) -> dict[str, Any]:
         if not isinstance(value, dict):

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def fits(transform: str, parameters: "Parameters", value: "Any") -> bool:
-    """Whether `value` is one that this transform can give. False of pictures and point clouds: they are never kept."""
+    """Whether `value` is one that this transform can give. False of what is never kept, as pictures."""
     if transform == "enum":
         return isinstance(value, str) and value in parameters["values"]
     if transform == "pattern":
@@ -26,7 +26,7 @@ def fits(transform: str, parameters: "Parameters", value: "Any") -> bool:
         return isinstance(value, bytes) and len(value) == PSEUDONYM
     if transform == "keep" and "max" not in parameters:
         return value is True or value is False
-    if transform in ("picture", "point_cloud", "drop") or not is_int(value):
+    if transform in ("picture", "point_cloud", "bundle", "drop") or not is_int(value):
         return False
     low, high = bounds(transform, parameters)
     return bool(low <= value <= high and value % parameters.get("step", 1) == 0)

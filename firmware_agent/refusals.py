@@ -22,6 +22,7 @@ REASONS.update(
         "not_for_the_page": ("this is not a purpose that the page can show", "allow the live view, and open that"),
         "not_for_viewers": ("a program on the network can only be let in for what stays there", "choose another"),
         "not_asked_for": ("such a picture is not sent at the owner's word", "see which purposes the policy has"),
+        "bundle_changed": ("the bundle that was shown is not there any more", "look at it as it is now, then send it"),
         "viewer_exists": ("there is a viewer of that name", "remove it first, or take another name"),
         "viewer_unknown": ("there is no viewer of that name", "see `viewer list`"),
         "recipient_local": (

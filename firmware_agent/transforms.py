@@ -1,8 +1,9 @@
 """What a declared field becomes before it may leave: one small total function a transform.
 
 Each takes the raw value and the field's parameters and returns an integer, a bool, a text of a closed list or of a
-short form, a pseudonym, or picture bytes; Unfit if the value is of the wrong type or out of bounds. There is no way to
-pass free text (attack 13), and no floats come out, so that both runtimes write the same bytes.
+short form, a pseudonym, or bytes of a picture or bundle; Unfit if the value is of the wrong type or out of bounds.
+There is no way to pass free text (attack 13) but a bundle, which the owner saw and in which no rule finds anything. No
+floats come out, so that both runtimes write the same bytes.
 """
 
 import hmac
@@ -188,6 +189,19 @@ def point_cloud(value: "Any", parameters: "Parameters") -> "Any":
     return clean
 
 
+def bundle(value: "Any", parameters: "Parameters") -> "Any":
+    """A support bundle of at most `max` bytes, in which the rules of scrub/ find nothing any more."""
+    if not isinstance(value, (bytes, bytearray)) or len(value) > parameters["max"]:
+        raise Unfit
+    from firmware_agent.bundle import form  # here: a board that sends none has no room for it
+
+    try:
+        form.check(bytes(value))
+    except FormatError:
+        raise Unfit
+    return bytes(value)
+
+
 def drop(value: "Any", parameters: "Parameters") -> "Any":
     """Never: declared so that the owner can be told why it stays."""
     raise Unfit
@@ -219,5 +233,6 @@ TRANSFORMS: "dict[str, Callable[[Any, Parameters], Any]]" = {
     "pseudonym": pseudonym,
     "picture": picture,
     "point_cloud": point_cloud,
+    "bundle": bundle,
     "drop": drop,
 }

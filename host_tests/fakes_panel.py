@@ -305,6 +305,18 @@ class FakeDesk:
         found = [row for row in reversed(self.entries) if before is None or row["number"] < before]
         return {"entries": found[:count], "more": len(found) > count}
 
+    def bundle(self, session):
+        self._role(session, ("owner", "guardian"))
+        return {"state": "none", "done": 0, "trouble": "", "choices": [], "serial": False, "bundle": None}
+
+    def bundle_text(self, session, of):
+        self._role(session, ("owner", "guardian"))
+        return f"{of}\n"
+
+    def bundle_marks(self, session):
+        self._role(session, ("owner", "guardian"))
+        return []
+
     def payload(self, session, ident):
         self._role(session, ("owner", "guardian"))
         if ident not in self.payloads:

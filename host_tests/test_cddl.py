@@ -13,6 +13,7 @@ import cbor2
 import cddl_verifier as verifier
 import pytest
 
+from firmware_agent.bundle import form
 from firmware_agent.catalogue import Catalogue
 from firmware_agent.errors import ConfigError
 from firmware_agent.gate import compose, message, plan
@@ -26,6 +27,7 @@ from host_tests.properties.test_same_bytes import SEED, groups
 PUBLISHED = Path(__file__).parents[1] / "firmware_agent/profiles/lightmake.cddl"
 CASES = 6_000
 IDENT = bytes(range(16))
+BUNDLE = f"{form.FIRST}\n{form.SERIAL}{form.NO_SERIAL}\n".encode()
 PLY = b"ply\nformat ascii 1.0\nelement vertex 1\nproperty float x\nend_header\n1\n"
 JPEG = next(clean for _, clean in (generate.picture(Random(seed)) for seed in range(9)) if clean)
 
@@ -80,6 +82,8 @@ def test_ok__every_value_at_its_bounds_validates(published, every):
                 raw += ["0.0", f"v{row['max']}.999"]
             if row["transform"] == "point_cloud":
                 raw.append(PLY)
+            if row["transform"] == "bundle":
+                raw.append(BUNDLE)
             if row["transform"] == "pseudonym":
                 raw += ["printer", b"printer", 7]
             if row["transform"] == "pattern":

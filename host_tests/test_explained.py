@@ -120,12 +120,15 @@ def test_ok__the_list_of_clauses_is_the_projects_own():
 REASON = {"promise": "p", "kept": "k"}
 CLAUSE_EDITS = {
     "a clause is left out": ({"clause__L6": None}, "purpose.improvement_program: clause: L6 is not"),
-    "a clause of a field only": ({"clause__L9": None}, "field.job_file: clause: L9 is not"),
+    "a clause of a field only": ({"clause__L21": None}, "field.job_user: clause: L21 is not"),
     "no row names it": ({"clause__L99": "a promise"}, "clause: L99: no row names it"),
     "its reason is taken out": ({"clause__L12": "a promise"}, "clause: L12: no row names it"),
     "explained, and a row names it": ({"clause__L7": REASON}, "clause: L7: purpose.print_history names it"),
-    "explained, and a field names it": ({"clause__L10": REASON}, "clause: L10: field.serial names it"),
-    "the last row that names it goes": ({"field__serial": None}, "clause: L10: no row names it"),
+    "explained, and a field names it": ({"clause__L21": REASON}, "clause: L21: field.job_user names it"),
+    "the last row that names it goes": (
+        {f"field__{name}": None for name in ("job_user", "message", "device_name")},
+        "clause: L21: no row names it",
+    ),
     "no reason": ({"clause__L12": {"promise": "p"}}, "clause.L12: kept: is missing"),
     "an empty reason": ({"clause__L12": {"promise": "p", "kept": " "}}, "clause.L12: kept: must be one line"),
     "an empty promise": ({"clause__L6": ""}, "clause: L6: must be one line"),
@@ -192,6 +195,7 @@ def test_ok__what_becomes_of_a_value_is_said_in_plain_words(field):
             "rounded to 60, from 1,577,836,800 to 2,524,608,000 (in seconds since 1970: from 1 January 2020 to 1 Jan",
         ),
         ("day", {"min": -(2**53), "max": 2**53}, "only the day, without the time; of a number of seconds since 1970"),
+        ("bundle", {"max": 1048576}, "the text that was shown, at most 1 MiB; it stays if an address, a person's name"),
         ("point_cloud", {"max": 4194304}, "the points, at most 4 MiB; the file's header is written anew"),
         ("picture", {"max": 4100}, "the picture, at most 4,100 bytes"),
         ("pattern", {"form": "E###"}, "only a text of the form E### (# is a digit, @ a letter from A to Z)"),

@@ -9,6 +9,7 @@ import cbor2
 import cddl_verifier
 import pytest
 
+from firmware_agent.bundle import form
 from firmware_agent.catalogue import Catalogue
 from firmware_agent.consent.store import ConsentStore
 from firmware_agent.errors import Refused
@@ -26,6 +27,8 @@ PURPOSES = sorted(BOOK.purposes)
 SCHEMA = cddl_verifier.Validator((PROFILES / "laserpecker.cddl").read_text("utf-8"))
 JPEG = next(data for data, clean in (picture(Random(seed)) for seed in range(99)) if clean)
 
+BUNDLE = f"{form.FIRST}\n{form.SERIAL}{form.NO_SERIAL}\n".encode()
+
 # What a printer could say: declared values, and beside them names of a network under every name they might have.
 CANARY = "canary-anns-network"
 SOUND = {
@@ -35,6 +38,7 @@ SOUND = {
     "job_start": NOW - 700,
     "job_finish": NOW,
     "picture": JPEG,
+    "bundle": BUNDLE,
     "link_type": "wifi",
     "link_signal": -60,
     "alive": "on",
@@ -46,6 +50,7 @@ EXACT = {
     "network_info": {20, 21},
     "heartbeat": {22},
     "placement_picture": {11},
+    "support_bundle": {34},
 }
 
 

@@ -37,13 +37,14 @@ def test_ok__the_shipped_profile_has_the_cameras_purposes_apart():
         ("failure_detection", "lightmake"),
         ("support_photo", "lightmake"),
         ("surface_scan", "lightmake"),
+        ("support_bundle", "lightmake"),
         ("local_service", "timelapse"),
         ("local_service", "home"),
     }
     asked = {name for name, row in BOOK.purposes.items() if row["ask"] == "first"}
     assert asked == {"improvement_program", "print_history", "live_view"}
     assert {name for name in BOOK.purposes if BOOK.on_request(name)} == {
-        *("live_view", "support_photo", "surface_scan", "local_service")
+        *("live_view", "support_photo", "surface_scan", "support_bundle", "local_service")
     }
     assert all(BOOK.keep(name) == 0 for name, row in BOOK.purposes.items() if row["media"])  # never kept
 
@@ -153,8 +154,9 @@ def test_fail__a_deletion_is_asked_of_nobody_on_the_own_network(tmp_path):
     asyncio.run(story())
 
 
-def test_ok__laserpecker_has_none_and_asks_for_everything_at_first():
+def test_ok__laserpecker_has_none_and_asks_for_all_but_one_at_first():
     other = catalogue("laserpecker")
     assert not any(map(other.local, other.recipients))
-    assert {row["ask"] for row in other.purposes.values()} == {"first"}
-    assert {row.get("ask") for row in shipped("laserpecker")["purpose"].values()} == {None}
+    assert {name for name, row in other.purposes.items() if row["ask"] != "first"} == {"support_bundle"}
+    rows = shipped("laserpecker")["purpose"]
+    assert {name: row["ask"] for name, row in rows.items() if "ask" in row} == {"support_bundle": "later"}

@@ -63,7 +63,14 @@ def story(tmp_path, tell, **settings):
 
 def routes(house):
     """(method, path) of every route, with a sample in each place."""
-    samples = {"ident": "ab" * 16, "number": "1", "policy": policy_hash("snapshot"), "action": "stop", "name": "app.js"}
+    samples = {
+        "ident": "ab" * 16,
+        "number": "1",
+        "policy": policy_hash("snapshot"),
+        "action": "stop",
+        "name": "app.js",
+        "of": "after",
+    }
     samples |= {"purpose": "live_view", "recipient": "owner"}
     for method, pattern, _ in house.panel._routes.table():
         path = re.sub(r"<(?:re:.*?:)?(\w+)>", lambda found: samples[found[1]], pattern).replace("\\", "")

@@ -9,6 +9,8 @@ import pytest
 
 import firmware_agent
 from firmware_agent import notice
+from firmware_agent.bundle.parts import CHOICES, KINDS
+from firmware_agent.bundle.reading import WHY
 from firmware_agent.catalogue import BLOBS, PARAMETERS, REQUEST
 from firmware_agent.config import _SOURCES
 from firmware_agent.consent import changes
@@ -98,7 +100,7 @@ def families():
         "warning.*.title": {f"warning.{code}.title" for code in known_warnings()},
         "change.*": {f"change.{name}" for name in changed | {"recipient"} | {f"age.{one}" for one in notice.AGE}},
         "meaning.*": {f"meaning.{name}" for name in meanings()},
-        "nav.*": {f"nav.{name}" for name in ("now", "camera", "history", "rights", "people")},
+        "nav.*": {f"nav.{name}" for name in ("now", "camera", "history", "rights", "people", "support")},
         "history.*": {f"history.{name}" for name in ("all", "left", "refused", "watched", "decided")},
         "choice.*": {f"choice.{name}" for name in ("allow", "refuse", "later")},
         "first.*": {f"first.{name}" for name in ("allow", "refuse", "later")},
@@ -116,6 +118,11 @@ def families():
         "says.machine.*": {f"says.machine.{one}" for one in MACHINE},
         "says.why.*": {f"says.why.{fate}" for fate in ("unfit", "expired", "no_time")},
         "says.how.*": {f"says.how.{name}" for name in PARAMETERS if name not in (*BLOBS, "drop")},
+        "support.part.*": {f"support.part.{name}" for name in (*CHOICES, "serial")},
+        "support.about.*": {f"support.about.{name}" for name in (*CHOICES, "serial")},
+        "support.why.*": {f"support.why.{re.sub('[^a-z]+', '_', why)}" for why in WHY.values()},
+        "bundle.*": {"bundle.before", "bundle.after"},
+        "bundle.kind.*": {f"bundle.kind.{kind}" for kind in KINDS},
         "trouble.*": set(),  # the camera's own words where there are no others
         "*.done": {"refuse.done", "later.done"},
     }
@@ -250,7 +257,7 @@ def test_ok__the_pages_ask_nobody_else_for_anything():
 def test_ok__each_page_stays_small():
     sizes = {path.name: path.stat().st_size for path in PAGES.iterdir() if path.suffix != ".txt"}
     wanted = set(re.findall(r'import\("/pages/(\w+\.js)"\)', "".join(scripts().values())))  # when somebody wants it
-    later = {*wanted, "watch.js"}  # of live.js
+    later = {*wanted, "watch.js", "bundle_pick.js", "bundle_rows.js"}  # of live.js and bundle.js
     assert wanted and later <= set(sizes)
     for other in ("pair", "app"):
         page = {name: size for name, size in sizes.items() if not name.startswith(other) and name not in later}

@@ -659,7 +659,8 @@ def test_ok__retention_ends(rig):
     tree = generate.shipped()
     del tree["clause"]  # some rows that its clauses need go
     tree["field"] = {name: {**row, "retention": "1 s"} for name, row in tree["field"].items() if "purposes" in row}
-    tree["field"]["picture"]["retention"] = tree["field"]["scan"]["retention"] = "0 s"
+    for name in ("picture", "scan", "bundle"):
+        tree["field"][name]["retention"] = "0 s"
     profile = rig.directory / "short.cbor"
     profile.write_bytes(compile_profile(generate.Text(generate.toml(tree))))
     receiver = rig.receiver(profile=profile)

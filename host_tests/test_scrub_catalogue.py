@@ -161,3 +161,20 @@ def test_ok__whatever_is_read_values_stand_in_order_where_they_are_said_to(seed:
 def test_ok__what_is_nested_deep_is_read_to_its_end() -> None:
     deep = '{"a":' * 5000 + json.dumps(BAMBU)
     assert "Orun und Kefa" in {deep[one.start : one.end] for one in find(deep)}
+
+
+@pytest.mark.attack(14)
+def test_ok__what_stands_before_a_name_in_its_place_goes_too():
+    text = '{"print": {"command": "push_status", "gcode_file": "/home/orunkefa/lamps/kefa lamp.gcode", "ams": {}}}'
+    report = Report()
+    report.learn(text)
+    masked = report.masked(text, json=True)
+    assert "orunkefa" not in masked and "lamp.gcode" not in masked, masked
+
+
+def test_ok__whoever_trusts_the_rules_alone_masks_what_the_catalogue_knows_as_harmless():
+    text = '{"result": {"software_version": "1.7.96.83", "klipper_path": "/opt/k", "state_message": "ready"}}'
+    for harmless, stays in ((True, True), (False, False)):
+        report = Report(harmless=harmless)
+        report.learn(text)
+        assert ("1.7.96.83" in report.masked(text, json=True)) == stays

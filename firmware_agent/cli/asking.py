@@ -22,10 +22,11 @@ class Asking:
         self._number = 0
         self._news: list[str] = []
 
-    async def ask(self, do: str) -> dict[str, Any]:
-        """The answer to a reading without arguments. AgentError: a refusal, by its own words, or nobody answers."""
+    async def ask(self, do: str, arguments: "dict[str, Any] | None" = None) -> dict[str, Any]:
+        """The answer to a reading or an action. AgentError: a refusal, by its own words, or nobody answers."""
         self._number += 1
-        self._writer.write(json.dumps({"v": 1, "id": self._number, "do": do}).encode() + b"\n")
+        asked = {"v": 1, "id": self._number, "do": do, "arguments": arguments or {}}
+        self._writer.write(json.dumps(asked).encode() + b"\n")
         try:
             async with asyncio.timeout(_PATIENCE):
                 while "event" in (found := await self._line()):
@@ -51,10 +52,11 @@ class Asking:
 
 
 @contextlib.asynccontextmanager
-async def asking(path: Path) -> AsyncIterator[Asking]:
-    """Connected within the block. path: of the agent's socket. AgentError: it cannot be used by this user."""
+async def asking(path: Path, longest: int = _LONGEST) -> AsyncIterator[Asking]:
+    """Connected within the block. path: of the agent's socket. longest: bytes of an answer. AgentError: it cannot be
+    used by this user."""
     try:
-        reader, writer = await asyncio.open_unix_connection(path, limit=_LONGEST)
+        reader, writer = await asyncio.open_unix_connection(path, limit=longest)
     except OSError as error:
         why = error.strerror or type(error).__name__
         raise AgentError(

@@ -30,13 +30,19 @@ _SECRETS = {"octoprint": ("key_file",), "moonraker": ("key_file",), "bambu": ("c
 def doctor(made: Parts, options: Namespace) -> int:
     """Print every finding; 1 if anything is wrong."""
     logging.getLogger("firmware_agent").setLevel(logging.ERROR)  # the findings say it
-    findings = asyncio.run(_all(made, options.connect))
+    findings = asyncio.run(every(made, options.connect))
     for level, sentence in findings:
         print(words.wrap(sentence, f"{level:<6} "))
     return 1 if any(level == "wrong" for level, _ in findings) else 0
 
 
-async def _all(made: Parts, connect: bool) -> list[Finding]:
+def quick(made: Parts) -> list[Finding]:
+    """What can be said within a running agent: nothing is asked, and no long file is read."""
+    return [*_clock(made), *_people(made), *_viewers(made)]
+
+
+async def every(made: Parts, connect: bool) -> list[Finding]:
+    """All of it. connect: brokers and cameras are asked even if nothing is allowed."""
     findings = [("ok", f"configuration {made.config.file}, profile {made.catalogue.profile} {made.catalogue.version}")]
     findings += _state(made)
     findings += _clock(made)

@@ -2,10 +2,12 @@
 
 import contextlib
 import io
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 from typing import Any
 
+from firmware_agent import __version__
 from firmware_agent.agent import Agent
+from firmware_agent.bundle.places import Places
 from firmware_agent.camera.crop import part
 from firmware_agent.camera.hub import Hub
 from firmware_agent.camera.viewers.book import NAMES, is_name
@@ -13,6 +15,7 @@ from firmware_agent.cli import build, words
 from firmware_agent.cli.addresses import addresses, plain
 from firmware_agent.cli.build import Parts
 from firmware_agent.cli.export import about
+from firmware_agent.cli.facts import of_agent
 from firmware_agent.cli.narrow import given
 from firmware_agent.cli.people import may_invite, may_remove
 from firmware_agent.cli.stores import register
@@ -21,6 +24,7 @@ from firmware_agent.consent.authority import LATER, PEOPLE
 from firmware_agent.consent.pairing import LASTS, Invitation
 from firmware_agent.errors import AgentError, FormatError, SourceError
 from firmware_agent.model import WITHDRAWN
+from firmware_agent.owner.bundling import Bundling, Shown
 from firmware_agent.refusals import Refused
 from firmware_agent.sessions import Actor, SessionGate
 
@@ -53,6 +57,9 @@ class AgentHands:
         self._made = made
         self._agent = agent
         self._erase = erase
+        self._bundling = Bundling(
+            Places(made.config.bundle), __version__, lambda: "\n".join(of_agent(made, agent)), _known
+        )
 
     def withdraw(self, pairs: list[Pair], state: str, actor: Actor) -> int:
         return build.narrow(self._made, self._agent, pairs, state, actor)
@@ -192,6 +199,40 @@ class AgentHands:
             raise Refused("not_asked_for", *pair)
         await self._agent.once(found[0])
 
+    def bundle(self) -> Json:
+        return self._bundling.state()
+
+    def bundle_text(self, before: bool) -> str:
+        return self._bundling.text(before)
+
+    def bundle_marks(self) -> list[list[Any]]:
+        return self._bundling.marks()
+
+    def make_bundle(self, parts: list[str], serial: bool) -> None:
+        self._bundling.begin(parts, serial)
+
+    async def remove_text(self, texts: list[tuple[str, bool]]) -> None:
+        await self._bundling.remove(texts)
+
+    async def undo_removal(self, texts: "list[tuple[str, bool]] | None") -> None:
+        await self._bundling.undo(texts)
+
+    def forget_bundle(self) -> None:
+        self._bundling.forget()
+
+    async def send_bundle(self, pair: Pair, digest: str) -> None:
+        """At the owner's word only: it is never read by time."""
+        if pair[1] not in self._agent.uplinks:
+            raise AgentError(f"there is no [uplink.{pair[1]}] in the configuration; save the bundle, and share it")
+        data = self._bundling.shown(digest)
+        self._permitted(pair)
+        await self._agent.once(Shown(pair, data))
+
+    def _permitted(self, pair: Pair) -> None:
+        verdict = self._made.gate.decide(*pair)
+        if not verdict.allowed:
+            raise Refused(verdict.reason, *pair)
+
     def set_crop(self, crop: list[int]) -> None:
         camera, made = self._camera(), self._made
         with made.device.storage.lock():
@@ -261,6 +302,12 @@ class AgentHands:
 
     async def erase(self, actor: Actor) -> Json:
         return await self._erase(actor)
+
+
+def _known() -> Iterable[tuple[str, str]]:
+    from firmware_agent.scrub.known import known
+
+    return known()
 
 
 def _list(value: object) -> list[object]:

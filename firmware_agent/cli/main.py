@@ -82,6 +82,14 @@ def _scrub(options: argparse.Namespace) -> int:
     return scrub(options)
 
 
+def _bundle(options: argparse.Namespace) -> int:
+    from firmware_agent.cli.bundle import bundle  # here: the scrubber's tables are large
+
+    readable = (place for place in PLACES if os.access(place, os.R_OK))
+    found = options.config or next(readable, None)
+    return bundle(options, None if found is None else config.load(found))
+
+
 def _hex32(text: str) -> str:
     from firmware_agent.egress.verify import hex32  # here: no other command reads what an auditor reads
 
@@ -276,6 +284,15 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("--to", type=Path, metavar="DIRECTORY", help="where the files are written; needed for several")
     one.add_argument("--thumbnails", action="store_true", help="pictures in G-code stay; they show the part")
     one.add_argument("--opaque", action="store_true", help="blocks in G-code that nobody can read stay")
+    one = add(commands, "bundle", None, "logs and configuration for support, as one scrubbed file that you see first")
+    one.set_defaults(alone=_bundle)
+    names = "agent, klippy, moonraker, octoprint, config, gcode"
+    one.add_argument("--with", dest="parts", metavar="NAMES", help=f"of {names}; without it: all but gcode")
+    one.add_argument("--serial", action="store_true", help="tell the serial number of the printer")
+    one.add_argument("--remove", action="append", metavar="TEXT", help="take this out, too, wherever it stands")
+    one.add_argument("--to", type=Path, metavar="FILE", help="a new file (support-bundle.txt)")
+    one.add_argument("--send", action="store_true", help="have the running agent make and send it; asks before")
+    one.add_argument("--yes", action="store_true", help="with --send: do not ask; you looked at it")
     add(commands, "doctor", doctor.doctor, "what is wrong and what to do").add_argument(
         "--connect",
         action="store_true",

@@ -122,6 +122,13 @@ def _point_cloud(parameters: Parameters) -> str:
     return f"the points, at most {size(parameters['max'])}; the file's header is written anew, without any notes"
 
 
+def _bundle(parameters: Parameters) -> str:
+    return (
+        f"the text that was shown, at most {size(parameters['max'])}; it stays if an address, a person's name or any "
+        "other identifier is recognised in it; a serial number only in the one line that is ticked for it"
+    )
+
+
 def _pattern(parameters: Parameters) -> str:
     return f"only a text of the form {parameters['form']} (# is a digit, @ a letter from A to Z); any other stays"
 
@@ -149,5 +156,6 @@ _TRANSFORMS: dict[str, Callable[[Parameters], str]] = {
     "pseudonym": _pseudonym,
     "picture": _picture,
     "point_cloud": _point_cloud,
+    "bundle": _bundle,
     "drop": _drop,
 }

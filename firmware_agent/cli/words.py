@@ -212,7 +212,8 @@ def _bytes(data: bytes, row: dict[str, Any]) -> str:
         return f"a number that changes every {span(row['parameters']['epoch']).removeprefix('1 ')}{shown}"
     if data[:4] == SEALED_MAGIC:
         return f"a picture, sealed: {len(data)} bytes"
-    return f"a {'point cloud' if transform == 'point_cloud' else 'picture'} of {len(data)} bytes"
+    called = {"point_cloud": "a point cloud", "bundle": "a support bundle"}.get(transform, "a picture")
+    return f"{called} of {len(data)} bytes"
 
 
 def notation(value: Any) -> str:

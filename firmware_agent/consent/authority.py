@@ -36,6 +36,9 @@ RULES: dict[str, tuple[tuple[str, ...], bool]] = {
     "set_region": (DECIDERS, False),  # whether it leaves, a consent says
     "remove_viewer": (PEOPLE, False),
     "send_photo": (DECIDERS, False),  # the consent that it rests on is asked for besides
+    **dict.fromkeys(
+        ("make_bundle", "remove_text", "undo_removal", "forget_bundle", "send_bundle"), (DECIDERS, False)
+    ),  # likewise
     "decide": (PEOPLE, False),  # the desk looks at each choice: one that allows is checked as "allow"
     "allow": (DECIDERS, True),
     "declare_of_age": (DECIDERS, True),
@@ -54,6 +57,7 @@ READING: dict[str, tuple[str, ...]] = {
     "said": DECIDERS,
     "receipt": DECIDERS,
     "archive": DECIDERS,
+    "bundle": DECIDERS,
     "watch": ("owner", "guardian", "viewer"),
 }
 

@@ -83,6 +83,22 @@ class Hands(Protocol):
     async def send_photo(self, pair: Pair) -> None:
         """Take one picture and send it; Refused if consent does not hold, SourceError if there is no camera."""
 
+    def bundle(self) -> Json:
+        """What could go into a support bundle, and the one that is in hand."""
+
+    def bundle_text(self, before: bool) -> str: ...
+    def bundle_marks(self) -> list[list[Any]]: ...
+    def make_bundle(self, parts: list[str], serial: bool) -> None: ...
+    async def remove_text(self, texts: list[tuple[str, bool]]) -> None:
+        """Each wherever it stands in the bundle; True: not inside of longer words."""
+
+    async def undo_removal(self, texts: "list[tuple[str, bool]] | None") -> None:
+        """Put them back; None: what was removed last."""
+
+    def forget_bundle(self) -> None: ...
+    async def send_bundle(self, pair: Pair, digest: str) -> None:
+        """Send the bytes with this SHA-256; Refused if they are not the bundle in hand, or may not leave."""
+
     def set_crop(self, crop: list[int]) -> None: ...
     def set_region(self, region: str) -> None: ...
     def receipt(self, sequence: int) -> Json: ...
@@ -138,6 +154,11 @@ class Desk:
             "send_photo": self._send_photo,
             "set_crop": self._set_crop,
             "set_region": self._set_region,
+            "make_bundle": self._make_bundle,
+            "remove_text": self._remove_text,
+            "undo_removal": self._undo_removal,
+            "forget_bundle": self._forget_bundle,
+            "send_bundle": self._send_bundle,
         }
 
     # --- reading
@@ -170,6 +191,21 @@ class Desk:
     def archive(self, session: Session) -> bytes:
         self._may_read(session, "archive")
         return self._hands.archive()
+
+    def bundle(self, session: Session) -> Json:
+        """The support bundle: what could go in, and the one that is in hand."""
+        self._may_read(session, "bundle")
+        return self._hands.bundle()
+
+    def bundle_text(self, session: Session, of: str) -> str:
+        """All of it. of: "before" or "after"."""
+        self._may_read(session, "bundle")
+        return self._hands.bundle_text(of == "before")
+
+    def bundle_marks(self, session: Session) -> list[list[Any]]:
+        """Of each place that differs: line, start and end before, start and end after (code points), kind."""
+        self._may_read(session, "bundle")
+        return self._hands.bundle_marks()
 
     def nonce(self, session: Session) -> str:
         self._may_read(session, "nonce")
@@ -395,6 +431,33 @@ class Desk:
         self._hands.set_region(region)
         return {}
 
+    async def _make_bundle(self, session: Session, actor: Actor, arguments: Json) -> Json:
+        parts, serial = _take(arguments, parts=list, serial=bool)
+        if not all(isinstance(one, str) for one in parts):
+            raise FormatError("parts: not texts")
+        self._hands.make_bundle(parts, serial)
+        return {}
+
+    async def _remove_text(self, session: Session, actor: Actor, arguments: Json) -> Json:
+        (texts,) = _take(arguments, texts=list)
+        await self._hands.remove_text(_texts(texts))
+        return {}
+
+    async def _undo_removal(self, session: Session, actor: Actor, arguments: Json) -> Json:
+        (texts,) = _take(arguments, texts=(list, type(None)))
+        await self._hands.undo_removal(None if texts is None else _texts(texts))
+        return {}
+
+    async def _forget_bundle(self, session: Session, actor: Actor, arguments: Json) -> Json:
+        _take(arguments)
+        self._hands.forget_bundle()
+        return {}
+
+    async def _send_bundle(self, session: Session, actor: Actor, arguments: Json) -> Json:
+        purpose, recipient, digest = _take(arguments, purpose=str, recipient=str, sha256=str)
+        await self._hands.send_bundle(self._hands.known(purpose, recipient), _hex(digest, 32).hex())
+        return {}
+
     def _pair(self, arguments: Json) -> Pair:
         purpose, recipient = _take(arguments, purpose=str, recipient=str)
         return self._hands.known(purpose, recipient)
@@ -402,6 +465,12 @@ class Desk:
     def _narrowed(self, pairs: list[Pair], state: str, actor: Actor) -> Json:
         begun = time.perf_counter()
         return _destroyed(self._hands.withdraw(pairs, state, actor), begun)
+
+
+def _texts(given: list[Any]) -> list[tuple[str, bool]]:
+    if not 0 < len(given) <= _CHOICES or not all(isinstance(one, dict) for one in given):
+        raise FormatError(f"texts: 1 to {_CHOICES} objects")
+    return [(text, whole) for text, whole in (_take(one, text=str, whole=bool) for one in given)]
 
 
 def _destroyed(events: int, begun: float) -> Json:

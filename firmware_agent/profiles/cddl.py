@@ -97,7 +97,7 @@ def _kind(row: dict[str, Any]) -> str:
         return f"bytes .size {PSEUDONYM}"
     if row["transform"] == "picture":
         return f"bytes .size (4..{parameters['max'] + SEALED})"
-    if row["transform"] == "point_cloud":
+    if row["transform"] in ("point_cloud", "bundle"):
         return f"bytes .size (1..{parameters['max']})"
     if row["transform"] == "keep" and "max" not in parameters:
         return "bool"

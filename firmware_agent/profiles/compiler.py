@@ -224,7 +224,7 @@ class _Compiler:
             if not kinds:
                 raise self.wrong(f"purpose.{name}", "notice", "no field is declared for it: asking would mean nothing")
             if asked["media"] and len(kinds) > 1:
-                raise self.wrong(f"purpose.{name}", "media", "a picture and a point cloud never share a purpose")
+                raise self.wrong(f"purpose.{name}", "media", "a picture, a point cloud and a text share no purpose")
             local = [one for one in asked["recipients"] if not recipients[one]["topic"]]
             if local and kinds != {"picture"}:
                 raise self.wrong(f"purpose.{name}", "recipients", f"{local[0]} is local: it can only be shown pictures")

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 
 from firmware_agent.scrub.interfaces import INTERFACES, Interface
 from firmware_agent.scrub.nested import Document, Value, documents
-from firmware_agent.scrub.spans import Span
+from firmware_agent.scrub.spans import Span, joined
 from firmware_agent.scrub.words import NOBODY, ROOTS
 
 _MARKS = frozenset().union(*(one.marks for one in INTERFACES))
@@ -38,20 +38,23 @@ _ROWS = _rows()
 _WANTED = {*_ROWS, *_BARE}
 
 
-def catalogued(text: str, found: Iterable[Span]) -> list[Span]:
-    """found: what the rules say, left to right. Gives it without what stands in harmless values, and with what
-    identifies by its place; in order."""
-    spans, kept, at = list(found), list[Span](), 0
+def catalogued(text: str, found: Iterable[Span], harmless: bool = True) -> list[Span]:
+    """found: what the rules say, left to right. Gives it with what identifies by its place, in order, none in another.
+
+    harmless: without what stands in values that name nobody.
+    """
+    spans, stay, named, at = list(found), list[Span](), list[Span](), 0
     for document in documents(text, _MARKS, _WANTED):
         for value, what in _judged(text, document):
-            while at < len(spans) and spans[at].start < value.start:
-                kept.append(spans[at])
-                at += 1
-            while at < len(spans) and spans[at].start < value.end:
-                at += 1
             if what is not None:
-                kept.append(Span(*what))
-    return kept + spans[at:]
+                named.append(Span(*what))
+            elif harmless:
+                while at < len(spans) and spans[at].start < value.start:
+                    stay.append(spans[at])
+                    at += 1
+                while at < len(spans) and spans[at].start < value.end:
+                    at += 1
+    return list(joined(stay + spans[at:], named))
 
 
 def _judged(text: str, document: Document) -> "Iterator[tuple[Value, tuple[int, int, str] | None]]":

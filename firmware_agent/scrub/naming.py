@@ -81,7 +81,11 @@ def named(line: str, start: int, end: int) -> bool:
 def on_air(line: str, start: int, end: int) -> bool:
     """The name of a network, in a sentence that speaks of radio."""
     said = fold(line[start:end].replace(".", " ")).split()
-    return near(line, start, RADIO) and len(said) > 0 and said[0] not in NO_NETWORK and named(line, start, end)
+    if (
+        not said or said[0] in NO_NETWORK or said[0].startswith(("ssid", "essid", "bssid"))
+    ):  # a key: its value has a rule
+        return False
+    return near(line, start, RADIO) and named(line, start, end)
 
 
 def near(line: str, start: int, words: "tuple[str, ...]") -> bool:

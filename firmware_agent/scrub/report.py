@@ -31,15 +31,18 @@ _NOT_FAR = ("gps",)  # numbers that mean nothing elsewhere
 _NAMES = ("hostname", "home_user", "user", "author", "account", "ssid", "device_name")
 
 
-def found(text: str) -> list[Span]:
-    """What the rules find in `text`, and what the catalogue of known JSON says, in code points."""
+def found(text: str, harmless: bool = True) -> list[Span]:
+    """What the rules find in `text`, and what the catalogue of known JSON says, in code points.
+
+    harmless: what a rule finds stays where the catalogue knows that it names nobody.
+    """
     spans = list[Span]()
     for at, block in blocks(text.replace("\r", "\n")):
         named = list(_ruled(block))
         below = set(beneath(block, _ruled))
         for start, end, kind in apart([*whole(named, below, block), *below]) if below else named:
             spans.append(Span(at + start, at + end, kind))
-    return catalogued(text, spans)
+    return catalogued(text, spans, harmless)
 
 
 def _ruled(block: str) -> Iterator[Span]:
@@ -78,7 +81,8 @@ class Report:
     """Files that are shared together: what one of them gives away is masked in all.
 
     known: (kind, value) of the device. aliases: what stands in place of what, also for the G-code of the same report.
-    words: what it does not know is masked as well.
+    words: what it does not know is masked as well. harmless: what a rule finds stays where the catalogue of known JSON
+    says that it names nobody.
     """
 
     def __init__(
@@ -86,8 +90,10 @@ class Report:
         known: Iterable[tuple[str, str]] = (),
         aliases: "Aliases | None" = None,
         words: "Vocabulary | None" = None,
+        harmless: bool = True,
     ) -> None:
         self._words = words
+        self._harmless = harmless
         self._known: dict[str, str] = {}  # value -> kind
         self._means: dict[str, str] = {}  # value -> how it was first written
         self._aliases = aliases or Aliases()
@@ -99,7 +105,7 @@ class Report:
     def learn(self, text: str) -> None:
         """First each file of the report."""
         self._aliases.taken(text)
-        spans = found(text)
+        spans = found(text, self._harmless)
         if len(spans) + sum(map(len, self._found.values())) <= _MOST:  # for the second reading
             self._found[text] = spans
         for value, kind in values(text, spans).items():
@@ -132,7 +138,7 @@ class Report:
         if self._elsewhere is None:
             self._elsewhere = Elsewhere(self._known)
         kept = self._found.get(text)
-        named = joined(found(text) if kept is None else kept, self._elsewhere.spans(text))
+        named = joined(found(text, self._harmless) if kept is None else kept, self._elsewhere.spans(text))
         below = list(beneath(text, self._elsewhere.spans)) if self._known else []
         named = joined(named, (Span(*one) for one in apart([*below]))) if below else named
         return named if self._words is None else iter(beside(list(named), self._words.unknown(text), text))
@@ -144,11 +150,15 @@ class Report:
         parts, at = list[str](), 0
         for one in sorted(quoted + numbers) if json else self._spans(text):
             value = text[one.start : one.end]
-            value = value if value in self._means else read(value)
-            new = self.alias(one.kind, self._means.get(value, value))
+            new = self.written(one.kind, value)
             parts += [text[at : one.start], f'"{new}"' if one in bare else new]
             at = one.end
         return "".join([*parts, text[at:]])
+
+    def written(self, kind: str, value: str) -> str:
+        """What is written in place of a span's text: the same for each way in which a value can be written."""
+        value = value if value in self._means else read(value)
+        return self.alias(kind, self._means.get(value, value))
 
     def alias(self, kind: str, value: str) -> str:
         """What is written in place of a value, in each file of the report."""

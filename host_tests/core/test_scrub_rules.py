@@ -84,6 +84,7 @@ CLEAN = (
     "username: my_user, password: your_password",
     "ip_addr=one.ip_addr, user=one.user_info))",
     "bssid=00:00:00:00:00:00",
+    "wlan0: connected to ssid=",
     "101 GET /websocket?token= (127.0.0.1) [_TRUSTED_USER_] 5.71ms",
     "Websocket Opened: ID: 548214596432, Proxied: True",
 )

@@ -197,7 +197,7 @@ def test_ok__pictures_are_media_and_records_are_not():
     assert world.wire.arrived[0].media is False
     for purpose, row in world.catalogue.purposes.items():
         kinds = [field["transform"] for _, field in world.catalogue.fields_of(purpose)]
-        assert row["media"] == (kinds == ["picture"] or kinds == ["point_cloud"]), purpose
+        assert row["media"] == (kinds in (["picture"], ["point_cloud"], ["bundle"])), purpose
 
 
 def test_fail__refusals_carry_no_values():

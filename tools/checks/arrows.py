@@ -14,7 +14,7 @@ LAYERS = (
     ("outcomes",),
     ("decide", "transforms", "clock"),
     ("catalogue", "itself"),
-    ("model", "jpeg", "pointcloud", "notice"),
+    ("model", "jpeg", "pointcloud", "notice", "bundle"),
     ("cbor", "config", "pointbody", "scrub"),
     ("refusals", "accounts"),
     ("errors", "addresses", "limits", "phase", "waiting"),

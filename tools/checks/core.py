@@ -54,6 +54,8 @@ CORE = tuple(
         "scrub/keys.py",
         "scrub/keyed.py",
         "scrub/lines.py",
+        "bundle/__init__.py",
+        "bundle/form.py",
         "device/__init__.py",
         "device/micropython.py",
     )

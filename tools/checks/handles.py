@@ -142,6 +142,8 @@ WRITERS = (
     f"{PACKAGE}/owner/panel/lines.py",  # its connection
     f"{PACKAGE}/owner/panel/certificate.py",  # storage
     f"{PACKAGE}/cli/scrub.py",  # what was scrubbed, to standard output, past Python's buffer
+    f"{PACKAGE}/bundle/bundle.py",  # G-code, to memory
+    f"{PACKAGE}/cli/bundle.py",  # the bundle, to the file that the command names
     f"{PACKAGE}/scrub/given.py",  # what was scrubbed, to where the command says
 )
 

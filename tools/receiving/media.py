@@ -1,4 +1,4 @@
-"""Pictures and point clouds: opened if they are sealed for us, and nothing but what a decoder needs.
+"""Pictures, point clouds and support bundles: opened if they are sealed for us, and nothing but what a decoder needs.
 
 What is checked is written nowhere, unless the maker named a directory for it.
 """
@@ -9,6 +9,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from firmware_agent import jpeg, pointcloud
+from firmware_agent.bundle import form as bundle
 from firmware_agent.camera.sealed import MAGIC, open_sealed, public_key
 from firmware_agent.errors import FormatError
 
@@ -23,7 +24,8 @@ class Unopened(Exception):
 class Media:
     """What one recipient does with pictures. key: its private X25519 key, b"" if devices do not seal for it.
 
-    directory: where pictures go, each as IDENT.jpg, for a program that deletes them in time; None: nowhere.
+    directory: where pictures go, each as IDENT.jpg, and support bundles, as IDENT.txt, for a program that deletes them
+    in time; None: nowhere.
     """
 
     def __init__(self, recipient: str, key: bytes = b"", directory: "Path | None" = None) -> None:
@@ -50,18 +52,24 @@ class Media:
         """Write a picture that was judged, if pictures are wanted at all. Whole or not at all."""
         if self.directory is None or not isinstance(value, bytes):
             return
+        text = value.startswith(bundle.FIRST.encode())
         part = self.directory / f"{ident.hex()}.part"
-        part.write_bytes(self.opened(purpose, value))
-        part.rename(self.directory / f"{ident.hex()}.jpg")
+        part.write_bytes(value if text else self.opened(purpose, value))
+        part.rename(self.directory / f"{ident.hex()}.{'txt' if text else 'jpg'}")
 
 
 def clean(kind: str, data: bytes, most: int) -> bool:
     """Whether it is what a device's own cleaning leaves: cleaning it again changes nothing."""
-    strip = jpeg.strip if kind == "picture" else pointcloud.strip
+    strip = {"picture": jpeg.strip, "point_cloud": pointcloud.strip, "bundle": _looked_through}[kind]
     try:
         return len(data) <= most and strip(data) == data
     except FormatError:
         return False
+
+
+def _looked_through(data: bytes) -> bytes:
+    bundle.check(data)
+    return data
 
 
 def private_key(path: Path) -> bytes:

@@ -24,6 +24,7 @@ PLAIN = {
 }
 _NUMBER = re.compile(r"[0-9]{1,15}")
 _KEY = re.compile(r"[A-Za-z0-9_-]{43}")  # 32 bytes as base64url, without padding
+_TEXT = "text/plain; charset=utf-8"
 _HELD = 1024 * 1024  # bytes on their way, beyond which no other archive is made
 _MOST = 100  # entries of the timeline at a time
 _PROOFS = ({"code"}, {"body", "signature"})
@@ -95,7 +96,7 @@ class Room:
 
     async def policy(self, asked: Asked, policy: str) -> Answer:
         session = _session(asked)
-        return Page(session, self._desk.policy(session, policy).encode("utf-8"), "text/plain; charset=utf-8")
+        return Page(session, self._desk.policy(session, policy).encode("utf-8"), _TEXT)
 
     async def nonce(self, asked: Asked) -> Answer:
         session = _session(asked)
@@ -134,6 +135,20 @@ class Room:
             raise Problem("too_many")
         saved = (("Content-Disposition", 'attachment; filename="firmware-agent.zip"'),)
         return Page(session, self._desk.archive(session), "application/zip", headers=saved)
+
+    async def bundle(self, asked: Asked) -> Answer:
+        session = _session(asked)
+        return Page(session, packed(self._desk.bundle(session)))
+
+    async def bundle_text(self, asked: Asked, of: str) -> Answer:
+        session = _session(asked)
+        if self._held() > _HELD:
+            raise Problem("too_many")
+        return Page(session, self._desk.bundle_text(session, of).encode("utf-8"), _TEXT)
+
+    async def bundle_marks(self, asked: Asked) -> Answer:
+        session = _session(asked)
+        return Page(session, packed({"marks": self._desk.bundle_marks(session)}))
 
     async def do(self, asked: Asked, action: str) -> Answer:
         arguments, proof = asked.document.get("arguments"), asked.document.get("proof")

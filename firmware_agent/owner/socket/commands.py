@@ -15,6 +15,7 @@ ACTIONS = (
     *("show_code", "delete_upstream", "correct"),
     *("decide", "declare_of_age", "invite", "remove", "erase"),
     *("add_viewer", "remove_viewer", "send_photo", "set_crop", "set_region"),
+    *("make_bundle", "remove_text", "undo_removal", "forget_bundle", "send_bundle"),
 )
 ENDING = ("leave", "erase")  # actions that end the very session that asked
 
@@ -55,6 +56,12 @@ READINGS: dict[str, tuple[dict[str, tuple[_Check, Any]], Callable[[Desk, Session
     ),
     "policy": ({"hash": (_hex, _REST)}, lambda desk, session, given: {"text": desk.policy(session, given["hash"])}),
     "archive": ({}, _archive),
+    "bundle": ({}, lambda desk, session, _: desk.bundle(session)),
+    "bundle_text": (
+        {"of": (lambda value: value in ("before", "after"), _REST)},
+        lambda desk, session, given: {"text": desk.bundle_text(session, given["of"])},
+    ),
+    "bundle_marks": ({}, lambda desk, session, _: {"marks": desk.bundle_marks(session)}),
     "nonce": ({}, lambda desk, session, _: {"nonce": desk.nonce(session)}),
 }
 

@@ -12,15 +12,21 @@ import { people, service } from "/pages/people.js";
 import { rights } from "/pages/rights.js";
 
 const { byId, h, put, t, tn } = shared;
-const VIEWS = { now, camera: cameraView, history, rights, people };
+const VIEWS = { now, camera: cameraView, history, rights, people, support };
 let spoken = "";
 let says = null; // a part of its own: pairing and the first run need none of it
+let bundle = null; // likewise
 
 function now() {
   if (wizardIsOpen()) return wizard();
   return h("div", null, isThere() && cameraCard(), service(), says?.saysCard(), h("div", { class: "columns" }, // who is looking comes first
     h("div", null, h("section", { "aria-labelledby": "choices-title" }, h("h2", { id: "choices-title" }, t("choices.title")), cards())),
     h("div", null, sentToday(), refusedNow())));
+}
+
+function support() {
+  if (!bundle) import("/pages/bundle.js").then((found) => { bundle = found; redraw(); }, failed);
+  return bundle ? bundle.supportView() : h("p", { role: "status" }, t("loading"));
 }
 
 // What may go out, in one sentence.
@@ -66,7 +72,7 @@ function urgent() {
 }
 
 function nav() {
-  return h("ul", { class: "tabs" }, Object.keys(VIEWS).filter((name) => name !== "camera" || hasView()).map((name) =>
+  return h("ul", { class: "tabs" }, Object.keys(VIEWS).filter((name) => name === "camera" ? hasView() : name !== "support" || may("make_bundle")).map((name) =>
     h("li", null, h("a", { href: `#/${name}`, id: `tab-${name}`, "aria-current": state.view === name ? "page" : null }, t(`nav.${name}`)))));
 }
 
