@@ -182,7 +182,14 @@ def test_fail__spans_and_a_directory_at_once(tmp_path: Path) -> None:
 def test_fail__who_stops_it_is_left_no_file(tmp_path: Path) -> None:
     ours, theirs = os.pipe()
     command = [*COMMAND, "--to", "out", "-"]
-    running = subprocess.Popen(command, cwd=tmp_path, env=ENVIRONMENT, stdin=ours, stderr=subprocess.PIPE)
+    running = subprocess.Popen(
+        command,
+        cwd=tmp_path,
+        env=ENVIRONMENT,
+        stdin=ours,
+        stderr=subprocess.PIPE,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # what runs in the background ignores it
+    )
     os.close(ours)
     os.write(theirs, b"x" * 70_000)
     os.write(theirs, b"x" * 65_000)  # more than a pipe holds: so it is reading

@@ -131,7 +131,7 @@ def machine():
 def _drop_in():
     """What docs/operate.md says that an adapter command needs."""
     (text,) = re.findall(
-        r"```ini\n(.*?adapter.conf\n.*?)```", (UNITS.parent.parent / "docs/operate.md").read_text(), re.S
+        r"```ini\n((?:(?!```).)*?adapter.conf\n.*?)```", (UNITS.parent.parent / "docs/operate.md").read_text(), re.S
     )
     return text
 
