@@ -7,11 +7,14 @@ import resource
 import signal
 import subprocess
 import sys
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from firmware_agent.errors import AgentError
+from firmware_agent.scrub import given
 from host_tests.rigs.gcode_files import job, names
 from host_tests.rigs.gcode_moves import moves
 
@@ -241,3 +244,10 @@ def test_ok__the_name_of_a_written_file_ends_in_nothing_that_identifies(tmp_path
     assert scrub(tmp_path, "--to", "shared", *files).returncode == 0
     shared = {one.name for one in (tmp_path / "shared").iterdir()}
     assert shared == {"moonraker.log", "klippy.log.user-1", "ip-1", "user-1.log", "file-1.gcode", "klippy.log.1"}
+
+
+def test_fail__a_text_that_never_ends_is_refused_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(given, "LARGEST", 3 * given.HEAD)
+    with pytest.raises(AgentError, match="tail -c"):
+        given.given(lambda size: b"y\n" * (size // 2), "endless", "log")
+    assert given.given(BytesIO(b"y\n" * given.HEAD).read, "as much as may be", "log")

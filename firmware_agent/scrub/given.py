@@ -10,6 +10,7 @@ from firmware_agent.scrub.spans import Span
 from firmware_agent.scrub.texts import decoded, encoded
 
 HEAD = 1 << 20  # bytes by which a file is recognised
+LARGEST = 1 << 28  # bytes of a text: what it takes in memory is several times that
 
 Read = Callable[[int], bytes]
 Say = Callable[[Span], object]
@@ -102,6 +103,11 @@ def given(
     rest = [head]
     while more := read(HEAD):
         rest.append(more)
+        if len(rest) * HEAD > LARGEST:  # a pipe may never end
+            raise AgentError(
+                f"{name}: a text of more than {LARGEST >> 20} MiB; it is read whole, so give its last part alone, as "
+                "with `tail -c 100M`"
+            )
     data = b"".join(rest)
     if len(rest) > 1:
         models.refuse(data, name)
