@@ -9,6 +9,7 @@ from firmware_agent.bundle import form
 from firmware_agent.egress.ledger import entries
 from firmware_agent.errors import AgentError, FormatError
 from firmware_agent.model import REFUSED, WITHDRAWN, Record
+from firmware_agent.owner import bundling
 from firmware_agent.refusals import Refused
 from firmware_agent.sessions import Actor
 from host_tests.rigs.bundled import CANARIES, NAME, SERIAL, files
@@ -237,3 +238,18 @@ def test_ok__everything_else_goes_on_while_it_is_made(tmp_path):
         return turns
 
     assert run(work()) > 20
+
+
+@pytest.mark.parametrize(("kept", "state"), [(0.0, "none"), (1800.0, "ready")])
+def test_ok__a_bundle_is_forgotten_after_its_time_though_nobody_ever_looked(home, monkeypatch, kept, state):
+    _, owner = home.pair("owner")
+    monkeypatch.setattr(bundling, "_KEPT", kept)
+
+    async def work():
+        before = asyncio.all_tasks()
+        await home.desk.do(owner, "make_bundle", {"parts": ["agent"], "serial": False}, None)
+        await asyncio.gather(*asyncio.all_tasks() - before)  # it is made, and no page asked how it stands
+        await asyncio.sleep(0.01)
+        return home.desk.bundle(owner)["state"]
+
+    assert run(work()) == state

@@ -122,6 +122,7 @@ class Bundling:
             made = Bundle(self._version, parts, left_out, told if with_serial else "", known)
             await _slowly(self._noted(made.scrub()))
             self._bundle = made
+            self._touched()  # nobody may ever look: it does not stay for that
         except AgentError as error:
             self._trouble = str(error)
         except Exception as error:
