@@ -96,6 +96,18 @@ def test_ok__a_serial_number_that_is_told_stands_in_its_line_alone():
         assert wrong not in str(caught.value)
 
 
+@pytest.mark.clause("L10")
+@pytest.mark.parametrize("told", ["", SERIAL])
+def test_ok__the_serial_number_goes_as_other_programs_write_it_too(told):
+    parts = SERIAL.split("-")
+    forms = [*(sign.join(parts) for sign in ("", *"-_.: /")), SERIAL.encode().hex()]
+    forms += [one.lower() for one in forms] + [one.upper() for one in forms]
+    text = "".join(f"device {one} said so, {len(parts)}\n" for one in forms)
+    bundle = made(Part(LOG, "klippy.log", "", text.encode()), serial=told)
+    assert bundle.after.count("device <serial-") == len(forms) and "said so, 3" in bundle.after
+    assert bundle.after.count(SERIAL) == bool(told)
+
+
 @pytest.mark.parametrize("written", [NAME, NAME.lower(), f" {NAME} "])
 def test_ok__what_a_person_removes_goes_everywhere_and_comes_back(written):
     bundle = made()

@@ -24,6 +24,7 @@ from firmware_agent.scrub.spans import Span
 
 LONGEST_REMOVAL = 400  # characters
 MOST_REMOVALS = 100
+_BETWEEN = re.compile("[-_. :/]+")  # the parts of a serial number
 _SHORTEST = 2  # characters that can be removed: one letter alone would take the text apart
 
 
@@ -73,8 +74,8 @@ class Bundle:
     def scrub(self) -> Iterator[float]:
         """Does all of it, in small steps; yields how much is done, 0 to 1."""
         known = []
-        for one in self._known:
-            known.append(one)
+        for kind, value in self._known:
+            known += [(kind, one) for one in (_forms(value) if kind == "printer_sn" else [value])]
             yield 0.0
         self._report = Report(known, harmless=False)  # the gate knows the rules alone, and refuses what they find
         self._texts = [Text(one.name, one.note, readable(one.data)) for one in self._parts]
@@ -190,6 +191,12 @@ class Bundle:
             *(f"Not in it: {name}, {why}" for name, why in self._left_out),
         ]
         return "\n".join(lines) + "\n"
+
+
+def _forms(serial: str) -> list[str]:
+    """As other programs write it: with other signs between its parts, or none, or as hex."""
+    parts = _BETWEEN.split(serial)
+    return list(dict.fromkeys([serial, *(sign.join(parts) for sign in ("", *"-_.: /")), serial.encode().hex()]))
 
 
 def _stands(found: "re.Pattern[str]", text: Text) -> bool:
