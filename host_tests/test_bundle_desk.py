@@ -253,3 +253,26 @@ def test_ok__a_bundle_is_forgotten_after_its_time_though_nobody_ever_looked(home
         return home.desk.bundle(owner)["state"]
 
     assert run(work()) == state
+
+
+@pytest.mark.parametrize("action", ["remove_text", "undo_removal"])
+def test_fail__broken_off_a_removal_changes_nothing(home, action):
+    _, owner = home.pair("owner")
+
+    async def work():
+        await make(home, owner)
+        if action == "undo_removal":
+            await home.desk.do(owner, "remove_text", {"texts": [{"text": NAME, "whole": True}]}, None)
+        before = home.desk.bundle(owner)["bundle"], home.desk.bundle_text(owner, "after")
+        arguments = {"texts": [{"text": "klippy", "whole": False}] if action == "remove_text" else None}
+        doing = asyncio.create_task(home.desk.do(owner, action, arguments, None))
+        while home.desk.bundle(owner)["bundle"]["removed"] == before[0]["removed"]:
+            await asyncio.sleep(0)
+        doing.cancel()  # the program that asked is gone
+        with pytest.raises(asyncio.CancelledError):
+            await doing
+        assert (home.desk.bundle(owner)["bundle"], home.desk.bundle_text(owner, "after")) == before
+        await home.desk.do(owner, action, arguments, None)  # the control
+        assert home.desk.bundle_text(owner, "after") != before[1]
+
+    run(work())

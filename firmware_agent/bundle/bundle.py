@@ -11,7 +11,7 @@ Pure: files are read elsewhere (reading.py). Clauses L9, L10, L22; attacks 14 an
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from io import BytesIO
 
 from firmware_agent.bundle import form
@@ -94,7 +94,7 @@ class Bundle:
         for _ in self._composed():
             yield done / whole
 
-    def remove(self, texts: Iterable[Removal]) -> Iterator[float]:
+    def remove(self, texts: Iterable[Removal]) -> Generator[float, None, None]:
         """Takes `texts` out wherever they stand in a file, as one step that `undo` takes back.
 
         AgentError, and nothing changes: a text is too short or too long, there are too many, or none stands anywhere.
@@ -112,21 +112,25 @@ class Bundle:
         found = pattern(fresh)
         if found is None or not any(_stands(found, text) for text in self._texts):
             raise AgentError("this text stands in no file of the bundle, or is masked already")
-        self._steps.append(fresh)
-        try:
-            for _ in self._composed():
-                yield 0.5
-        except AgentError:
-            self._steps.remove(fresh)
-            raise
+        yield from self._stepped([*self._steps, fresh])
 
-    def undo(self, texts: Iterable[Removal] | None = None) -> Iterator[float]:
+    def undo(self, texts: Iterable[Removal] | None = None) -> Generator[float, None, None]:
         """Puts `texts` back, or what was removed last; what the rules took out stays out."""
         gone = list(texts) if texts is not None else self._steps[-1] if self._steps else []
         kept = [[one for one in step if one not in gone] for step in self._steps]
-        self._steps = [step for step in kept if step]
-        for _ in self._composed():
-            yield 0.5
+        yield from self._stepped([step for step in kept if step])
+
+    def _stepped(self, steps: list[list[Removal]]) -> Generator[float, None, None]:
+        """All of it with these removals; if that fails or is broken off, what was removed is said as it was."""
+        before, self._steps = self._steps, steps
+        whole = False
+        try:
+            for _ in self._composed():
+                yield 0.5
+            whole = True
+        finally:
+            if not whole:
+                self._steps = before
 
     def _masked(self, text: Text) -> Iterator[tuple[list[Mark], int]]:
         for at, piece in slices(text.text):
