@@ -277,3 +277,17 @@ def test_fail__broken_off_a_removal_changes_nothing(home, action):
         assert home.desk.bundle_text(owner, "after") != before[1]
 
     run(work())
+
+
+@pytest.mark.attack(24)
+def test_ok__an_erase_takes_the_bundle_in_hand_with_it(home):
+    phone, owner = home.pair("owner")
+    proof = home.signed(phone, "erase")
+
+    async def work():
+        await make(home, owner)
+        await home.desk.do(owner, "erase", {}, proof)
+
+    run(work())
+    _, later = home.pair("owner")
+    assert home.erased == 1 and home.desk.bundle(later)["state"] == "none"
