@@ -96,6 +96,18 @@ def test_ok__a_serial_number_that_is_told_stands_in_its_line_alone():
         assert wrong not in str(caught.value)
 
 
+@pytest.mark.clause("L10")
+@pytest.mark.parametrize("told", ["", SERIAL])
+def test_ok__the_serial_number_goes_as_other_programs_write_it_too(told):
+    parts = SERIAL.split("-")
+    forms = [*(sign.join(parts) for sign in ("", *"-_.: /")), SERIAL.encode().hex()]
+    forms += [one.lower() for one in forms] + [one.upper() for one in forms]
+    text = "".join(f"device {one} said so, {len(parts)}\n" for one in forms)
+    bundle = made(Part(LOG, "klippy.log", "", text.encode()), serial=told)
+    assert bundle.after.count("device <serial-") == len(forms) and "said so, 3" in bundle.after
+    assert bundle.after.count(SERIAL) == bool(told)
+
+
 @pytest.mark.parametrize("written", [NAME, NAME.lower(), f" {NAME} "])
 def test_ok__what_a_person_removes_goes_everywhere_and_comes_back(written):
     bundle = made()
@@ -198,6 +210,8 @@ def test_ok__of_a_long_log_the_end_goes_in_from_a_whole_line_on(tmp_path):
     whole = tmp_path / "short.log"
     whole.write_text("a\nb")
     assert read(place(whole)) == Part(LOG, "klippy.log", "", b"a\nb")
+    whole.write_text("x" * 2 * ROOM[LOG])
+    assert why(place(whole)) == f"one line of more than {ROOM[LOG] // 1024} KiB"  # and not: the last of it
     config = read(place(path, CONFIG, "printer.cfg"))
     assert config.note.startswith("the first 64 KiB") and config.data.decode().startswith(lines[0])
 
@@ -267,11 +281,26 @@ def test_ok__files_are_found_where_programs_put_them(tmp_path):
     assert [one.name for one in found] == [
         *("agent", "klippy.log", "moonraker.log", "octoprint.log", "printer.cfg", "config.yaml", "newest job")
     ]
-    assert places.of("gcode")[0].path == "new.gcode"
+    assert places.of("gcode")[0].path == "printer_data/gcodes/new.gcode"
     assert not [one for one in gathered(places, ["agent"], "facts") if one.name != "agent"]
     empty = Places(BundleConfig(), tmp_path / "none")
     assert dict(surveyed(empty)) == {name: "" if name == "agent" else "not there" for name in CHOICES}
     assert UNTICKED == ("gcode",)
+
+
+@pytest.mark.clause("P4")
+@pytest.mark.attack(14)
+def test_fail__a_home_whose_folder_is_a_link_to_what_is_somebody_elses(tmp_path):
+    files = ("logs/klippy.log", "config/printer.cfg", "gcodes/a.gcode")
+    places = home(tmp_path / "homes", *(f"ann/printer_data/{one}" for one in files))
+    choices = ["klippy", "config", "gcode"]
+    assert [one.name for one in gathered(places, choices, "")] == ["klippy.log", "printer.cfg", "newest job"]
+    (tmp_path / "homes/ann/printer_data").rename(tmp_path / "theirs")
+    (tmp_path / "homes/ann/printer_data").mkdir()
+    for one in ("logs", "config", "gcodes"):
+        (tmp_path / "homes/ann/printer_data" / one).symlink_to(tmp_path / "theirs" / one)
+    found = list(gathered(places, choices, ""))
+    assert [one[1] for one in found] == ["not there, or behind a link"] * 3
 
 
 def test_ok__the_configuration_says_where_they_are(tmp_path):

@@ -1,6 +1,7 @@
 """firmware-agent bundle: without an agent, and by the running one; what is written is what leaves."""
 
 import os
+import pty
 import stat
 import subprocess
 
@@ -20,6 +21,17 @@ def command(directory, *arguments, said=""):
     """(exit code, what it said, to either)."""
     done = subprocess.run([PROGRAM, "bundle", *arguments], cwd=directory, capture_output=True, text=True, input=said)
     assert "Traceback" not in done.stderr, done.stderr
+    return done.returncode, done.stdout + done.stderr
+
+
+def typed(directory, *arguments, answer):
+    """The same at a terminal, where somebody types `answer`."""
+    ours, theirs = pty.openpty()
+    with open(ours, "wb", buffering=0) as keys, open(theirs, "rb", buffering=0) as terminal:
+        keys.write(answer.encode() + b"\n")
+        done = subprocess.run(
+            [PROGRAM, "bundle", *arguments], cwd=directory, capture_output=True, text=True, stdin=terminal
+        )
     return done.returncode, done.stdout + done.stderr
 
 
@@ -79,7 +91,7 @@ def test_fail__what_is_not_possible_is_said_and_nothing_is_written(place):
 @pytest.mark.clause("L9", "L10", "L12")
 def test_ok__by_the_running_agent_after_a_yes_the_very_bytes_of_the_file(tmp_path):
     with Page(tmp_path, sources=f"[source.demo]\n\n{files(tmp_path / 'home')}") as page:
-        sent = ("--send", "--yes", "--remove", NAME, "--config", "agent.toml")
+        sent = ("--send", "--remove", NAME, "--config", "agent.toml")
         code, said = command(tmp_path, *sent)
         assert code == 1 and "not allowed" in said and "consent grant support_bundle" in said
         parts = page.parts
@@ -90,8 +102,10 @@ def test_ok__by_the_running_agent_after_a_yes_the_very_bytes_of_the_file(tmp_pat
             parts.consents.put(*pair, GIVEN[0], policy, "owner", "test", parts.clock.now())
         arrived = Arrived(page.broker.inside)
         code, said = command(tmp_path, "--send", "--config", "agent.toml", "--to", "seen.txt")
-        assert code == 1 and "--yes" in said and not arrived.of("support_bundle")  # nobody was there to say yes
-        code, said = command(tmp_path, *sent)
+        assert code == 1 and "asks a person" in said and not (tmp_path / "seen.txt").exists()  # nobody was there
+        code, said = typed(tmp_path, *sent, "--to", "seen.txt", answer="no")
+        assert code == 3 and "Not sent" in said and not arrived.of("support_bundle")
+        code, said = typed(tmp_path, *sent, answer="yes")
         assert code == 0, said
         wait_for(lambda: arrived.of("support_bundle"))
         ((_, data),) = arrived.of("support_bundle")[0][3][0]

@@ -9,6 +9,7 @@ from firmware_agent.bundle import form
 from firmware_agent.egress.ledger import entries
 from firmware_agent.errors import AgentError, FormatError
 from firmware_agent.model import REFUSED, WITHDRAWN, Record
+from firmware_agent.owner import bundling
 from firmware_agent.refusals import Refused
 from firmware_agent.sessions import Actor
 from host_tests.rigs.bundled import CANARIES, NAME, SERIAL, files
@@ -237,3 +238,56 @@ def test_ok__everything_else_goes_on_while_it_is_made(tmp_path):
         return turns
 
     assert run(work()) > 20
+
+
+@pytest.mark.parametrize(("kept", "state"), [(0.0, "none"), (1800.0, "ready")])
+def test_ok__a_bundle_is_forgotten_after_its_time_though_nobody_ever_looked(home, monkeypatch, kept, state):
+    _, owner = home.pair("owner")
+    monkeypatch.setattr(bundling, "_KEPT", kept)
+
+    async def work():
+        before = asyncio.all_tasks()
+        await home.desk.do(owner, "make_bundle", {"parts": ["agent"], "serial": False}, None)
+        await asyncio.gather(*asyncio.all_tasks() - before)  # it is made, and no page asked how it stands
+        await asyncio.sleep(0.01)
+        return home.desk.bundle(owner)["state"]
+
+    assert run(work()) == state
+
+
+@pytest.mark.parametrize("action", ["remove_text", "undo_removal"])
+def test_fail__broken_off_a_removal_changes_nothing(home, action):
+    _, owner = home.pair("owner")
+
+    async def work():
+        await make(home, owner)
+        if action == "undo_removal":
+            await home.desk.do(owner, "remove_text", {"texts": [{"text": NAME, "whole": True}]}, None)
+        before = home.desk.bundle(owner)["bundle"], home.desk.bundle_text(owner, "after")
+        arguments = {"texts": [{"text": "klippy", "whole": False}] if action == "remove_text" else None}
+        doing = asyncio.create_task(home.desk.do(owner, action, arguments, None))
+        for _ in range(2):
+            await asyncio.sleep(0)
+        assert home.desk.bundle(owner)["bundle"]["removed"] != before[0]["removed"]  # it has begun
+        doing.cancel()  # the program that asked is gone
+        with pytest.raises(asyncio.CancelledError):
+            await doing
+        assert (home.desk.bundle(owner)["bundle"], home.desk.bundle_text(owner, "after")) == before
+        await home.desk.do(owner, action, arguments, None)  # the control
+        assert home.desk.bundle_text(owner, "after") != before[1]
+
+    run(work())
+
+
+@pytest.mark.attack(24)
+def test_ok__an_erase_takes_the_bundle_in_hand_with_it(home):
+    phone, owner = home.pair("owner")
+    proof = home.signed(phone, "erase")
+
+    async def work():
+        await make(home, owner)
+        await home.desk.do(owner, "erase", {}, proof)
+
+    run(work())
+    _, later = home.pair("owner")
+    assert home.erased == 1 and home.desk.bundle(later)["state"] == "none"

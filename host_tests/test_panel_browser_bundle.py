@@ -188,6 +188,24 @@ def test_ok__with_the_mouse_one_column_is_selected_and_what_is_masked_is_passed_
     assert f"peer <ip-1> is gone, said {NAME}\n" in shown(owner)
 
 
+@pytest.mark.parametrize("owner", [("desktop", "en")], indirect=True, ids="-".join)
+def test_ok__what_another_page_threw_away_is_not_offered_here_any_more(chromiums, lived, owner):  # noqa: F811
+    browser = owner.browser
+    made(owner)
+    other = Visitor(chromiums[1].fresh(), lived)
+    other.pair(name="Bob's phone")
+    other.tab("support")
+    other.browser.find("#bundle-save")  # one bundle, of all who may
+    other.browser.click("#bundle-forget")
+    other.browser.gone("#bundle-save")
+    browser.expected = ["403"]
+    browser.write("#bundle-text", NAME)
+    browser.click("#bundle-typed")
+    browser.gone("#bundle-save")
+    browser.find("#bundle-make")
+    assert other.browser.complaints() == []
+
+
 @pytest.mark.clause("L10", "L9")
 def test_ok__a_ticked_serial_number_stands_in_one_line_and_ticked_commands_are_scrubbed(owner):
     text = made(owner, "serial", "gcode")

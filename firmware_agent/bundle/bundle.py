@@ -11,7 +11,7 @@ Pure: files are read elsewhere (reading.py). Clauses L9, L10, L22; attacks 14 an
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from io import BytesIO
 
 from firmware_agent.bundle import form
@@ -24,6 +24,7 @@ from firmware_agent.scrub.spans import Span
 
 LONGEST_REMOVAL = 400  # characters
 MOST_REMOVALS = 100
+_BETWEEN = re.compile("[-_. :/]+")  # the parts of a serial number
 _SHORTEST = 2  # characters that can be removed: one letter alone would take the text apart
 
 
@@ -73,8 +74,8 @@ class Bundle:
     def scrub(self) -> Iterator[float]:
         """Does all of it, in small steps; yields how much is done, 0 to 1."""
         known = []
-        for one in self._known:
-            known.append(one)
+        for kind, value in self._known:
+            known += [(kind, one) for one in (_forms(value) if kind == "printer_sn" else [value])]
             yield 0.0
         self._report = Report(known, harmless=False)  # the gate knows the rules alone, and refuses what they find
         self._texts = [Text(one.name, one.note, readable(one.data)) for one in self._parts]
@@ -93,7 +94,7 @@ class Bundle:
         for _ in self._composed():
             yield done / whole
 
-    def remove(self, texts: Iterable[Removal]) -> Iterator[float]:
+    def remove(self, texts: Iterable[Removal]) -> Generator[float, None, None]:
         """Takes `texts` out wherever they stand in a file, as one step that `undo` takes back.
 
         AgentError, and nothing changes: a text is too short or too long, there are too many, or none stands anywhere.
@@ -111,21 +112,25 @@ class Bundle:
         found = pattern(fresh)
         if found is None or not any(_stands(found, text) for text in self._texts):
             raise AgentError("this text stands in no file of the bundle, or is masked already")
-        self._steps.append(fresh)
-        try:
-            for _ in self._composed():
-                yield 0.5
-        except AgentError:
-            self._steps.remove(fresh)
-            raise
+        yield from self._stepped([*self._steps, fresh])
 
-    def undo(self, texts: Iterable[Removal] | None = None) -> Iterator[float]:
+    def undo(self, texts: Iterable[Removal] | None = None) -> Generator[float, None, None]:
         """Puts `texts` back, or what was removed last; what the rules took out stays out."""
         gone = list(texts) if texts is not None else self._steps[-1] if self._steps else []
         kept = [[one for one in step if one not in gone] for step in self._steps]
-        self._steps = [step for step in kept if step]
-        for _ in self._composed():
-            yield 0.5
+        yield from self._stepped([step for step in kept if step])
+
+    def _stepped(self, steps: list[list[Removal]]) -> Generator[float, None, None]:
+        """All of it with these removals; if that fails or is broken off, what was removed is said as it was."""
+        before, self._steps = self._steps, steps
+        whole = False
+        try:
+            for _ in self._composed():
+                yield 0.5
+            whole = True
+        finally:
+            if not whole:
+                self._steps = before
 
     def _masked(self, text: Text) -> Iterator[tuple[list[Mark], int]]:
         for at, piece in slices(text.text):
@@ -190,6 +195,12 @@ class Bundle:
             *(f"Not in it: {name}, {why}" for name, why in self._left_out),
         ]
         return "\n".join(lines) + "\n"
+
+
+def _forms(serial: str) -> list[str]:
+    """As other programs write it: with other signs between its parts, or none, or as hex."""
+    parts = _BETWEEN.split(serial)
+    return list(dict.fromkeys([serial, *(sign.join(parts) for sign in ("", *"-_.: /")), serial.encode().hex()]))
 
 
 def _stands(found: "re.Pattern[str]", text: Text) -> bool:

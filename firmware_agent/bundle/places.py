@@ -64,12 +64,12 @@ class Places:
     def _job(self) -> list[Place]:
         """The newest file of the folder with jobs."""
         given = self.config.jobs
-        folders = [Path(given)] if given else [home / path for home in self._all() for path in _JOBS]
-        for folder in folders:
-            newest = max(_files(folder), default=(0.0, ""))
+        folders = [(Path(given), "")] if given else [(home, f"{path}/") for home in self._all() for path in _JOBS]
+        for base, path in folders:
+            newest = max(_files(base / path), default=(0.0, ""))
             if newest[1]:
-                return [Place(GCODE, "newest job", folder, newest[1])]
-        return [Place(GCODE, "newest job", folders[0] if folders else self.homes, "")]
+                return [Place(GCODE, "newest job", base, path + newest[1])]
+        return [Place(GCODE, "newest job", folders[0][0] if folders else self.homes, "")]
 
     def _first(self, kind: str, name: str, paths: tuple[str, ...]) -> Place:
         places = [Place(kind, name, home, path) for home in self._all() for path in paths]

@@ -39,6 +39,8 @@ def read(place: Place) -> Part:
     if size > len(data):
         note = f"the {'last' if place.kind == LOG else 'first'} {room // 1024} KiB of {size // 1024}"
         data = _from_a_line(data) if place.kind == LOG else _to_a_line(data)
+        if not data:
+            raise LeftOut(f"one line of more than {room // 1024} KiB")
     try:
         refuse(data, place.name)
     except NeverShared as error:

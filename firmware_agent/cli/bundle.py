@@ -107,6 +107,8 @@ async def _send(made: Parts, chosen: list[str], options: Namespace) -> int:
     if not made.gate.decide(purpose, recipient).allowed:
         text = f"{PURPOSE} is not allowed; first: {typed(made, f'consent grant {PURPOSE}')}"
         raise AgentError(text)
+    if not sys.stdin.isatty():  # before anything is made: what leaves was seen
+        raise AgentError(f"sending asks a person who read the file; run this at a terminal, {page}")
     try:
         async with asking(made.config.socket.path, _LARGEST) as agent:
             await agent.ask("make_bundle", {"parts": chosen, "serial": options.serial})
@@ -135,13 +137,10 @@ async def _shown_and_sent(agent: Asking, purpose: str, recipient: str, options: 
     text: str = (await agent.ask("bundle_text", {"of": "after"}))["text"]
     _write(options.to or FILE, text.encode("utf-8"))
     _tell(text, options.to or FILE)
-    if not options.yes:
-        if not sys.stdin.isatty():
-            raise AgentError("sending asks a person; run this at a terminal, or add --yes after you looked at the file")
-        print(f"Send exactly this file to {recipient}? Type yes (anything else: no): ", end="", flush=True)
-        if sys.stdin.readline().strip() != "yes":
-            print("Not sent.")
-            return 3
+    print(f"Send exactly this file to {recipient}? Type yes (anything else: no): ", end="", flush=True)
+    if sys.stdin.readline().strip() != "yes":
+        print("Not sent.")
+        return 3
     sent: dict[str, Any] = {"purpose": purpose, "recipient": recipient, "sha256": digest}
     await agent.ask("send_bundle", sent)
     print(f"It is on its way to {recipient}. `ledger show` says when it has left.")

@@ -301,6 +301,7 @@ class AgentHands:
         return f"{self._made.catalogue.purposes[known[0]]['title']} to {known[1]}, {span}"
 
     async def erase(self, actor: Actor) -> Json:
+        self._bundling.forget()
         return await self._erase(actor)
 
 

@@ -292,7 +292,6 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("--remove", action="append", metavar="TEXT", help="take this out, too, wherever it stands")
     one.add_argument("--to", type=Path, metavar="FILE", help="a new file (support-bundle.txt)")
     one.add_argument("--send", action="store_true", help="have the running agent make and send it; asks before")
-    one.add_argument("--yes", action="store_true", help="with --send: do not ask; you looked at it")
     add(commands, "doctor", doctor.doctor, "what is wrong and what to do").add_argument(
         "--connect",
         action="store_true",

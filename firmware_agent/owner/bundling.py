@@ -1,8 +1,9 @@
 """The one bundle that the owner has in hand: made in small steps beside everything else, in memory only."""
 
 import asyncio
+import contextlib
 import logging
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from firmware_agent.bundle.parts import CHOICES, LARGEST, UNTICKED, Part
@@ -122,6 +123,7 @@ class Bundling:
             made = Bundle(self._version, parts, left_out, told if with_serial else "", known)
             await _slowly(self._noted(made.scrub()))
             self._bundle = made
+            self._touched()  # nobody may ever look: it does not stay for that
         except AgentError as error:
             self._trouble = str(error)
         except Exception as error:
@@ -129,7 +131,7 @@ class Bundling:
             self._trouble = "the bundle could not be made; leave a file out, and try again"
         self._work = None
 
-    def _noted(self, steps: Iterator[float]) -> Iterator[float]:
+    def _noted(self, steps: Iterator[float]) -> Generator[float, None, None]:
         for done in steps:
             self._done = done
             yield done
@@ -185,7 +187,8 @@ def _all_of(known: Iterable[tuple[str, str]], told: str) -> Iterator[tuple[str, 
         yield "printer_sn", told
 
 
-async def _slowly(steps: Iterator[float]) -> None:
+async def _slowly(steps: Generator[float, None, None]) -> None:
     """All of them, with everything else in between."""
-    for _ in steps:
-        await asyncio.sleep(0)
+    with contextlib.closing(steps):  # whoever asked may go away
+        for _ in steps:
+            await asyncio.sleep(0)

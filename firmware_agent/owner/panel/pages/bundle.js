@@ -1,7 +1,7 @@
 // The support bundle: pick, see before and after, remove more, and only then save or send. Loaded when it is looked at.
 
 import { ask, byId, h, put, say, t, tn } from "/pages/shared.js";
-import { bar, button, bytes, card, confirm, hint, icon, marked, number, on, p, pairId, same, title, warn, who } from "/pages/view.js";
+import { bar, button, bytes, card, confirm, hint, icon, marked, number, on, p, pairId, same, warn, who } from "/pages/view.js";
 import { may, note, post, redraw, refresh, state, tell } from "/pages/store.js";
 import { pick } from "/pages/bundle_pick.js";
 import { selected, show, texts } from "/pages/bundle_rows.js";
@@ -80,7 +80,7 @@ function leaves(row) {
   return [
     row.allowed
       ? button("bundle_send", [icon("out"), t("bundle.send", { who: who(row) })], { ...marked(row), id: "bundle-send", disabled: Boolean(found.bundle.unfinished) })
-      : button("show_card", t("decide.of", { what: title(row) }), { ...marked(row), id: "bundle-decide" }),
+      : button("show_card", t("bundle.decide", { who: who(row) }), { ...marked(row), id: "bundle-decide" }),
     said?.done === "send_bundle" && h("p", { class: "done", role: "status", id: "bundle-sent" }, icon("check"), said.text)];
 }
 
@@ -109,7 +109,16 @@ on("bundle_only", async (data, element) => {
 async function remove(texts) {
   if (!texts.length) return tell(t("bundle.select"));
   if (JSON.stringify(texts).length > 8000) return tell(t("bundle.select.less")); // of what one request can hold
-  await post("remove_text", { texts });
+  return changed("remove_text", { texts });
+}
+// Also if that was refused: another page may have changed it, and what stands there now is what counts.
+async function changed(action, values) {
+  try {
+    await post(action, values);
+  } catch (fault) {
+    await look().catch(() => null);
+    throw fault;
+  }
   return look();
 }
 on("bundle_selected", () => remove(selected(byId("bundle-rows"))));
@@ -118,14 +127,8 @@ on("bundle_typed", async () => {
   await remove(text ? [{ text, whole: false }] : []);
   byId("bundle-text").value = "";
 });
-on("bundle_undo", async () => {
-  await post("undo_removal", { texts: null });
-  await look();
-});
-on("bundle_back", async (data) => {
-  await post("undo_removal", { texts: [{ text: data.text, whole: data.whole === "true" }] });
-  await look();
-});
+on("bundle_undo", () => changed("undo_removal", { texts: null }));
+on("bundle_back", (data) => changed("undo_removal", { texts: [{ text: data.text, whole: data.whole === "true" }] }));
 on("bundle_save", async () => {
   const url = URL.createObjectURL(new Blob([shown.after], { type: "text/plain" }));
   h("a", { href: url, download: "support-bundle.txt" }).click();
