@@ -1,5 +1,6 @@
 """What a device knows of itself is masked first; what cannot be read is left out."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -64,3 +65,12 @@ def test_ok__a_device_that_tells_nothing(tmp_path: Path) -> None:
     (tmp_path / "etc").mkdir()
     (tmp_path / "etc/hostname").write_bytes(b"\xff\xfe")
     assert list(known(tmp_path)) == []
+
+
+def test_fail__a_pipe_or_a_device_among_the_settings_holds_nothing_up(tmp_path: Path) -> None:
+    config = tmp_path / "home/orunkefa/printer_data/config"
+    config.mkdir(parents=True)
+    os.mkfifo(config / "a.cfg")
+    (config / "b.cfg").symlink_to("/dev/zero")
+    (config / "c.cfg").write_text("[mqtt_user]\nusername: orunkefa7\n")
+    assert ("user", "orunkefa7") in list(known(tmp_path))

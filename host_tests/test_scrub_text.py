@@ -317,3 +317,10 @@ def test_ok__what_a_file_that_was_scrubbed_before_says_is_not_said_of_another() 
         "<ip-1> and <host-7> here\npeer <ip-2>\nhostname: <host-8>\n"
     )
     assert masked("<pre-3> <mac-999999999> b8:27:eb:4f:1a:9c") == "<pre-3> <mac-999999999> <mac-1>"
+
+
+def test_ok__a_name_goes_however_people_begin_it():
+    report = Report()
+    text = "/home/orunkefa/klipper\n# Orunkefa wrote this, ORUNKEFA did\n"
+    report.learn(text)
+    assert "orunkefa" not in report.masked(text).lower()

@@ -43,10 +43,7 @@ ATTACKS = {
 
 # What the tests above do not prove yet: such a row says "partly" and why, however green its tests are.
 MISSING = {
-    "L9": "the scrubber refuses models by their content; the support bundle that would send a report is not built",
-    "L10": "no serial number leaves; the support bundle is not built",
     "L22": "never logged or exported; tokens of printers are files of the integrator, not sealed",
     17: "shown for the camera's process, on the disks as well; main's memory rests on its unit",
-    14: "names of OctoPrint's jobs and EXIF; G-code and reports come with the scrubber",
     23: "client id, topic and user name; the certificate's subject is the maker's choice",
 }

@@ -1,6 +1,8 @@
 """What this device knows of itself: whoever scrubs a log where it was written masks these first. Read only, no root."""
 
 import contextlib
+import os
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -64,10 +66,16 @@ def _of(kind: str, value: str) -> Iterator[tuple[str, str]]:
 
 
 def _text(place: Path) -> str:
-    with contextlib.suppress(OSError, UnicodeDecodeError):
-        if place.stat().st_size <= _LARGEST:
-            return place.read_text("utf-8")
+    with contextlib.suppress(OSError, UnicodeDecodeError), open(place, encoding="utf-8", opener=_at_once) as file:
+        about = os.fstat(file.fileno())
+        if stat.S_ISREG(about.st_mode) and about.st_size <= _LARGEST:
+            return file.read(_LARGEST)
     return ""
+
+
+def _at_once(path: str, flags: int) -> int:
+    """A pipe that nobody writes to must not hold up the agent."""
+    return os.open(path, flags | os.O_NONBLOCK)
 
 
 def _under(place: Path) -> list[Path]:

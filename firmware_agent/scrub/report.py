@@ -125,7 +125,8 @@ class Report:
         if kind == "hostname" and name != value and not name.isdigit():
             self._learn(name, kind)
         plain = read(unquote(value) if "%" in value else value)
-        for form in (value, plain, *_in_url(plain), dumps(plain)[1:-1], plain.lower(), plain.upper()):
+        shouted = plain.lower(), plain.upper(), plain.capitalize()
+        for form in (value, plain, *_in_url(plain), dumps(plain)[1:-1], *shouted):
             if far(form) and "\n" not in form and "\r" not in form:
                 self._known.setdefault(form, kind)
                 self._means.setdefault(form, value)
