@@ -138,3 +138,11 @@ def test_ok__gcode_is_known_by_its_content(slicer: str) -> None:
 )
 def test_ok__what_a_file_is_shows_its_content(kind: str, data: bytes) -> None:
     assert content.kind(data) == kind
+
+
+def test_ok__a_log_that_a_power_cut_tore_is_still_a_log():
+    torn = b"Stats 1.0: a=1\n" + b"\0" * 4096 + b"Starting Klippy...\n"
+    refuse(torn, "klippy.log")
+    for other in (torn + b"\0", b"\0\1" + torn, b"ab\0cd\n" + torn):
+        with pytest.raises(NeverShared, match="binary data"):
+            refuse(other, "klippy.log")

@@ -57,6 +57,9 @@ _TEXTS = (  # what, one of which signs must be in it in small letters, and the p
         re.compile(rb"(?:^f(?:[ \t]{1,9}\d{1,20}(?:/\d{0,20}){0,2}){3}[^\n]*\n){3}", re.M),
     ),
 )
+_HOLES = re.compile(
+    rb"\0{64,}+"
+)  # what a power cut leaves in a log; programs and images of memory have shorter runs, too
 _PLY = re.compile(rb"ply\r?\nformat ", re.I)
 _3MF = ((b"<model", re.compile(rb"<model[\s>]", re.I)), (b"3dmanufacturing", re.compile(rb"3dmanufacturing", re.I)))
 _BINARY_STL = 84  # bytes before the first triangle, of 50 bytes each
@@ -97,7 +100,7 @@ def _seen(data: bytes, deep: int, left: list[int]) -> Iterator[str]:
         yield "a PLY model"
     if all(sign in low and mark.search(data) for sign, mark in _3MF):
         yield "a 3MF model"
-    if deep == 0 and b"\0" in data:
+    if deep == 0 and b"\0" in data and b"\0" in _HOLES.sub(b"", data):
         yield "binary data"
 
 
