@@ -1,6 +1,8 @@
 """The scrubber finds the same on both runtimes: CPython's quick form, MicroPython's form, and MicroPython itself."""
 
 import ast
+import re
+from pathlib import Path
 from random import Random
 
 import pytest
@@ -12,6 +14,7 @@ from firmware_agent.scrub.rules import RULES
 from host_tests.rigs import board
 from host_tests.rigs.identifiers import KINDS, alike, said
 
+PACKAGE = Path(__file__).parents[1] / "firmware_agent"
 _SIGNS = "\"':=/\\-_. @#;,()[]{}%2\t\u00e9\u00b2\u0130\u2028\xa0\U0001f600"
 
 
@@ -63,3 +66,14 @@ def test_fail__a_form_that_finds_something_else_is_seen() -> None:
     line = "\u00e9" * 2 + " user: ab"
     assert list(Quick("(.{4}) user").found("abcd user")) == [(0, 4)]
     assert spans(Lines(Quick), line) != spans(Lines(lambda pattern: Quick(pattern.replace("user", "User"))), line)
+
+
+_OF_A_GROUP = re.compile(r"\)(?:[*+?]|\{[0-9,]+\})\+")
+
+
+def test_fail__a_group_that_gives_nothing_back() -> None:
+    """CPython before 3.11.5, which many boards have, matches such wrongly and says nothing; of one character it is right."""
+    found = [path.name for path in PACKAGE.rglob("*.py") if _OF_A_GROUP.search(path.read_text("utf-8"))]
+    assert found == []
+    assert all(_OF_A_GROUP.search(one) for one in ("(?:ab)*+", "(a|b)++", "(?:a){2,}+"))
+    assert not any(_OF_A_GROUP.search(one) for one in ("[ab]*+", "(a) + (b)", "(?>a|b)*"))

@@ -14,9 +14,9 @@ _WORD = re.compile(rb"[ \t]*/?[ \t]*(?:[Nn]\d+[ \t]*)?([GMTDgmtd])[ \t]*(\d{1,6}
 _NUMBER = rb"[-+]?(?:\d++\.?+\d*+|\.\d++)(?!\.)"  # and no address
 # A letter with its number, or a letter or two alone; possessive, as all that may be tried on long lines.
 _LETTER = rb"[A-Za-z]{1,2}+(?:[ \t]*+" + _NUMBER + rb"|(?![A-Za-z]))|[A-Za-z]" + _NUMBER
-_FITS = re.compile(rb"(?>[ \t]+|" + _LETTER + rb"|" + _NUMBER + rb"|[:,](?=[ \t]*[-+.\d])|\*[ \t]*\d{1,3}|=)*+")
-_ARGUMENT = re.compile(rb"([A-Za-z]?)\"((?:[^\"]|\"\")*+)\"?|[^ \t]+")
-_PACKED = re.compile(rb"(?>" + _LETTER + rb"|" + _NUMBER + rb"|\*\d{1,3}|[:=,])*+")
+_FITS = re.compile(rb"(?>[ \t]+|" + _LETTER + rb"|" + _NUMBER + rb"|[:,](?=[ \t]*[-+.\d])|\*[ \t]*\d{1,3}|=)*")
+_ARGUMENT = re.compile(rb"([A-Za-z]?)\"([^\"]*+(?:\"\"[^\"]*+)*)\"?|[^ \t]+")
+_PACKED = re.compile(rb"(?>" + _LETTER + rb"|" + _NUMBER + rb"|\*\d{1,3}|[:=,])*")
 _VARIABLE = re.compile(rb"#(?:\d+|<[A-Za-z0-9_]{1,64}>)")
 _LONGEST = 4096  # bytes of a line; no machine of these reads more, and of more nothing is taken apart
 # Commands whose argument is a text to the end of the line, comments and all, and what the text is.
@@ -30,8 +30,8 @@ _TEXTS = {
 }
 _KINDS = {number: kind for kind, numbers in _TEXTS.items() for number in numbers}
 _WHOLE = frozenset((16, 23, 28, 30, 32, 33, 36, 38, 117, 118, 470, 471, 472, 928))  # the others have numbers before it
-_LEADING = re.compile(rb"(?:[ \t]*+[SPRTQ][ \t]*+-?\d++(?:\.\d*+)?(?![^ \t;*]))*+")
-_LABEL = re.compile(rb"[ \t]*(?:[PSTUC][ \t]*+-?\d*+[ \t]*+)*+A[ \t]*+(.*)", re.DOTALL)
+_LEADING = re.compile(rb"(?>[ \t]*+[SPRTQ][ \t]*+-?\d++(?:\.\d*+)?(?![^ \t;*]))*")
+_LABEL = re.compile(rb"[ \t]*(?:[PSTUC][ \t]*+-?\d*+[ \t]*+)*A[ \t]*+(.*)", re.DOTALL)
 _SWITCH = re.compile(rb"-?\d{1,2}")
 _ASKED = re.compile(rb"[ \t]*U\d+(?:\.\d+){1,3}(?:-[A-Za-z0-9]{1,8})?[ \t]*")  # Prusa: the version that is wanted
 _BITS = re.compile(rb"[ \t]*[A-Za-z0-9+/]{11}=[ \t]*")

@@ -54,7 +54,7 @@ _ENDING = re.compile(rb"\.(?:gcode|bgcode|gco|g|nc)$")
 _RUN = re.compile(rb"[A-Za-z0-9\x80-\xff]{3}")
 _SIGN = re.compile(rb"[=:]")
 _FIGURE = rb"-?\d{1,6}(?:\.\d{1,9})?%?"
-_FIGURES = re.compile(_FIGURE + rb"(?:[,;x]" + _FIGURE + rb")*+")
+_FIGURES = re.compile(_FIGURE + rb"(?:[,;x]" + _FIGURE + rb")*")
 _TIMES = frozenset(b"time eta duration elapsed remaining".split())
 _DURATION = re.compile(rb"\d{1,4}:\d\d(?::\d\d)?(?:\.\d+)?")
 _LETTERS = re.compile(rb"[A-Za-z][A-Z]*[a-z]*|[0-9]+")

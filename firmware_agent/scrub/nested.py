@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator
 from typing import NamedTuple
 
 _BEGIN = re.compile(r"\{\s*+[\"'{\[]|\[\s*+[\"{\[]")
-_STRING = r"\"(?:[^\"\\\n]|\\.)*+\"|'(?:[^'\\\n]|\\.)*+'"
+_STRING = r"\"[^\"\\\n]*+(?:\\.[^\"\\\n]*+)*\"|'[^'\\\n]*+(?:\\.[^'\\\n]*+)*'"
 _TOKEN = re.compile(
     r"[\s,]*+(?:[ub]?(" + _STRING + r")(\s*+:)?|(-?\d[\w.+-]*+)|([{\[])|([}\]])|(?:true|false|null|True|False|None)\b)"
 )

@@ -26,7 +26,7 @@ _MARK = _any(
     "alpha|beta|rc|dev|main|master|nightly|[Rr]elease|[Ww]in(?:dows)?(?:32|64)?|[Ll]inux|[Mm]acOS|osx|x64|x86_64|arm64",
     "armhf|aarch64|universal|Intel|UNKNOWN|GTK[23]|PRO|FREE|PREMIUM|64bit|64-bits?",
 )
-_VERSION = rb"(?:v?\d{1,5}(?:\.\d{1,5}){0,4}(?>[-+_ .]?(?:" + _MARK + rb"|\d{1,5}(?!\d)))*+[+]?|" + _MARK + rb")"
+_VERSION = rb"(?:v?\d{1,5}(?:\.\d{1,5}){0,4}(?>[-+_ .]?(?:" + _MARK + rb"|\d{1,5}(?!\d)))*[+]?|" + _MARK + rb")"
 
 # What a generator calls itself, wherever it stands in the comment.
 GENERATOR = re.compile(_NAMES + rb"(?![A-Za-z0-9])")
@@ -111,6 +111,6 @@ HOT = re.compile(
     + rb"|[ ]?-?[0-9]{1,4}(?:\.[0-9]{1,6})?|[ ]?layer [0-9]{1,6}, Z = [0-9]{1,4}\.[0-9]{1,6})?[ ]?(?:\n|\Z)"
     + rb"|(?:M(?!"
     + _TEXTS
-    + rb")\d{1,4}(?:\.\d)?(?:[ ]{0,2}[A-Z](?:-?(?:\d{1,8}(?:\.\d{0,8})?|\.\d{1,8})|(?![A-Za-z])))*+|T\d{1,4}"
-    + rb"|(?:SET_VELOCITY_LIMIT|SET_PRESSURE_ADVANCE)(?: [A-Z_]+=\d{1,8}(?:\.\d{0,9})?)++)[ ]?(?:\n|(?=;)|\Z))++"
+    + rb")\d{1,4}(?:\.\d)?(?:[ ]{0,2}[A-Z](?:-?(?:\d{1,8}(?:\.\d{0,8})?|\.\d{1,8})|(?![A-Za-z])))*|T\d{1,4}"
+    + rb"|(?:SET_VELOCITY_LIMIT|SET_PRESSURE_ADVANCE)(?: [A-Z_]+=\d{1,8}(?:\.\d{0,9})?)+)[ ]?(?:\n|(?=;)|\Z))+"
 )

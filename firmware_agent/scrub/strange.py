@@ -5,7 +5,7 @@ import re
 from firmware_agent.scrub.content import documents
 from firmware_agent.scrub.spans import Span
 
-_KEY_OR_STRING = re.compile(r'"(?:[^"\\\n]|\\.)*+"(\s*:)?')
+_KEY_OR_STRING = re.compile(r'"[^"\\\n]*+(?:\\.[^"\\\n]*+)*"(\s*:)?')
 
 
 def beside(named: list[Span], strange: list[Span], text: str) -> list[Span]:

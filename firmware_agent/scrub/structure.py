@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from firmware_agent.scrub.lines import apart
 from firmware_agent.scrub.spans import Span
 
-_STRING = re.compile(r'"(?:[^"\\\n]|\\.)*+"')
+_STRING = re.compile(r'"[^"\\\n]*+(?:\\.[^"\\\n]*+)*"')
 _ESCAPE = re.compile(r"\\(?:u[0-9A-Fa-f]{4}|.)")
 _LONGEST = 6  # characters of it
 _NUMBER = re.compile(r"[-+.0-9A-Za-z]+")
