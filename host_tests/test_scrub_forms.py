@@ -72,7 +72,7 @@ _OF_A_GROUP = re.compile(r"\)(?:[*+?]|\{[0-9,]+\})\+")
 
 
 def test_fail__a_group_that_gives_nothing_back() -> None:
-    """CPython before 3.11.5, which many boards have, matches such wrongly and says nothing; of one character it is right."""
+    """CPython before 3.11.5, which many boards have, matches such wrongly; of one character it is right."""
     found = [path.name for path in PACKAGE.rglob("*.py") if _OF_A_GROUP.search(path.read_text("utf-8"))]
     assert found == []
     assert all(_OF_A_GROUP.search(one) for one in ("(?:ab)*+", "(a|b)++", "(?:a){2,}+"))
